@@ -1,0 +1,35 @@
+//! What every target offers: reading, and changing.
+
+use futures_util::future::BoxFuture;
+use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::step::{Fault, Outcome, Seen, Step};
+
+/// Reads only: all that `plan`, `simulate` and `check` ever hold.
+pub trait Observe: Send + Sync {
+    /// Everything in scope, or an error: an incomplete listing is a [`Fault`], never a shorter answer.
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>>;
+
+    /// Looks at each step's object again, one answer a step, in order (D13): also after a lost reply.
+    fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>>;
+
+    /// Tries everything that a working target needs: address, certificate, password, base, schema,
+    /// rights as far as they can be read. One line a thing tried, good or bad.
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>>;
+}
+
+/// Changes.
+pub trait Apply: Observe {
+    /// Carries out the steps, coalesced and pipelined as the target allows; one result a step, in
+    /// order. Every step looks at its object first: it is idempotent, and a crash in mid-batch is
+    /// mended by applying the same steps again.
+    fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>>;
+}
+
+/// One thing that `check` tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// What was tried, for people: `certificate of ldaps://dc1`.
+    pub what: String,
+    /// What is wrong and what to do; `None` when it works.
+    pub problem: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! The LDAP connector: Active Directory and OpenLDAP behind one contract.

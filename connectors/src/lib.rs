@@ -1,0 +1,6 @@
+//! The targets that lapsed reads and changes: one folder a kind, each behind [`contract`].
+//!
+//! A connector depends on no other connector, and never decides: it carries out steps.
+
+pub mod contract;
+pub mod directory;

@@ -1,0 +1,82 @@
+//! The rules that actions carry out, each with the clause of the policy that asks for it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A rule of the agency's policy that a step, a date or a finding carries out.
+///
+/// The letters are the rule ids of the product's own rule list; what an auditor reads beside them is
+/// the agency's own clause, by default that of DMH DOR 8.300, replaceable under `citations` in the YAML.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Rule {
+    /// Notice of a departure and how it is matched to one person.
+    D1,
+    /// The account is disabled at once.
+    D2,
+    /// The person leaves every distribution and security group.
+    D3,
+    /// The home directory is deleted 180 or 30 days after disabling.
+    D6,
+    /// The mailbox is deleted on the next work day after the retention period.
+    D7,
+    /// A rehire or a withdrawn notice stops pending deletions at once.
+    D10,
+    /// Only the end of the last engagement is a departure.
+    D12,
+    /// Every revocation is read back.
+    D13,
+    /// A stored date never moves to earlier by itself.
+    D15,
+    /// User IDs follow the naming standard and are never given twice.
+    N5,
+    /// Protected personal information is never stored.
+    P1,
+    /// Every look and change by an operator is on record.
+    P3,
+}
+
+impl Rule {
+    /// The clause of DMH DOR 8.300 that the rule restates, or the name of the settled point.
+    #[must_use]
+    pub fn default_clause(self) -> &'static str {
+        match self {
+            Self::D1 => "DMH DOR 8.300, Disabling User Accounts 1",
+            Self::D2 => "DMH DOR 8.300, Disabling User Accounts 2",
+            Self::D3 => "DMH DOR 8.300, Disabling User Accounts 4",
+            Self::D6 => "DMH DOR 8.300, Disabling User Accounts 7",
+            Self::D7 => "DMH DOR 8.300, Email Termination Procedure 1-2",
+            Self::D10 => "settled rule D10 (rehire and withdrawn notices)",
+            Self::D12 => "settled rule D12 (several engagements)",
+            Self::D13 => "settled rule D13 (read-back)",
+            Self::D15 => "settled rule D15 (stored dates)",
+            Self::N5 => "DMH DOR 8.300, User ID Naming Standard",
+            Self::P1 => "DOC 1.1.15 III, protected personal information",
+            Self::P3 => "DMH DOR 8.300 (2)(A), no privacy in use of the system",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Clauses that replace the defaults, by rule id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Citations(pub BTreeMap<Rule, String>);
+
+impl Citations {
+    /// What to print beside an action: the rule id and the agency's own clause.
+    #[must_use]
+    pub fn cite(&self, rule: Rule) -> String {
+        let clause = self.0.get(&rule).map_or(rule.default_clause(), String::as_str);
+        format!("{rule}: {clause}")
+    }
+}

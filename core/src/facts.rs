@@ -1,0 +1,411 @@
+//! What is known of people: who they are, the engagements they hold, and the notices about them.
+
+use jiff::{Timestamp, civil::Date};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+/// Why a text is not a valid name, number or id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {shown:?} {problem}")]
+pub struct Invalid {
+    /// What the text was meant to be.
+    pub what: &'static str,
+    /// The text, cut to a length that is safe to show.
+    pub shown: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: &'static str,
+}
+
+macro_rules! text_newtype {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks that the text is not blank, not too long and has no control character.
+            pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+                checked(text.into(), $what, $max).map(Self)
+            }
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+            /// The text folded for comparison: directories and HR systems ignore case.
+            #[must_use]
+            pub fn folded(&self) -> String {
+                self.0.to_lowercase()
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                Self::new(text)
+            }
+        }
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.0
+            }
+        }
+    };
+}
+
+fn checked(text: String, what: &'static str, max: usize) -> Result<String, Invalid> {
+    let trimmed = text.trim();
+    let problem = if trimmed.is_empty() {
+        "is empty"
+    } else if trimmed.chars().count() > max {
+        "is too long"
+    } else if trimmed.chars().any(char::is_control) {
+        "has control characters in it"
+    } else {
+        return Ok(trimmed.to_owned());
+    };
+    let shown = trimmed.chars().take(40).collect();
+    Err(Invalid { what, shown, problem })
+}
+
+text_newtype!(
+    /// The number by which HR knows a person: may change, and may be given to another after years.
+    EmployeeNumber, "employee number", 64
+);
+text_newtype!(
+    /// A log-on name (`sAMAccountName`, `uid`), in the case in which it was given.
+    UserId, "user ID", 64
+);
+text_newtype!(
+    /// Where a notice comes from: a feed's name in the YAML, or `operator`.
+    SourceName, "source", 64
+);
+text_newtype!(
+    /// A configured target, by its name in the YAML.
+    ConnectorName, "connector", 64
+);
+text_newtype!(
+    /// A location's identifier in the naming standard, such as `z` (N9).
+    LocationId, "location", 32
+);
+text_newtype!(
+    /// A kind of person, such as `staff` or `contract_provider`; the YAML says what each means.
+    PersonKind, "kind of person", 32
+);
+text_newtype!(
+    /// The identity of an object in a target that survives renames: `objectGUID`, `entryUUID`.
+    StableId, "stable id", 128
+);
+text_newtype!(
+    /// Someone who acts through the control socket, by the name of their account on this machine.
+    Actor, "actor", 64
+);
+
+macro_rules! uuid_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+uuid_newtype!(
+    /// The product's own id of a person, never shown to HR and never reused.
+    PersonId
+);
+uuid_newtype!(
+    /// One departure of one person, from first notice to the last deletion.
+    CaseId
+);
+
+impl CaseId {
+    /// The id of a person's `episode`-th departure (0 for the first): the same wish gets the same id.
+    #[must_use]
+    pub fn departure(person: PersonId, episode: u32) -> Self {
+        Self(Uuid::new_v5(&person.0, format!("departure {episode}").as_bytes()))
+    }
+}
+
+/// A person's name as HR gives it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PersonName {
+    /// Family name, suffixes included as given.
+    pub last: String,
+    /// Legal first name.
+    pub first: String,
+    /// The first name the person goes by, if another.
+    pub preferred: Option<String>,
+}
+
+impl PersonName {
+    /// The name in reading order, for tables and messages.
+    #[must_use]
+    pub fn display(&self) -> String {
+        let first = self.preferred.as_deref().unwrap_or(&self.first);
+        format!("{first} {}", self.last).trim().to_owned()
+    }
+}
+
+/// What a feed says of an engagement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Employed, or about to be; an end date may be set.
+    Active,
+    /// On leave: still employed (S1); no departure.
+    OnLeave,
+    /// Gone, or going on the end date.
+    Departed,
+    /// The source takes back an earlier departure notice of its own (D10).
+    Withdrawn,
+}
+
+/// One accepted row of a drop: a source's statement about one engagement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Line of the drop (1 is the first), for messages.
+    pub line: u64,
+    /// HR's number of the person.
+    pub employee_number: Option<EmployeeNumber>,
+    /// The number the person had before, when HR says that it changed.
+    pub former_employee_number: Option<EmployeeNumber>,
+    /// The log-on name, when the feed carries one.
+    pub user_id: Option<UserId>,
+    /// Tells several engagements of one person apart (PeopleSoft EMPL_RCD, say); empty for the only one.
+    pub record: String,
+    /// Name as given; `None` where the feed has no name columns.
+    pub name: Option<PersonName>,
+    /// What is said of the engagement.
+    pub status: Status,
+    /// First day of the engagement.
+    pub starts_on: Option<Date>,
+    /// Last day worked.
+    pub ends_on: Option<Date>,
+    /// Dismissed for cause: takes effect at once (D2).
+    pub for_cause: bool,
+    /// Where the person works (D6): a location id, or unknown.
+    pub worksite: Option<LocationId>,
+    /// What kind of engagement it is.
+    pub kind: Option<PersonKind>,
+    /// Supervisor's employee number.
+    pub supervisor: Option<EmployeeNumber>,
+}
+
+/// One post of one person with the agency, as a source describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engagement {
+    /// Who describes it.
+    pub source: SourceName,
+    /// HR's number of the person in this engagement.
+    pub employee_number: Option<EmployeeNumber>,
+    /// Tells several engagements with one number apart.
+    pub record: String,
+    /// Which one it is of those with the same number and record: a rehire starts the next.
+    pub generation: u32,
+    /// Latest name.
+    pub name: Option<PersonName>,
+    /// Latest status.
+    pub status: Status,
+    /// First day.
+    pub starts_on: Option<Date>,
+    /// Last day worked, as the source last said.
+    pub ends_on: Option<Date>,
+    /// Where (D6).
+    pub worksite: Option<LocationId>,
+    /// What kind.
+    pub kind: Option<PersonKind>,
+    /// Supervisor's employee number.
+    pub supervisor: Option<EmployeeNumber>,
+}
+
+impl Engagement {
+    /// True while the source says that the engagement goes on (it may have a notice against it).
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        matches!(self.status, Status::Active | Status::OnLeave | Status::Withdrawn)
+    }
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "about")]
+pub enum About {
+    /// One engagement, by source, number, record and generation.
+    Engagement {
+        /// HR's number, empty when the feed matches by user ID.
+        employee_number: Option<EmployeeNumber>,
+        /// Record within the number.
+        record: String,
+        /// Generation within the record.
+        generation: u32,
+    },
+    /// The person whole: every engagement (an operator's or an LSO's notice).
+    Person,
+}
+
+/// Whether a notice still counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeState {
+    /// It counts.
+    Standing,
+    /// The same source said something newer of the same engagement (D1).
+    Replaced,
+    /// Its own source took it back (D10).
+    Withdrawn,
+}
+
+/// A source's word that an engagement, or all of a person's, ends (D1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Who gave it.
+    pub source: SourceName,
+    /// What ends.
+    pub about: About,
+    /// Last day worked; `None` when only a moment is known (an operator's notice).
+    pub last_day: Option<Date>,
+    /// When access ends; computed once, in the agency's time zone (D2).
+    pub effective_at: Timestamp,
+    /// Dismissed for cause.
+    pub for_cause: bool,
+    /// When it came in.
+    pub received_at: Timestamp,
+    /// Who or what brought it: a drop's name, or an operator.
+    pub brought_by: String,
+    /// Whether it counts.
+    pub state: NoticeState,
+}
+
+/// An account in a target that belongs to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LinkedAccount {
+    /// The target.
+    pub connector: ConnectorName,
+    /// Its stable id there.
+    pub id: StableId,
+    /// Its log-on name when last seen.
+    pub user_id: UserId,
+}
+
+/// A person with all that is known of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Own surrogate id.
+    pub id: PersonId,
+    /// How many departures of this person are over and done: numbers the next one.
+    pub episode: u32,
+    /// Engagements of all sources, oldest first.
+    pub engagements: Vec<Engagement>,
+    /// Notices of all sources, oldest first.
+    pub notices: Vec<Notice>,
+    /// Accounts known to be theirs.
+    pub accounts: Vec<LinkedAccount>,
+}
+
+impl Person {
+    /// A person of whom nothing is known yet.
+    #[must_use]
+    pub fn new(id: PersonId) -> Self {
+        Self { id, episode: 0, engagements: Vec::new(), notices: Vec::new(), accounts: Vec::new() }
+    }
+
+    /// Every employee number that any engagement carries, each once, in order.
+    #[must_use]
+    pub fn employee_numbers(&self) -> Vec<EmployeeNumber> {
+        let mut numbers: Vec<_> =
+            self.engagements.iter().filter_map(|e| e.employee_number.clone()).collect();
+        numbers.sort();
+        numbers.dedup();
+        numbers
+    }
+
+    /// The newest name that any engagement gives.
+    #[must_use]
+    pub fn name(&self) -> Option<&PersonName> {
+        self.engagements.iter().rev().find_map(|e| e.name.as_ref())
+    }
+
+    /// What to call the person in messages: the user ID where there is one, never more than needed (P2).
+    #[must_use]
+    pub fn shown(&self) -> String {
+        if let Some(account) = self.accounts.first() {
+            return account.user_id.to_string();
+        }
+        match self.employee_numbers().first() {
+            Some(number) => format!("employee {number}"),
+            None => format!("person {}", self.id),
+        }
+    }
+}
+
+/// How far a departure has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseState {
+    /// The effective time lies ahead.
+    Scheduled,
+    /// In effect: steps are being carried out or wait for their dates.
+    Open,
+    /// The person was hired again; pending deletions are stopped (D10).
+    Rehired,
+    /// The notice was withdrawn by its own source; pending deletions are stopped (D10).
+    Withdrawn,
+    /// Nothing remains to be done.
+    Closed,
+}
+
+/// One departure of one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Derived from the person and the episode.
+    pub id: CaseId,
+    /// Whose departure.
+    pub person: PersonId,
+    /// Where it stands.
+    pub state: CaseState,
+    /// When access ends.
+    pub effective_at: Timestamp,
+    /// Dismissed for cause: first in line.
+    pub for_cause: bool,
+    /// When the case was opened.
+    pub opened_at: Timestamp,
+    /// The day on which the account was disabled, from which the clocks run; set once.
+    pub disabled_on: Option<Date>,
+    /// Central office or facility, frozen when the account was disabled (laws of time).
+    pub worksite_class: Option<crate::policy::departure::WorksiteClass>,
+    /// Who says so and why, for people.
+    pub reason: String,
+}
+
+/// An order that nothing of a person be deleted (D6, D10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Whose things.
+    pub person: PersonId,
+    /// Who ordered it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// By whom it was entered.
+    pub placed_by: Actor,
+    /// When someone should look at it again.
+    pub review_on: Option<Date>,
+    /// When it was lifted, if it was.
+    pub lifted_at: Option<Timestamp>,
+}

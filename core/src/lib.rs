@@ -1,0 +1,18 @@
+//! The pure part of lapsed: what the facts and the rules say must happen.
+//!
+//! Nothing here knows a clock, a file, a socket, a database or randomness: the moment, ids and bytes
+//! come in as arguments, and values go out. `clippy.toml` beside `Cargo.toml` bans the rest, and the
+//! tests crate checks the dependency list.
+
+pub mod citation;
+pub mod facts;
+pub mod guard;
+pub mod intake;
+pub mod journal;
+pub mod mask;
+pub mod observed;
+pub mod plan;
+pub mod policy;
+pub mod reconcile;
+pub mod report;
+pub mod step;

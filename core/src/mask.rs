@@ -1,0 +1,1 @@
+//! Masks protected personal information in free text (P1).

@@ -1,0 +1,107 @@
+//! What a directory shows of accounts and groups: the other half of reconcile's input.
+
+use crate::facts::{EmployeeNumber, PersonName, StableId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// How much to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Every account below the configured bases, without memberships. Large.
+    AllAccounts,
+    /// The accounts of certain people, each with every group it is in.
+    People(Vec<PersonKeys>),
+    /// Every name that counts as taken (N5): IDs, and local parts of UPN, mail and proxy addresses.
+    TakenNames,
+}
+
+/// By what one person's accounts are found. All keys are tried; each account comes once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PersonKeys {
+    /// Numbers on the account.
+    pub employee_numbers: Vec<EmployeeNumber>,
+    /// Log-on names, linked ones (`adm-…`) included.
+    pub user_ids: Vec<UserId>,
+    /// Objects already known to be theirs.
+    pub ids: Vec<StableId>,
+}
+
+/// All that is in scope. It exists only if the listing ended cleanly: a cut listing is a `Fault`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Accounts in scope, in the order of the keys that found them.
+    pub accounts: Vec<ObservedAccount>,
+    /// For [`Scope::TakenNames`]: folded names.
+    pub taken_names: Vec<String>,
+    /// The server that answered.
+    pub server: String,
+}
+
+/// One account as the target shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedAccount {
+    /// Identity that survives renames.
+    pub id: StableId,
+    /// Log-on name.
+    pub user_id: UserId,
+    /// Where it is, for people: a distinguished name.
+    pub place: String,
+    /// Whether its owner can log on, as far as the target's own switch says.
+    pub enabled: bool,
+    /// HR's number on the account.
+    pub employee_number: Option<EmployeeNumber>,
+    /// Name on the account, as far as it has one.
+    pub name: PersonName,
+    /// Description, where our stamp goes.
+    pub description: Option<String>,
+    /// Home directory as the target names it.
+    pub home: Option<String>,
+    /// Mail address.
+    pub mail: Option<String>,
+    /// Why it must not be touched as a matter of course.
+    pub protection: Option<Protection>,
+    /// Groups, filled for [`Scope::People`] only.
+    pub groups: Vec<GroupLink>,
+}
+
+/// Why an account is protected (house law: what the guard knows).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "protection")]
+pub enum Protection {
+    /// Break-glass, or the daemon's own: never touched, by nobody's release.
+    Never {
+        /// The pattern or fact that says so.
+        because: String,
+    },
+    /// An administrator's: waits for a second operator.
+    SecondOperator {
+        /// The pattern, group or attribute that says so.
+        because: String,
+    },
+}
+
+/// One group that an account is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLink {
+    /// Identity of the group.
+    pub id: StableId,
+    /// Its name, for people.
+    pub name: String,
+    /// How it can be left.
+    pub kind: GroupKind,
+}
+
+/// What sort of membership it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// A security group.
+    Security,
+    /// A distribution group.
+    Distribution,
+    /// A group of neither kind (`groupOfNames`, `posixGroup`).
+    Plain,
+    /// The primary group and it is the directory's default: stays.
+    DefaultPrimary,
+    /// The primary group, another than the default: reset first, then left.
+    OtherPrimary,
+}

@@ -1,0 +1,52 @@
+//! The agency's rules, one file a rule set; every number in them comes from the YAML.
+
+pub mod departure;
+pub mod naming;
+pub mod work_days;
+
+use crate::citation::Citations;
+use crate::facts::LocationId;
+use crate::guard::Limits;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// All rules that decide, as the YAML gives them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Policy {
+    /// IANA time zone of the agency, such as `America/Chicago`.
+    pub time_zone: String,
+    /// Locations by identifier (N9).
+    pub locations: BTreeMap<LocationId, Location>,
+    /// User IDs (N).
+    pub naming: naming::NamingPolicy,
+    /// Departures (D).
+    pub departure: departure::DeparturePolicy,
+    /// Work days and holidays.
+    pub work_days: work_days::WorkDays,
+    /// Limits (the guard).
+    pub guard: Limits,
+    /// Clauses that replace the built-in citations.
+    pub citations: Citations,
+}
+
+/// One place of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// Its name, for people.
+    pub name: String,
+    /// Central office, facility, or says nothing of the place (`y`).
+    pub class: departure::LocationClass,
+}
+
+impl Policy {
+    /// Digest of all rules, part of every plan's hash: a plan made under other rules is another plan.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let full = crate::plan::hex(&Sha256::digest(&text));
+        full.chars().take(16).collect()
+    }
+}
