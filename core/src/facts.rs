@@ -214,8 +214,8 @@ pub struct Engagement {
     pub employee_number: Option<EmployeeNumber>,
     /// Tells several engagements with one number apart.
     pub record: String,
-    /// Which one it is of those with the same number and record: a rehire starts the next.
-    pub generation: u32,
+    /// Its number among this person's engagements: notices refer to it, whatever else changes.
+    pub ordinal: u32,
     /// Latest name.
     pub name: Option<PersonName>,
     /// Latest status.
@@ -241,17 +241,13 @@ impl Engagement {
 }
 
 /// What a notice is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "about")]
 pub enum About {
-    /// One engagement, by source, number, record and generation.
+    /// One engagement of the person.
     Engagement {
-        /// HR's number, empty when the feed matches by user ID.
-        employee_number: Option<EmployeeNumber>,
-        /// Record within the number.
-        record: String,
-        /// Generation within the record.
-        generation: u32,
+        /// See [`Engagement::ordinal`].
+        ordinal: u32,
     },
     /// The person whole: every engagement (an operator's or an LSO's notice).
     Person,

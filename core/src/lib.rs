@@ -4,6 +4,7 @@
 //! come in as arguments, and values go out. `clippy.toml` beside `Cargo.toml` bans the rest, and the
 //! tests crate checks the dependency list.
 
+pub mod absorb;
 pub mod citation;
 pub mod facts;
 pub mod guard;
@@ -15,4 +16,5 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod standing;
 pub mod step;
