@@ -71,7 +71,9 @@ pub fn match_person(statement: &Statement, source: &SourceName, candidates: &[Pe
     }
     let by_user_id: Vec<usize> = match &statement.user_id {
         Some(user_id) => (0..candidates.len())
-            .filter(|&place| candidates[place].accounts.iter().any(|a| a.user_id.folded() == user_id.folded()))
+            .filter(|&place| {
+                candidates[place].user_ids().iter().any(|known| known.folded() == user_id.folded())
+            })
             .collect(),
         None => Vec::new(),
     };
@@ -185,6 +187,7 @@ fn engagement_of(
                 theirs.folded() == stated.folded()
                     || statement.former_employee_number.as_ref().is_some_and(|f| f.folded() == theirs.folded())
             }
+            // Without numbers on both sides the user ID found the person; the record tells them apart.
             (None, _) | (_, None) => true,
         };
         &e.source == source && e.record == statement.record && number_fits
@@ -199,6 +202,7 @@ fn engagement_of(
     person.engagements.push(Engagement {
         source: source.clone(),
         employee_number: statement.employee_number.clone(),
+        user_id: statement.user_id.clone(),
         record: statement.record.clone(),
         ordinal,
         name: None,
@@ -223,6 +227,7 @@ fn starts_anew(known: &Engagement, statement: &Statement) -> bool {
 fn update(engagement: &mut Engagement, statement: &Statement, changes: &mut Vec<Change>) {
     let before = engagement.clone();
     engagement.employee_number = statement.employee_number.clone().or(engagement.employee_number.take());
+    engagement.user_id = statement.user_id.clone().or(engagement.user_id.take());
     engagement.name = statement.name.clone().or(engagement.name.take());
     engagement.status = statement.status;
     engagement.starts_on = statement.starts_on.or(engagement.starts_on);
