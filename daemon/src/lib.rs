@@ -1,1 +1,3 @@
-//! x
+//! The daemon: what people and systemd start.
+
+pub mod store;
