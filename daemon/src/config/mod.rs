@@ -5,6 +5,7 @@
 //! ([`rules`]). No secret is ever in it: only files and systemd credentials that hold them are named.
 
 mod changes;
+mod pattern;
 mod problem;
 mod rules;
 mod sections;
@@ -13,7 +14,11 @@ mod standin;
 mod tree;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use changes::policy_changes;
+pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
 pub use sections::{
     Agency, Audit, Control, Execution, File, Inbox, LogFormat, LogLevel, Logging, Members, Role,
@@ -203,6 +208,7 @@ fn typed(mut json: Value, tree: &Node, problems: &mut Vec<Problem>) -> Option<Fi
         };
         let mut path = parts(error.path());
         let message = error.inner().to_string();
+        path.extend(refused_key(tree, &path, &message));
         let follows = removed && message.starts_with("missing field");
         if !follows {
             problems.push(value_problem(tree, &path, &message));
@@ -219,7 +225,14 @@ fn value_problem(tree: &Node, path: &[Part], message: &str) -> Problem {
     // serde_json adds where in *its* text it stopped; ours is known better.
     let sentence = message.split(" at line ").next().unwrap_or(message);
     let (sentence, advice) = sentence.split_once("; ").unwrap_or((sentence, ""));
-    Problem::new(tree.place_of(path), dotted(path), sentence).advise(advice)
+    Problem::new(tree.place_of(path), Part::dotted(path), sentence).advise(advice)
+}
+
+/// The key that a message is about, where the path stops at the map that has it.
+fn refused_key(tree: &Node, path: &[Part], message: &str) -> Option<Part> {
+    let key = message.strip_prefix("unknown variant `")?.split('`').next()?;
+    let node = tree.follow(path)?;
+    node.entry(key).map(|entry| Part::Key(entry.key.clone()))
 }
 
 /// Removes what the path leads to.
@@ -255,11 +268,4 @@ fn parts(path: &serde_path_to_error::Path) -> Vec<Part> {
             Segment::Enum { .. } | Segment::Unknown => None,
         })
         .collect()
-}
-
-fn dotted(path: &[Part]) -> String {
-    path.iter().fold(String::new(), |text, part| match part {
-        Part::Key(key) => shape::join(&text, key),
-        Part::Index(index) => format!("{text}[{index}]"),
-    })
 }

@@ -142,7 +142,7 @@ impl ConfigErrors {
         }
         let count = problems.len();
         let s = if count == 1 { "" } else { "s" };
-        _ = write!(rendered, "{}: {count} error{s}; nothing was changed", shown(file));
+        _ = write!(rendered, "{}: {count} error{s}; this configuration is not used", shown(file));
         Self { file: file.to_owned(), problems, rendered }
     }
 
@@ -181,7 +181,7 @@ pub(super) fn nearest<'a>(
             }
             (score, candidate)
         })
-        .filter(|(score, _)| *score > 0.8)
+        .filter(|(score, _)| *score > 0.85)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
@@ -216,27 +216,29 @@ pub(super) fn names_a_secret(key: &str) -> bool {
         && WORDS.iter().any(|word| key == *word || key.ends_with(&format!("_{word}")))
 }
 
+/// True for keys that name the place of a secret, into which the secret itself gets written by mistake.
+fn places_a_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    key.strip_suffix("_file")
+        .or_else(|| key.strip_suffix("_credential"))
+        .is_some_and(names_a_secret)
+}
+
 /// A line as it may be shown: what follows the key of a secret is masked, and so is a URL's password.
 fn mask_secrets(line: &str) -> String {
     let mut masked = line.to_owned();
     for (at, _) in line.match_indices(':') {
-        let Some(before) = line.get(..at) else { continue };
-        let key: String = before
-            .chars()
-            .rev()
-            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '"' | '\''))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .collect();
-        let bare = key.trim_matches(['"', '\'']);
-        if names_a_secret(bare) {
+        let (before, after) = line.split_at(at);
+        let key = before.trim_end().rsplit(|c: char| c.is_whitespace() || "{,[".contains(c)).next();
+        let key = key.unwrap_or_default().trim_matches(['"', '\'']);
+        let value = after.trim_start_matches([':', ' ', '"', '\'']);
+        if names_a_secret(key) || places_a_secret(key) && !value.starts_with('/') {
             masked = format!("{before}: ********");
             break;
         }
     }
     if let Some((head, rest)) = masked.split_once("://")
-        && let Some((user, host)) = rest.split_once('@')
+        && let Some((user, host)) = rest.rsplit_once('@')
         && let Some((name, _)) = user.split_once(':')
     {
         masked = format!("{head}://{name}:********@{host}");

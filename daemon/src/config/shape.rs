@@ -18,6 +18,8 @@ struct Fields<'s> {
     required: Vec<&'s str>,
     /// Schema of keys that are not among the known ones; `None` when there may be none.
     others: Option<&'s Value>,
+    /// All keys that there may be, where they are a closed list without schemas of their own.
+    names: Vec<&'s str>,
     closed: bool,
 }
 
@@ -60,7 +62,7 @@ impl<'s> Shape<'s> {
     ) -> Option<Value> {
         let schema = self.resolve(schema);
         if let Some(options) = alternatives(schema) {
-            return self.one_of(options, schema, node, path, place, problems);
+            return self.one_of(options, node, path, place, problems);
         }
         let types = types_of(schema);
         if types.is_empty() && schema.get("enum").is_none() && schema.get("const").is_none() {
@@ -108,6 +110,13 @@ impl<'s> Shape<'s> {
         let mut values = Map::new();
         for entry in entries {
             let below = join(path, &entry.key);
+            if !fields.names.is_empty() {
+                let known =
+                    choose(&fields.names, &entry.key, entry.key_place, path, problems).is_some();
+                if !known {
+                    continue;
+                }
+            }
             let child = fields.known.get(entry.key.as_str()).copied().or(fields.others);
             if let Some(child) = child {
                 let value = self.value(child, &entry.value, &below, entry.value.place, problems);
@@ -116,20 +125,26 @@ impl<'s> Shape<'s> {
                 problems.push(unknown_key(&entry.key, entry.key_place, path, &fields, self));
             }
         }
+        let known: Vec<&str> = fields.known.keys().copied().collect();
         for key in &fields.required {
-            if node.entry(key).is_none() {
-                let message = format!("the key `{key}` is missing");
-                let what =
-                    fields.known.get(key).and_then(|schema| description(schema)).unwrap_or("");
-                let advice = if what.is_empty() {
-                    format!("add `{key}: …`")
-                } else {
-                    format!("add `{key}: …`: {what}")
-                };
-                let place =
-                    if path.is_empty() { Place { line: 1, column: 1, width: 1 } } else { place };
-                problems.push(Problem::new(place, path, message).advise(advice));
+            // A misspelt key was told above, with this one as advice.
+            let misspelt = |e: &super::tree::Entry| {
+                !known.contains(&e.key.as_str())
+                    && nearest(&e.key, known.iter().copied()) == Some(*key)
+            };
+            if entries.iter().any(|entry| entry.key == *key || misspelt(entry)) {
+                continue;
             }
+            let what = fields.known.get(key).and_then(|schema| description(schema));
+            let advice = match what {
+                Some(what) => format!("add `{key}: …` ({what})"),
+                None => format!("add `{key}: …`"),
+            };
+            let top = Place { line: 1, column: 1, width: 1 };
+            let place = if path.is_empty() { top } else { place };
+            problems.push(
+                Problem::new(place, path, format!("the key `{key}` is missing")).advise(advice),
+            );
         }
         Some(Value::Object(values))
     }
@@ -158,6 +173,13 @@ impl<'s> Shape<'s> {
                 _ => {}
             }
         }
+        if let Some(names) = schema.get("propertyNames") {
+            let names = self.resolve(names);
+            fields.names = match alternatives(names) {
+                Some(options) => options.iter().flat_map(names_of).collect(),
+                None => names_of(names),
+            };
+        }
         if let Some(patterns) = schema.get("patternProperties").and_then(Value::as_object) {
             fields.others = fields.others.or(patterns.values().next());
         }
@@ -174,20 +196,20 @@ impl<'s> Shape<'s> {
     fn one_of(
         &self,
         options: &'s [Value],
-        parent: &'s Value,
         node: &Node,
         path: &str,
         place: Place,
         problems: &mut Vec<Problem>,
     ) -> Option<Value> {
         let names: Vec<&str> = options.iter().flat_map(names_of).collect();
-        if let (Kind::Scalar { text, .. }, false) = (&node.kind, names.is_empty())
-            && options.iter().all(|option| !names_of(option).is_empty())
+        if let Kind::Scalar { text, .. } = &node.kind
+            && !names.is_empty()
+            && !options.iter().any(|option| self.takes_other_scalars(option))
         {
             return choose(&names, text, node.place, path, problems);
         }
         if let Some(tag) = self.tag_of(options) {
-            return self.tagged(tag, options, parent, node, path, place, problems);
+            return self.tagged(tag, options, node, path, place, problems);
         }
         let mut best: Option<Vec<Problem>> = None;
         for option in options {
@@ -204,6 +226,14 @@ impl<'s> Shape<'s> {
         }
         problems.extend(best.unwrap_or_default());
         None
+    }
+
+    /// True when the option takes scalars that are not on a list of names.
+    fn takes_other_scalars(&self, option: &'s Value) -> bool {
+        let option = self.resolve(option);
+        let collection = ["object", "array"];
+        names_of(option).is_empty()
+            && types_of(option).iter().any(|name| !collection.contains(name))
     }
 
     /// True when the option and the value are of the same make: both maps, both lists, both scalars.
@@ -232,7 +262,6 @@ impl<'s> Shape<'s> {
         &self,
         tag: &'s str,
         options: &'s [Value],
-        parent: &'s Value,
         node: &Node,
         path: &str,
         place: Place,
@@ -258,8 +287,6 @@ impl<'s> Shape<'s> {
             return None;
         };
         if let Some(option) = options.iter().find(|option| constant(option) == Some(text)) {
-            // What stands beside the alternatives holds for each of them.
-            let _ = parent;
             return self.map(self.resolve(option), node, path, place, problems);
         }
         let names: Vec<_> = options.iter().filter_map(constant).collect();
@@ -292,8 +319,15 @@ fn types_of(schema: &Value) -> Vec<&str> {
     }
 }
 
-fn description(schema: &Value) -> Option<&str> {
-    schema.get("description").and_then(Value::as_str)?.lines().next()
+/// The first line of a schema's description, as part of a sentence.
+fn description(schema: &Value) -> Option<String> {
+    let line = schema.get("description").and_then(Value::as_str)?.lines().next()?;
+    let mut letters = line.trim_end_matches('.').chars();
+    let first = letters.next()?;
+    let rest = letters.as_str();
+    let acronym = rest.starts_with(|c: char| !c.is_lowercase() && c != ' ');
+    let first = if acronym { first.to_string() } else { first.to_lowercase().to_string() };
+    Some(format!("{first}{rest}"))
 }
 
 fn choose(
@@ -382,7 +416,7 @@ fn scalar(schema: &Value, types: &[&str], text: &str, plain: bool) -> Result<Val
         && wants("integer")
         && let Some(number) = integer(text)
     {
-        return within(schema, number.into(), text);
+        return within(schema, number, text);
     }
     if plain
         && wants("number")

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Feed {
     /// Which files of the inbox are its own: a pattern such as `hr-*.csv`.
-    pub files: String,
+    pub files: super::FilePattern,
 }
 
 /// A target.

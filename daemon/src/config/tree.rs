@@ -49,6 +49,28 @@ pub enum Part {
     Index(usize),
 }
 
+impl Part {
+    /// Reads `departure.recheck_days[2]`.
+    pub fn path(dotted: &str) -> Vec<Self> {
+        let mut parts = Vec::new();
+        for piece in dotted.split('.') {
+            let mut pieces = piece.split('[');
+            parts.extend(pieces.next().map(|key| Self::Key(key.to_owned())));
+            let indices = pieces.filter_map(|index| index.trim_end_matches(']').parse().ok());
+            parts.extend(indices.map(Self::Index));
+        }
+        parts
+    }
+
+    /// Writes `departure.recheck_days[2]`.
+    pub fn dotted(path: &[Self]) -> String {
+        path.iter().fold(String::new(), |text, part| match part {
+            Self::Key(key) => super::shape::join(&text, key),
+            Self::Index(index) => format!("{text}[{index}]"),
+        })
+    }
+}
+
 impl Node {
     /// The value of a key, if this is a map that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
@@ -56,6 +78,15 @@ impl Node {
             Kind::Map(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,
         }
+    }
+
+    /// What the path leads to.
+    pub fn follow(&self, path: &[Part]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, part| match (part, &node.kind) {
+            (Part::Index(index), Kind::List(items)) => items.get(*index).map(|item| &**item),
+            (Part::Key(key), _) => node.entry(key).map(|entry| &*entry.value),
+            _ => None,
+        })
     }
 
     /// Where the path leads to, or as far along it as there is something.

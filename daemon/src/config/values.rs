@@ -15,6 +15,12 @@ use std::str::FromStr;
 #[error("{0}")]
 pub struct BadValue(String);
 
+impl BadValue {
+    pub(super) fn new(sentence: &str) -> Self {
+        Self(sentence.to_owned())
+    }
+}
+
 macro_rules! read_from_text {
     ($name:ident) => {
         impl TryFrom<String> for $name {
