@@ -237,6 +237,9 @@ fn mask_secrets(line: &str) -> String {
             break;
         }
     }
+    if let Some((head, _)) = masked.to_lowercase().split_once("password=") {
+        masked = masked.chars().take(head.chars().count() + 9).chain("********".chars()).collect();
+    }
     if let Some((head, rest)) = masked.split_once("://")
         && let Some((user, host)) = rest.rsplit_once('@')
         && let Some((name, _)) = user.split_once(':')

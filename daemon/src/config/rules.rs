@@ -14,6 +14,7 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.folders();
     judge.feeds();
     judge.locations();
+    judge.policy_faults();
     judge.departure();
     judge.templates();
     judge.guard();
@@ -186,6 +187,14 @@ impl Judge<'_> {
                 self.wrong(&join("locations", id.as_str()), message, "keep one of them");
             }
             seen.push((folded, id.as_str()));
+        }
+    }
+
+    /// What the policy's own rule sets find.
+    fn policy_faults(&mut self) {
+        for fault in self.file.naming.faults(&self.file.locations) {
+            let (message, advice) = fault.problem.split_once("; ").unwrap_or((&fault.problem, ""));
+            self.wrong(&fault.key, message, advice);
         }
     }
 

@@ -208,6 +208,9 @@ impl<'s> Shape<'s> {
         {
             return choose(&names, text, node.place, path, problems);
         }
+        if let Some(value) = self.by_key(options, node, path, place, problems) {
+            return value;
+        }
         if let Some(tag) = self.tag_of(options) {
             return self.tagged(tag, options, node, path, place, problems);
         }
@@ -226,6 +229,47 @@ impl<'s> Shape<'s> {
         }
         problems.extend(best.unwrap_or_default());
         None
+    }
+
+    /// For alternatives that are told apart by the one key that each of them has: `None` when these are
+    /// not such, `Some(None)` when the value fits none of them.
+    fn by_key(
+        &self,
+        options: &'s [Value],
+        node: &Node,
+        path: &str,
+        place: Place,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Option<Value>> {
+        let Kind::Map(entries) = &node.kind else { return None };
+        let maps: Vec<&Value> = options
+            .iter()
+            .map(|option| self.resolve(option))
+            .filter(|option| types_of(option).contains(&"object"))
+            .collect();
+        let mut keyed = Vec::new();
+        for option in &maps {
+            let fields = self.fields(option);
+            match fields.required.as_slice() {
+                [key] if fields.known.len() == 1 && fields.closed => keyed.push((*key, *option)),
+                _ => return None,
+            }
+        }
+        if keyed.is_empty() {
+            return None;
+        }
+        if let Some((_, option)) = keyed.iter().find(|(key, _)| node.entry(key).is_some()) {
+            return Some(self.map(option, node, path, place, problems));
+        }
+        let names: Vec<&str> = keyed.iter().map(|(key, _)| *key).collect();
+        match entries.first() {
+            Some(entry) => _ = choose(&names, &entry.key, entry.key_place, path, problems),
+            None => problems.push(
+                Problem::new(place, path, "an empty map says nothing here")
+                    .advise(format!("write one of {}", listed(&names))),
+            ),
+        }
+        Some(None)
     }
 
     /// True when the option takes scalars that are not on a list of names.
