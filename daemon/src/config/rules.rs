@@ -190,11 +190,18 @@ impl Judge<'_> {
         }
     }
 
-    /// What the policy's own rule sets find.
+    /// What the policy's own rule sets find. What is wrong only with a default, since the rest of the
+    /// file is another agency's, is a warning: the default may never be needed.
     fn policy_faults(&mut self) {
         for fault in self.file.naming.faults(&self.file.locations) {
             let (message, advice) = fault.problem.split_once("; ").unwrap_or((&fault.problem, ""));
-            self.wrong(&fault.key, message, advice);
+            if self.tree.follow(&Part::path(&fault.key)).is_some() {
+                self.wrong(&fault.key, message, advice);
+            } else {
+                let advice = "the setting is a default; write your own, or what it refers to";
+                let problem = Problem::of_file(format!("{}: {message}", fault.key), advice);
+                self.warnings.push(problem);
+            }
         }
     }
 

@@ -47,23 +47,23 @@ fn the_nightly_run_stays_at_its_hour_over_a_change_of_clocks() {
 
 #[test]
 fn keys_that_look_like_other_types_stay_texts() {
-    let more = "  1: { name: Hawthorn, class: facility }\n  y: { name: Providers, class: unstated }\n  no: { name: 007, class: facility }\n  n: { name: yes, class: facility }\n  03: { name: 1.50, class: facility }\n";
+    let more = "  1: { name: Hawthorn, class: facility }\n  no: { name: 007, class: facility }\n  n: { name: yes, class: facility }\n  03: { name: 1.50, class: facility }\n";
     let config = config(&format!("{SMALL}{more}"));
     let ids: Vec<&str> = config.policy.locations.keys().map(|id| id.as_str()).collect();
     assert_eq!(ids, ["03", "1", "n", "no", "y", "z"]);
     let names: Vec<&str> = config.policy.locations.values().map(|l| l.name.as_str()).collect();
-    assert_eq!(names, ["1.50", "Hawthorn", "yes", "007", "Providers", "Central Office"]);
+    assert_eq!(names, ["1.50", "Hawthorn", "yes", "007", "Contract providers", "Central Office"]);
 }
 
 #[test]
 fn anchors_and_merge_keys_are_written_out() {
     let text = with(
-        "  z:\n    name: Central Office\n    class: central_office\n",
-        "  b: &facility { name: Fulton, class: facility }\n  c: { <<: *facility, name: Northwest }\n  d: *facility\n",
+        "  z:\n    name: Central Office\n    class: central_office\n  y:\n",
+        "  b: &facility { name: Fulton, class: facility }\n  c: { <<: *facility, name: Northwest }\n  d: *facility\n  y:\n",
     );
     let config = config(&text);
     let names: Vec<&str> = config.policy.locations.values().map(|l| l.name.as_str()).collect();
-    assert_eq!(names, ["Fulton", "Northwest", "Fulton"]);
+    assert_eq!(names, ["Fulton", "Northwest", "Fulton", "Contract providers"]);
 }
 
 #[test]
