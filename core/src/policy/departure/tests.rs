@@ -140,7 +140,7 @@ fn a_home_is_deleted_by_the_class_of_its_worksite(
 }
 
 fn thanksgiving_only() -> WorkDays {
-    let falls = Falls::Nth { nth: 4, weekday: DayOfWeek::Thursday, month: 11, days_after: 0 };
+    let falls = Falls::Nth { which: 4, weekday: DayOfWeek::Thursday, month: 11, days_after: 0 };
     let yearly = vec![YearlyHoliday { name: "Thanksgiving Day".into(), falls }];
     WorkDays { yearly, ..WorkDays::default() }
 }
