@@ -15,4 +15,5 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod shown;
 pub mod step;
