@@ -17,5 +17,9 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+<<<<<<< HEAD
 pub mod standing;
+=======
+pub mod shown;
+>>>>>>> room-config
 pub mod step;
