@@ -17,4 +17,5 @@ pub mod policy;
 pub mod reconcile;
 pub mod report;
 pub mod standing;
+pub mod shown;
 pub mod step;
