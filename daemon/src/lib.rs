@@ -1,1 +1,3 @@
-//! x
+//! The daemon of lapsed: reads drops, keeps the state, carries out plans.
+
+pub mod config;

@@ -1,6 +1,6 @@
 //! The calls of the control socket, in one table: path, method, and the role that each needs.
 
-use crate::control::roles::Role;
+use crate::config::Role;
 
 /// How a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use crate::control::console::{
 };
 use crate::control::endpoints::{Call, ENDPOINTS, Endpoint, Method};
 use crate::control::peer::{Accounts, Peer};
-use crate::control::roles::{Caller, RoleRules};
+use crate::control::roles::Caller;
+use crate::config::{Role, Roles};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
@@ -29,7 +30,7 @@ pub struct Control {
     /// The daemon.
     pub console: Arc<dyn Console>,
     /// Who may do what; a reload sends new rules.
-    pub roles: watch::Receiver<Arc<RoleRules>>,
+    pub roles: watch::Receiver<Arc<Roles>>,
     /// Names of callers.
     pub accounts: Arc<dyn Accounts>,
     /// The configuration file's path, for advice.
@@ -61,7 +62,7 @@ async fn guard(
     let mut record = CallRecord {
         caller: None,
         method: request.method().as_str().to_owned(),
-        path: crate::cli::render::shown(&request.uri().to_string()),
+        path: lapsed_core::shown::shown(&request.uri().to_string()),
         outcome: CallOutcome::Asked,
     };
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
@@ -111,7 +112,7 @@ async fn authorised(
 ) -> Result<Caller, ConsoleError> {
     let caller = known_caller(control, peer).await?;
     record.caller = Some(caller.clone());
-    let needs = endpoint.map_or(crate::control::roles::Role::Viewer, |endpoint| endpoint.needs);
+    let needs = endpoint.map_or(Role::Viewer, |endpoint| endpoint.needs);
     if caller.may(needs) {
         return Ok(caller);
     }
@@ -141,7 +142,7 @@ async fn known_caller(control: &Control, peer: Option<Peer>) -> Result<Caller, C
     // Names may come over the network (SSSD, LDAP): not on the runtime's own threads.
     let identity = tokio::task::spawn_blocking(move || accounts.identity(uid, gid)).await;
     match identity {
-        Ok(Ok(identity)) => Ok(control.roles.borrow().caller(identity)),
+        Ok(Ok(identity)) => Ok(Caller::new(identity, &control.roles.borrow())),
         Ok(Err(_)) | Err(_) => Err(unknown()),
     }
 }
@@ -255,7 +256,7 @@ fn state(name: &str) -> Result<PlanState, ConsoleError> {
     serde_json::from_value(serde_json::Value::String(name.to_owned())).map_err(|_| {
         ConsoleError::new(
             ErrorKind::Bad,
-            format!("{:?} is no state of a plan", crate::cli::render::shown(name)),
+            format!("{:?} is no state of a plan", lapsed_core::shown::shown(name)),
             "States are passed, held, released, rejected and replaced.",
         )
     })
