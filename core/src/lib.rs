@@ -17,9 +17,6 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
-<<<<<<< HEAD
-pub mod standing;
-=======
 pub mod shown;
->>>>>>> room-config
+pub mod standing;
 pub mod step;

@@ -82,6 +82,7 @@ impl Judge<'_> {
         let roles = self.file.control.roles.clone();
         let lists = [
             ("viewer", &roles.viewer),
+            ("auditor", &roles.auditor),
             ("operator", &roles.operator),
             ("administrator", &roles.administrator),
         ];

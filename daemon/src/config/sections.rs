@@ -11,6 +11,7 @@ use lapsed_core::policy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// The whole file.
@@ -153,9 +154,11 @@ impl Audit {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Look: status, due, person, plans, audit.
+    /// Look: status, due, person, plans, holds.
     Viewer,
-    /// Act on cases: release, reject, hold, depart, pause, resume.
+    /// Read and verify the audit, too.
+    Auditor,
+    /// Act on cases: release, reject, hold, depart, pause, resume, settle.
     Operator,
     /// Change what the daemon starts from: adopt, reload.
     Administrator,
@@ -177,6 +180,10 @@ pub struct Members {
 pub struct Control {
     /// Path of the Unix socket.
     pub socket: AbsolutePath,
+    /// Group of this machine that may connect to the socket (its mode is 0660); the daemon's own group
+    /// where absent. The daemon's account must be in it.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Who may do what (P3); nobody else may do anything.
     pub roles: Roles,
 }
@@ -185,12 +192,36 @@ pub struct Control {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
-    /// Look: status, due, person, plans, audit.
+    /// Look: status, due, person, plans, holds.
     pub viewer: Members,
-    /// Act on cases: release, reject, hold, depart, pause, resume.
+    /// Read and verify the audit, too.
+    pub auditor: Members,
+    /// Act on cases: release, reject, hold, depart, pause, resume, settle.
     pub operator: Members,
     /// Change what the daemon starts from: adopt, reload.
     pub administrator: Members,
+}
+
+impl Role {
+    /// All roles, the least first.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Auditor, Self::Operator, Self::Administrator];
+
+    /// The role's name, as in the YAML.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Auditor => "auditor",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Roles {
@@ -204,6 +235,7 @@ impl Roles {
         [
             (Role::Administrator, &self.administrator),
             (Role::Operator, &self.operator),
+            (Role::Auditor, &self.auditor),
             (Role::Viewer, &self.viewer),
         ]
         .into_iter()
