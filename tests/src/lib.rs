@@ -5,8 +5,10 @@
 //! processes that the handle itself started are ever signalled.
 
 pub mod authority;
+pub mod cache;
 pub mod failure;
 pub mod ldif;
+pub mod postgres;
 pub mod process;
 pub mod slapd;
 pub mod witness;

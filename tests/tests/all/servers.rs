@@ -1,3 +1,4 @@
 //! The harness itself: each server starts, answers its witness, and stops.
 
+mod postgres;
 mod slapd;
