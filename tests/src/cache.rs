@@ -1,6 +1,6 @@
 //! Server trees that are slow to make: kept as archives under `target/test-servers`, made once.
 
-use crate::process::{Scratch, command, find_program, run};
+use crate::process::{Scratch, find_program, run};
 use crate::{Done, Failure};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -20,21 +20,25 @@ pub fn tree(
         let lock = File::create(archives.join(format!("{key}.lock")))?;
         lock.lock()?;
         if !archive.exists() {
-            make_archive(&archive, make).map_err(|e| e.during(key))?;
+            make_archive(&archive, scratch, make).map_err(|e| e.during(key))?;
         }
     }
     let target = scratch.folder(name)?;
-    unpack(&archive, &target)?;
+    unpack(&archive, scratch, &target)?;
     Ok(target)
 }
 
-fn make_archive(archive: &Path, make: impl FnOnce(&Scratch, &Path) -> Done<()>) -> Done<()> {
-    let scratch = Scratch::new("image")?;
+fn make_archive(
+    archive: &Path,
+    like: &Scratch,
+    make: impl FnOnce(&Scratch, &Path) -> Done<()>,
+) -> Done<()> {
+    let scratch = like.sibling("image")?;
     let tree = scratch.folder("tree")?;
     make(&scratch, &tree)?;
     let unfinished = archive.with_extension(format!("{}.unfinished", std::process::id()));
     // The servers' user can read the tree, and only we can write below `target`.
-    let mut pack = command(find_program("tar", &[])?);
+    let mut pack = scratch.command(find_program("tar", &[])?);
     pack.arg("--create").arg("--sparse").arg("--directory").arg(&tree).arg(".");
     let status = pack.stdout(File::create(&unfinished)?).status()?;
     if !status.success() {
@@ -44,8 +48,8 @@ fn make_archive(archive: &Path, make: impl FnOnce(&Scratch, &Path) -> Done<()>) 
     Ok(())
 }
 
-fn unpack(archive: &Path, target: &Path) -> Done<()> {
-    let mut unpack = command(find_program("tar", &[])?);
+fn unpack(archive: &Path, scratch: &Scratch, target: &Path) -> Done<()> {
+    let mut unpack = scratch.command(find_program("tar", &[])?);
     unpack.args(["--extract", "--no-same-owner", "--directory"]).arg(target);
     run(unpack.stdin(Stdio::from(File::open(archive)?)))?;
     Ok(())

@@ -10,6 +10,8 @@ pub mod failure;
 pub mod ldif;
 pub mod postgres;
 pub mod process;
+pub mod relay;
+pub mod samba;
 pub mod slapd;
 pub mod witness;
 

@@ -82,13 +82,19 @@ pub fn tail(text: &str) -> String {
 #[derive(Debug)]
 pub struct Scratch {
     folder: TempDir,
+    owner: Option<(u32, u32)>,
 }
 
 impl Scratch {
     /// Makes the folder. Its path is short, since paths of Unix sockets may have 107 bytes only.
     pub fn new(prefix: &str) -> Done<Self> {
+        Self::owned_by(prefix, server_user())
+    }
+
+    /// Makes the folder for another user than us, or for us.
+    pub fn owned_by(prefix: &str, owner: Option<(u32, u32)>) -> Done<Self> {
         let folder = tempfile::Builder::new().prefix(&format!("lapsed-{prefix}-")).tempdir()?;
-        let scratch = Self { folder };
+        let scratch = Self { folder, owner };
         scratch.give_away(scratch.path())?;
         Ok(scratch)
     }
@@ -122,8 +128,23 @@ impl Scratch {
         Ok(path)
     }
 
+    /// Another folder of the same owner.
+    pub fn sibling(&self, prefix: &str) -> Done<Self> {
+        Self::owned_by(prefix, self.owner)
+    }
+
+    /// A command that runs as the folder's owner.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = plain_command(program);
+        if let Some((user, group)) = self.owner {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
     fn give_away(&self, path: &Path) -> Done<()> {
-        if let Some((user, group)) = server_user() {
+        if let Some((user, group)) = self.owner {
             chown(path, Some(user), Some(group))?;
         }
         Ok(())
