@@ -9,6 +9,7 @@
 
 mod m20261101_000001_state;
 mod m20261101_000002_audit;
+mod m20261101_000003_to_decide;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261101_000001_state::Migration),
             Box::new(m20261101_000002_audit::Migration),
+            Box::new(m20261101_000003_to_decide::Migration),
         ]
     }
 }

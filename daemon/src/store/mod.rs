@@ -18,6 +18,7 @@ mod case_store;
 mod claim;
 mod connect;
 mod convert;
+mod decide_store;
 mod drop_store;
 mod error;
 mod hold_store;

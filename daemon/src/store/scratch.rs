@@ -36,6 +36,7 @@ impl Store {
         copy_table::<tables::set_asides::Model>(&from, &to).await?;
         copy_table::<tables::user_ids::Model>(&from, &to).await?;
         copy_table::<tables::settings::Model>(&from, &to).await?;
+        copy_table::<tables::to_decide::Model>(&from, &to).await?;
         to.commit().await.doing(COPYING)?;
         from.rollback().await.doing(COPYING)?;
         Ok(copy)

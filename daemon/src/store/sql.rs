@@ -68,6 +68,7 @@ model_of!(
     set_asides,
     user_ids,
     settings,
+    to_decide,
     audit,
 );
 

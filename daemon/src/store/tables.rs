@@ -291,3 +291,21 @@ pub(super) mod audit {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// People whose departure is to be looked at.
+pub(super) mod to_decide {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "to_decide")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) person: Uuid,
+        pub(crate) since: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
