@@ -154,7 +154,8 @@ pub async fn read_back_is_due_at_once_and_on_its_days(settings: &DatabaseSetting
     let tx = store.begin().await?;
     tx.set_steps(&[update], NOW).await?;
     tx.commit().await?;
-    assert_eq!(store.read().steps_to_read_back(TODAY, 10).await?.as_slice(), [done.clone()]);
+    let due = store.read().steps_to_read_back(TODAY, 10).await?;
+    assert_eq!(due.as_slice(), std::slice::from_ref(&done));
     let tomorrow = TODAY.tomorrow()?;
     let seen = done.on(StepEvent::SeenAsWanted(NOW))?.recheck(Some(tomorrow), 1);
     let tx = store.begin().await?;
