@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const STATEMENTS: [&str; 24] = [
+const STATEMENTS: [&str; 25] = [
     "CREATE TABLE people (
         id uuid NOT NULL PRIMARY KEY,
         body text NOT NULL
@@ -131,6 +131,7 @@ const STATEMENTS: [&str; 24] = [
         review_on text,
         body text NOT NULL
     )",
+    "CREATE INDEX holds_person ON holds (person)",
     "CREATE TABLE set_asides (
         id uuid NOT NULL PRIMARY KEY,
         drop_id uuid REFERENCES drops (id),

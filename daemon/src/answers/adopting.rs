@@ -7,6 +7,7 @@ use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
 use crate::store::{AuditEntry, IdOrigin, UserIdRecord};
 use crate::views::{AdoptRequest, AdoptView};
+use base64::Engine as _;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lapsed_core::adopt::{Adoption, Existing};
@@ -33,7 +34,7 @@ pub(super) async fn asked(
     let adopting = Adopting {
         feed,
         file_name: lapsed_core::shown::shown(&request.file_name),
-        bytes: request.content.into_bytes(),
+        bytes: decoded(&request.content)?,
         clocks_start: request.clocks_start,
         actor: caller.name.to_string(),
     };
@@ -47,6 +48,16 @@ pub(super) async fn asked(
     let view = adopt(&cycle, &adopting, now).await?;
     daemon.wake();
     Ok(AdoptView { written: true, ..view })
+}
+
+fn decoded(content: &str) -> Result<Vec<u8>, ConsoleError> {
+    base64::engine::general_purpose::STANDARD.decode(content).map_err(|error| {
+        ConsoleError::new(
+            ErrorKind::Bad,
+            format!("the file's content is not base64: {error}"),
+            "send it with lapsed adopt",
+        )
+    })
 }
 
 /// What is to be adopted.
@@ -88,7 +99,7 @@ pub async fn adopt(
             ));
         }
         Taking::Repeated(_) => Vec::new(),
-        Taking::Taken(summary) => summary.set_aside,
+        Taking::Taken(summary) => summary.set_aside().cloned().collect(),
     };
     let people = everyone(cycle).await?;
     let adoption = lapsed_core::adopt::adopt(&Existing {

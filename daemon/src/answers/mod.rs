@@ -11,8 +11,9 @@ mod reload;
 mod status;
 
 pub use adopting::{Adopting, adopt};
-pub use calendar::entries;
+pub use calendar::{Waits, entries};
 pub use plans::plan_view;
+pub use reload::reload_as;
 
 use crate::control::console::{
     Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind,

@@ -18,11 +18,11 @@ use uuid::Uuid;
 pub struct AddedSteps {
     /// Not known before.
     pub new: usize,
-    /// Known, ended without being done (drifted, refused, cancelled), and planned again.
+    /// Known and ended, not a deletion that was done, and planned again.
     pub reopened: usize,
     /// Known and not ended, of a plan that no longer counts or with a later date: now of this plan.
     pub taken_over: usize,
-    /// Left as they were: done, under way, or still to come by a plan that counts.
+    /// Left as they were: under way, still to come by a plan that counts, or a deletion that was done.
     pub left: usize,
 }
 
@@ -82,8 +82,8 @@ impl Tx {
     /// Adds a plan's steps to the journal; the plan and its departures must be stored. Each step may
     /// come once.
     ///
-    /// A step that is there already is left as it is, with three exceptions: one that ended without
-    /// being done is planned again; one that has not ended comes over to this plan if its own no longer
+    /// A step that is there already is left as it is, with three exceptions: one that has ended is
+    /// planned again, unless it is a deletion that was done; one that has not ended comes over to this plan if its own no longer
     /// counts (held, rejected, replaced); and one not begun takes a later date with this plan. A date
     /// never moves to earlier by itself (D15).
     pub async fn add_steps(
@@ -248,7 +248,8 @@ fn merged(
     let is_done = matches!(old.state.as_str(), "done" | "verified" | "unverified");
     let is_waiting = matches!(old.state.as_str(), "planned" | "waiting");
     let lease_token = old.lease_token + 1;
-    if old.ended && !is_done {
+    // What was done and is wished for again was undone by other hands (D13); a deletion can't be.
+    if old.ended && !(is_done && old.destroys) {
         added.reopened += 1;
         return Some(steps::Model { lease_token, first_started_at: old.first_started_at, ..fresh });
     }

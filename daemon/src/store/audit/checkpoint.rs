@@ -218,15 +218,17 @@ impl Line<'_> {
 
 const UNWRITTEN: &str = "an audit checkpoint could not be written";
 
+/// Far more bytes than one line has: a file of years is not read whole.
+const TAIL: u64 = 4096;
+
 /// The last whole line. A torn line behind it, of a crash in mid-write, is taken off: it was never a
 /// checkpoint.
 fn last_line(file: &mut std::fs::File) -> std::io::Result<Option<Checkpoint>> {
     let length = file.metadata()?.len();
-    // Far more than one line; a file of years is not read whole.
-    let start = length.saturating_sub(4096);
+    let start = length.saturating_sub(TAIL);
     file.seek(std::io::SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.take(length - start).read_to_end(&mut bytes)?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     if whole < bytes.len() {
         file.set_len(start + whole as u64)?;
