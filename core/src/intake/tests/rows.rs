@@ -253,3 +253,17 @@ fn an_expression_that_never_ends_is_stopped() {
         "the expression for the status fails on this row: engine ran out of fuel"
     );
 }
+
+#[test]
+fn protected_numbers_in_mapped_text_are_not_kept() {
+    let yaml = "{mode: delta, columns: {user_id: {from: U}, status: {from: S}, last_name: {from: L}, first_name: {from: F}, worksite: {from: W}, kind: {from: K}}}";
+    let taken = taken(
+        &spec(yaml),
+        "U,S,L,F,W,K\na,active,Li 123-45-6789,123456789,123-45-6789,123-45-6789\n",
+    );
+    let statement = &taken.statements[0];
+    let name = statement.name.clone().unwrap();
+    assert_eq!((name.last.as_str(), name.first.as_str()), ("Li ***-**-****", "*********"));
+    assert_eq!((&statement.worksite, &statement.kind), (&None, &None));
+    assert!(!format!("{taken:?}").contains("6789"));
+}
