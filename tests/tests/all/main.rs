@@ -1,0 +1,4 @@
+//! Everything that needs more than one crate or a real server: one binary, since linking is slow.
+
+mod directory;
+mod servers;
