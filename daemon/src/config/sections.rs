@@ -11,6 +11,7 @@ use lapsed_core::policy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The whole file.
@@ -108,6 +109,16 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
+    /// The file to read; `credentials` is what systemd gives as `$CREDENTIALS_DIRECTORY`. `None` when
+    /// a credential is named and systemd gave none.
+    #[must_use]
+    pub fn path(&self, credentials: Option<&Path>) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.as_path().to_owned()),
+            Self::Credential(name) => credentials.map(|folder| folder.join(name.as_str())),
+        }
+    }
+
     fn of(file: Option<&AbsolutePath>, credential: Option<&CredentialName>) -> Option<Self> {
         file.cloned().map(Self::File).or_else(|| credential.cloned().map(Self::Credential))
     }
