@@ -59,6 +59,12 @@ impl Judge<'_> {
         })
     }
 
+    /// True where something is wrong already in one of the sections.
+    fn told_below(&self, sections: &[&str]) -> bool {
+        let section = |told: &String| told.split('.').next().unwrap_or_default().to_owned();
+        self.told.iter().map(section).any(|told| sections.contains(&told.as_str()))
+    }
+
     fn warn(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
         let problem = self.at(path, message, advice);
         self.warnings.push(problem);
@@ -197,7 +203,7 @@ impl Judge<'_> {
             .chain(naming.functions.keys().map(String::as_str))
             .collect();
         for (word, kind) in spec.columns.kind.iter().flat_map(|column| &column.table) {
-            if !kinds.contains(&kind.as_str()) {
+            if !kinds.contains(&kind.as_str()) && !self.told_below(&["naming"]) {
                 let path = format!("feeds.{name}.columns.kind.table.{word}");
                 let advice =
                     format!("under `naming.kinds` and `functions` there are {}", listed(&kinds));
@@ -246,6 +252,10 @@ impl Judge<'_> {
         let faults =
             [file.naming.faults(&file.locations), file.work_days.faults(), file.departure.faults()];
         for fault in faults.into_iter().flatten() {
+            // What has a mistake in it was left out, and would be missed here.
+            if fault.problem.contains("is not under") && self.told_below(&["locations", "naming"]) {
+                continue;
+            }
             let (message, advice) = fault.problem.split_once("; ").unwrap_or((&fault.problem, ""));
             if self.tree.follow(&Part::path(&fault.key)).is_some() {
                 let advice = if advice.is_empty() { variables_of(&fault.key) } else { advice };

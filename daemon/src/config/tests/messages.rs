@@ -64,6 +64,7 @@ refused! {
     a_worksite_and_a_kind_that_are_not_there: with("status: { from: STATUS }", "status: { from: STATUS }\n      worksite: { from: LOC, table: { Rolla: q } }\n      kind: { from: KIND, table: { S: stuff } }");
     a_feed_that_matches_by_nothing: with("employee_number: { from: EMPLID }", "last_name: { from: NAME }");
     a_directory_that_should_delete_mailboxes: format!("{SMALL}departure:\n  mailbox: {{ connector: directory, retention_days: 14 }}\n");
+    a_location_with_a_mistake_is_not_missed_elsewhere: with("class: unstated", "class: unstatd");
     one_location_in_two_cases: format!("{SMALL}  Z:\n    name: Other\n    class: facility\n");
     an_empty_value_where_one_is_needed: with("name: Department", "name:");
     a_tab_as_indentation: with("  name: Department", "\tname: Department");
