@@ -142,7 +142,8 @@ impl Mapping<'_> {
         key_text(field.what, &self.value(Some(field), cells)?, make)
     }
 
-    fn record(&self, cells: &Cells<'_>) -> Result<String, RowProblem> {
+    /// Tells engagements of one person apart; empty where the feed doesn't.
+    pub(super) fn record(&self, cells: &Cells<'_>) -> Result<String, RowProblem> {
         let value = self.value(self.record.as_ref(), cells)?;
         if looks_like_ssn(&value) {
             return Err(RowProblem::SocialSecurity { what: "record" });

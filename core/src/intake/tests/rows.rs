@@ -166,6 +166,22 @@ fn rows_that_contradict_each_other_are_both_set_aside() {
 }
 
 #[test]
+fn a_row_is_not_taken_beside_one_of_the_same_key_that_cannot_be_read() {
+    let rows = ["7,Li,,Former employee,,11/20/2026,,", "8,Doe,,Employed,,,,", "7,Li,,???,,,,"];
+    let taken = taken(&feed(|_| ()), drop_of(&rows));
+    let reasons: Vec<(u64, &str)> =
+        taken.set_aside.iter().map(|row| (row.line, row.reason.as_str())).collect();
+    assert_eq!(
+        reasons,
+        [
+            (2, "line 4 has the same key and can't be read, so which of them is right is unknown"),
+            (4, "the status \"???\" is not in the table `columns.status.values`"),
+        ]
+    );
+    assert_eq!(taken.statements.len(), 1);
+}
+
+#[test]
 fn a_row_that_is_repeated_is_taken_once() {
     let row = "7,Li,,Employed,,,,";
     let taken = taken(&feed(|_| ()), drop_of(&[row, row, row]));
