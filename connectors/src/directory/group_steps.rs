@@ -220,16 +220,17 @@ async fn request(
     let session = &batch.connected.session;
     let values = leaving.iter().map(|leaving| leaving.value.clone().into_bytes()).collect();
     let mut changes = vec![Change::Delete(attribute.to_owned(), values)];
-    let only_if = if session.asserts() { dialect.only_if(group) } else { None };
     let address = dialect.address(group);
-    let result = session.modify(&address, &changes, only_if.as_deref()).await;
+    // No assertion here: OpenLDAP's memberof overlay carries the control over to the members' entries,
+    // where it fails, and memberOf silently stays. The value named is precondition enough.
+    let result = session.modify(&address, &changes, None).await;
     let Err(trouble) = result else { return Ok(()) };
     let placeholder = placeholder(batch, group, leaving);
     let Some(placeholder) = placeholder.filter(|_| trouble.is(code::OBJECT_CLASS_VIOLATION)) else {
         return Err(trouble);
     };
     changes.insert(0, Change::add(attribute, placeholder));
-    session.modify(&address, &changes, only_if.as_deref()).await
+    session.modify(&address, &changes, None).await
 }
 
 /// Who stands in for the last member; never the one who leaves.
