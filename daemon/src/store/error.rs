@@ -129,6 +129,12 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process writes the file of signed checkpoints.
+    #[error("{} is being written by another lapsed; stop that one first (`systemctl stop lapsed`)", path.display())]
+    WitnessTaken {
+        /// The file.
+        path: PathBuf,
+    },
     /// A key file that holds no key.
     #[error("{} holds no Ed25519 key in PEM; restore it, or move it away to have a new one made (checkpoints before it then need the old public key)", path.display())]
     Key {
