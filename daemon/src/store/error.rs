@@ -150,6 +150,10 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, DbErr> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Database { doing, source })
+        // PostgreSQL's details quote whole rows, and `Debug` would print them: only the sentence is kept.
+        self.map_err(|error| StoreError::Database {
+            doing,
+            source: DbErr::Custom(error.to_string()),
+        })
     }
 }

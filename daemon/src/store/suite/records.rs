@@ -259,6 +259,11 @@ pub async fn settings_take_any_value(settings: &DatabaseSettings) -> Ended {
     assert_eq!(hostile.as_deref(), Some("\u{0}\u{1b}[31m'; DROP TABLE people; --"));
     assert_eq!(store.read().setting::<bool>("nothing").await?, None);
     tamper(settings, "UPDATE settings SET value = 'true or so' WHERE key = 'paused'").await?;
+    let wrong = match store.read().setting::<u32>("hostile").await {
+        Ok(_) => return Err("a text was read as a number".into()),
+        Err(error) => format!("{error:?}"),
+    };
+    assert!(!wrong.contains("DROP"), "an error quotes what is stored: {wrong}");
     let damaged = store.read().setting::<bool>("paused").await;
     assert!(matches!(damaged, Err(StoreError::Body { .. })));
     Ok(())
