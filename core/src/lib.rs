@@ -5,6 +5,7 @@
 //! tests crate checks the dependency list.
 
 pub mod absorb;
+pub mod adopt;
 pub mod citation;
 pub mod facts;
 pub mod guard;
@@ -16,6 +17,6 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
-pub mod standing;
 pub mod shown;
+pub mod standing;
 pub mod step;

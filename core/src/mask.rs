@@ -144,7 +144,7 @@ fn luhn(digits: &[u32]) -> bool {
             _ => digit * 2 / 10 + digit * 2 % 10,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Two letters, two digits, up to 30 more letters and digits in blocks, with a right check (ISO 13616).

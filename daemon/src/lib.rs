@@ -1,7 +1,12 @@
-//! The daemon of lapsed: reads drops, keeps the state, carries out plans; and the commands by which
-//! people look at it and act.
+//! The daemon and its commands: HR drops and access forms become the right state of accounts, provably.
 
+pub mod answers;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod cycle;
+pub mod drops;
+pub mod service;
+pub mod store;
+pub mod targets;
 pub mod views;

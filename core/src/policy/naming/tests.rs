@@ -221,7 +221,8 @@ fn an_unknown_kind_is_told_the_known_ones() {
 
 #[test]
 fn a_letter_without_counterpart_asks_for_an_entry_or_a_hand_made_id() {
-    let error = try_id(&staff("\u{14400}", "Ann"), &[]).expect_err("Anatolian hieroglyphs are not in the table");
+    let error = try_id(&staff("\u{14400}", "Ann"), &[])
+        .expect_err("Anatolian hieroglyphs are not in the table");
     let text = error.to_string();
     assert!(text.contains("U+14400") && text.contains("naming.transliterate"), "{text}");
 }
@@ -349,7 +350,7 @@ fn faults_of_a_policy_are_all_named() {
 }
 
 #[test]
-fn a_million_duplicates_are_not_counted_anew_each_time() {
+fn names_that_share_a_count_look_at_each_number_once() {
     let (policy, locations) = (NamingPolicy::default(), default_locations());
     let mut namer = Namer::new(&policy, &locations);
     let asked = Cell::new(0_u32);

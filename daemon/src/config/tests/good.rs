@@ -47,23 +47,23 @@ fn the_nightly_run_stays_at_its_hour_over_a_change_of_clocks() {
 
 #[test]
 fn keys_that_look_like_other_types_stay_texts() {
-    let more = "  1: { name: Hawthorn, class: facility }\n  y: { name: Providers, class: unstated }\n  no: { name: 007, class: facility }\n  n: { name: yes, class: facility }\n  03: { name: 1.50, class: facility }\n";
+    let more = "  1: { name: Hawthorn, class: facility }\n  no: { name: 007, class: facility }\n  n: { name: yes, class: facility }\n  03: { name: 1.50, class: facility }\n";
     let config = config(&format!("{SMALL}{more}"));
     let ids: Vec<&str> = config.policy.locations.keys().map(|id| id.as_str()).collect();
     assert_eq!(ids, ["03", "1", "n", "no", "y", "z"]);
     let names: Vec<&str> = config.policy.locations.values().map(|l| l.name.as_str()).collect();
-    assert_eq!(names, ["1.50", "Hawthorn", "yes", "007", "Providers", "Central Office"]);
+    assert_eq!(names, ["1.50", "Hawthorn", "yes", "007", "Contract providers", "Central Office"]);
 }
 
 #[test]
 fn anchors_and_merge_keys_are_written_out() {
     let text = with(
-        "  z:\n    name: Central Office\n    class: central_office\n",
-        "  b: &facility { name: Fulton, class: facility }\n  c: { <<: *facility, name: Northwest }\n  d: *facility\n",
+        "  z:\n    name: Central Office\n    class: central_office\n  y:\n",
+        "  b: &facility { name: Fulton, class: facility }\n  c: { <<: *facility, name: Northwest }\n  d: *facility\n  y:\n",
     );
     let config = config(&text);
     let names: Vec<&str> = config.policy.locations.values().map(|l| l.name.as_str()).collect();
-    assert_eq!(names, ["Fulton", "Northwest", "Fulton"]);
+    assert_eq!(names, ["Fulton", "Northwest", "Fulton", "Contract providers"]);
 }
 
 #[test]
@@ -82,6 +82,9 @@ fn secrets_are_only_ever_places() {
         panic!("no credential")
     };
     assert_eq!(name.as_str(), "db-password");
+    let source = SecretSource::Credential(name);
+    assert_eq!(source.path(None), None);
+    assert_eq!(source.path(Some("/run/c".as_ref())), Some("/run/c/db-password".into()));
 }
 
 #[test]
@@ -123,6 +126,26 @@ fn a_reload_tells_what_changed_by_path() {
     ));
     insta::assert_snapshot!(policy_changes(&old, &new).join("\n"));
     assert_eq!(policy_changes(&old, &old), Vec::<String>::new());
+}
+
+#[test]
+fn holidays_come_out_of_the_calendar_file_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lapsed.yaml");
+    std::fs::write(&path, format!("{SMALL}work_days:\n  calendar_file: holidays.ics\n")).unwrap();
+    let event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Founders' Day\r\nDTSTART;VALUE=DATE:20261117\r\nEND:VEVENT";
+    let calendar =
+        format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event}\r\nEND:VCALENDAR\r\n");
+    std::fs::write(folder.path().join("holidays.ics"), calendar).unwrap();
+    let (config, _) = super::super::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(!config.policy.work_days.is_work_day(jiff::civil::date(2026, 11, 17)));
+    assert!(config.policy.work_days.is_work_day(jiff::civil::date(2026, 11, 18)));
+    std::fs::write(folder.path().join("holidays.ics"), "nonsense").unwrap();
+    let message = super::super::load(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("work_days.calendar_file: the text is not one whole iCalendar"),
+        "{message}"
+    );
 }
 
 #[test]

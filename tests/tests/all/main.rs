@@ -1,0 +1,5 @@
+//! Everything that needs more than one crate or a real server: one binary, since linking is slow.
+
+mod directory;
+mod servers;
+mod store;
