@@ -253,10 +253,7 @@ pub fn accepts(port: u16) -> bool {
 }
 
 /// Looks again and again until the condition holds, fails, or `patience` is used up.
-pub fn wait_until(
-    patience: Duration,
-    mut condition: impl FnMut() -> Done<bool>,
-) -> Done<()> {
+pub fn wait_until(patience: Duration, mut condition: impl FnMut() -> Done<bool>) -> Done<()> {
     let end = Instant::now() + patience;
     while !condition()? {
         if Instant::now() > end {

@@ -156,7 +156,10 @@ impl Site {
         self.daemon = Some(child);
         wait_until(PATIENCE, || {
             if let Some(status) = self.daemon.as_mut().and_then(|d| d.try_wait().ok().flatten()) {
-                return Err(Failure::new(format!("the daemon ended with {status}: {}", self.log())));
+                return Err(Failure::new(format!(
+                    "the daemon ended with {status}: {}",
+                    self.log()
+                )));
             }
             let answer = self.run(&["status", "--format", "json"])?;
             Ok(matches!(answer.status.code(), Some(0 | 3)))
@@ -237,7 +240,10 @@ impl Site {
         let output = self.run(&[arguments, &["--format", "json"]].concat())?;
         serde_json::from_slice(&output.stdout).map_err(|error| {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Failure::new(format!("lapsed {arguments:?} printed no JSON ({error}): {said}\n{}", self.log()))
+            Failure::new(format!(
+                "lapsed {arguments:?} printed no JSON ({error}): {said}\n{}",
+                self.log()
+            ))
         })
     }
 
