@@ -42,7 +42,7 @@ impl Demo {
         let mut feed =
             Feed::of(&self.agency, HrOptions::full(self.today, sequence, self.notices()?))?;
         let number = &self.agency.people[self.cast.mismatch].employee_number;
-        feed.change(number, &[("LAST_NAME", "Featherstone"), ("FIRST_NAME", "Odessa")])?;
+        feed.change(number, &[("LAST_NAME", "Featherstone")])?;
         Ok(feed)
     }
 
@@ -113,7 +113,7 @@ impl Demo {
         self.stage.say("HR finds a receipt beside the moved file:");
         self.stage.prompt("cat accepted/*hr-2.csv.receipt.txt");
         let receipt = self.site.receipt("accepted", "hr-2.csv")?;
-        self.stage.output(&receipt, Show::Head(14));
+        self.stage.output(&receipt, Show::All);
         self.stage.claim(receipt.contains("TAKEN"), "the receipt says that the file was taken");
         self.calendar()
     }

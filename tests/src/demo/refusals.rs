@@ -76,6 +76,8 @@ impl Demo {
         self.stage.prompt("cat accepted/*hr-4.csv.receipt.txt");
         self.stage.output(&receipt, Show::All);
         self.stage.line("");
+        self.lapsed(&["plans"], Show::All)?;
+        self.lapsed(&["set-aside", "list"], Show::All)?;
         self.lapsed(&["status"], Show::All)?;
         let status = self.site.run(&["status"])?;
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
