@@ -1,1 +1,19 @@
-//! x
+//! Real servers and a sample agency for lapsed's tests and its demo.
+//!
+//! Every server here is the real program, started on loopback in a folder of its own by whoever runs
+//! the tests, and stopped when its handle is dropped. Nothing outside that folder is touched, and only
+//! processes that the handle itself started are ever signalled.
+
+pub mod authority;
+pub mod cache;
+pub mod failure;
+pub mod ldif;
+pub mod postgres;
+pub mod process;
+pub mod relay;
+pub mod samba;
+pub mod slapd;
+pub mod witness;
+
+pub use failure::{Done, Failure};
+pub use ldif::Entry;

@@ -1,0 +1,21 @@
+# lapsed: `make test` sets up what the tests need and runs them all.
+
+CARGO ?= cargo
+
+.PHONY: test servers lint
+
+test: servers lint
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --workspace --locked; \
+	else \
+		echo 'cargo-nextest is not installed (cargo install cargo-nextest --locked): cargo test runs instead'; \
+		$(CARGO) test --workspace --locked; \
+	fi
+
+# Installs the real servers that the tests start on loopback; does nothing when they are there.
+servers:
+	@sh tests/install-servers
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings

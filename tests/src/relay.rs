@@ -1,0 +1,155 @@
+//! A relay on loopback in front of a server: reaches into its network namespace, and can be made to
+//! stall or to cut connections as bad networks do.
+
+use crate::process::free_port;
+use crate::{Done, Failure};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// Where the relay leads.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A Unix socket; one with a path can be reached from every network namespace.
+    Unix(PathBuf),
+    /// A port on 127.0.0.1.
+    Tcp(u16),
+}
+
+impl Target {
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        match self {
+            // Reading, writing and shutting down are the same calls on every stream socket.
+            Self::Unix(path) => Ok(TcpStream::from(OwnedFd::from(UnixStream::connect(path)?))),
+            Self::Tcp(port) => TcpStream::connect(("127.0.0.1", *port)),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Flow {
+    stalled: bool,
+    closed: bool,
+    open: Vec<TcpStream>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    flow: Mutex<Flow>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn flow(&self) -> MutexGuard<'_, Flow> {
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while_stalled(&self) {
+        let flow = self.flow();
+        let waited = self.changed.wait_while(flow, |flow| flow.stalled && !flow.closed);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A running relay; closed when dropped.
+#[derive(Debug)]
+pub struct Relay {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Relay {
+    /// Listens on a free port of 127.0.0.1.
+    pub fn start(target: Target) -> Done<Self> {
+        let listener = listen()?;
+        let port = listener.local_addr()?.port();
+        let shared = Arc::new(Shared::default());
+        let for_thread = Arc::clone(&shared);
+        thread::spawn(move || accept_all(&listener, &target, &for_thread));
+        Ok(Self { port, shared })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Takes connections and bytes, but passes nothing on until [`Self::flow`].
+    pub fn stall(&self) {
+        self.shared.flow().stalled = true;
+    }
+
+    /// Passes on what was held back.
+    pub fn flow(&self) {
+        self.shared.flow().stalled = false;
+        self.shared.changed.notify_all();
+    }
+
+    /// Cuts every open connection; new ones work.
+    pub fn cut(&self) {
+        for stream in self.shared.flow().open.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.shared.flow().closed = true;
+        self.shared.changed.notify_all();
+        self.cut();
+        // Wakes the listening thread, which then sees that it is over.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+fn listen() -> Done<TcpListener> {
+    for _ in 0..20 {
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", free_port()?)) {
+            return Ok(listener);
+        }
+    }
+    Err(Failure::new("no port could be had for the relay"))
+}
+
+fn accept_all(listener: &TcpListener, target: &Target, shared: &Arc<Shared>) {
+    for client in listener.incoming() {
+        if shared.flow().closed {
+            return;
+        }
+        let Ok(client) = client else { continue };
+        if let Ok(server) = target.connect() {
+            // When it fails, there are no more file handles, and the connection falls shut.
+            let _ = join(&client, &server, shared);
+        }
+    }
+}
+
+fn join(client: &TcpStream, server: &TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
+    let kept = [client.try_clone()?, server.try_clone()?];
+    shared.flow().open.extend(kept);
+    for (from, to) in [(client, server), (server, client)] {
+        let (from, to) = (from.try_clone()?, to.try_clone()?);
+        let shared = Arc::clone(shared);
+        thread::spawn(move || pump(from, to, &shared));
+    }
+    Ok(())
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = from.read(&mut buffer).unwrap_or(0);
+        shared.wait_while_stalled();
+        if read == 0 || to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+    let _ = from.shutdown(Shutdown::Read);
+}

@@ -1,0 +1,69 @@
+//! `ldapsearch`, `ldapadd` and `ldapmodify`: witnesses that share no code with what they watch.
+
+use crate::process::{find_program, plain_command, run};
+use crate::{Done, Entry, Failure, ldif};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How a witness reaches a directory.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    /// `ldap://`, `ldaps://` or `ldapi://`.
+    pub url: String,
+    /// Authority for the server's certificate.
+    pub ca: PathBuf,
+    /// As whom it binds.
+    pub bind_dn: String,
+    /// File with the password and nothing else.
+    pub password_file: PathBuf,
+}
+
+impl Witness {
+    fn command(&self, program: &str) -> Done<Command> {
+        let mut command = plain_command(find_program(program, &[])?);
+        command.env("LDAPTLS_CACERT", &self.ca).env("LDAPTLS_REQCERT", "demand");
+        command.args(["-x", "-H", &self.url, "-D", &self.bind_dn, "-y"]).arg(&self.password_file);
+        Ok(command)
+    }
+
+    /// Searches below `base` with paged results, so that no server's limit cuts the answer.
+    pub fn search(&self, base: &str, filter: &str, attributes: &[&str]) -> Done<Vec<Entry>> {
+        let mut command = self.command("ldapsearch")?;
+        command.args(["-LLL", "-o", "ldif-wrap=no", "-E", "pr=500/noprompt"]);
+        command.args(["-b", base, "-s", "sub", filter]).args(attributes);
+        let output = run(&mut command)?;
+        ldif::parse(&String::from_utf8_lossy(&output.stdout))
+    }
+
+    /// Reads one entry; `None` when it is not there.
+    pub fn read(&self, dn: &str, attributes: &[&str]) -> Done<Option<Entry>> {
+        const NO_SUCH_OBJECT: i32 = 32;
+        let mut command = self.command("ldapsearch")?;
+        command.args(["-LLL", "-o", "ldif-wrap=no", "-b", dn, "-s", "base", "(objectClass=*)"]);
+        let output = command.args(attributes).output()?;
+        match output.status.code() {
+            Some(0) => {
+                Ok(ldif::parse(&String::from_utf8_lossy(&output.stdout))?.into_iter().next())
+            }
+            Some(NO_SUCH_OBJECT) => Ok(None),
+            _ => Err(Failure::new(String::from_utf8_lossy(&output.stderr).into_owned())),
+        }
+    }
+
+    /// Carries out LDIF: content records are added, change records are applied.
+    pub fn change(&self, file: &Path) -> Done<()> {
+        run(self.command("ldapmodify")?.arg("-a").arg("-f").arg(file))?;
+        Ok(())
+    }
+
+    /// What `ldapsearch` says when it binds as somebody else: its exit code (the LDAP result code)
+    /// and its words.
+    pub fn try_bind(&self, bind_dn: &str, password: &str) -> Done<(i32, String)> {
+        let mut command = plain_command(find_program("ldapsearch", &[])?);
+        command.env("LDAPTLS_CACERT", &self.ca).env("LDAPTLS_REQCERT", "demand");
+        command.args(["-x", "-LLL", "-H", &self.url, "-D", bind_dn, "-w", password]);
+        let output = command.args(["-b", "", "-s", "base", "1.1"]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((output.status.code().unwrap_or(-1), said))
+    }
+}

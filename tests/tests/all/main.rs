@@ -1,0 +1,3 @@
+//! Everything that needs more than one crate or a real server: one binary, since linking is slow.
+
+mod servers;
