@@ -5,6 +5,7 @@
 //! tests crate checks the dependency list.
 
 pub mod absorb;
+pub mod adopt;
 pub mod citation;
 pub mod facts;
 pub mod guard;

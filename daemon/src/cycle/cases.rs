@@ -155,7 +155,7 @@ impl Cycle {
             .collect();
         tx.set_steps(&updates, now).await?;
         for plan in self.store.plans(&[PlanState::Held]).await? {
-            if plan.plan.is_for_only(case) {
+            if plan.plan.only_case() == Some(case) {
                 tx.set_plan_state(&plan.plan.hash, PlanState::Replaced, None).await?;
             }
         }
