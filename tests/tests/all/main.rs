@@ -1,3 +1,7 @@
 //! Everything that needs more than one crate or a real server: one binary, since linking is slow.
 
+#[cfg(test)]
+mod laws;
 mod servers;
+#[cfg(test)]
+mod service;

@@ -1,0 +1,140 @@
+//! Rust files as tokens with their lines: comments are gone, and so is what only tests see.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use std::fs;
+use std::path::Path;
+
+/// One token.
+pub struct Token {
+    /// Line, from 1.
+    pub line: usize,
+    /// As it is written; texts with their quotes.
+    pub text: String,
+}
+
+/// One file.
+pub struct Source {
+    /// From the root of the repository.
+    pub path: String,
+    /// What is written in it.
+    pub text: String,
+    /// Its tokens, without doc comments and `#[cfg(test)]` items.
+    pub tokens: Vec<Token>,
+}
+
+/// All Rust files in folders, but for those that only tests see.
+pub fn read(root: &Path, folders: &[&str]) -> Vec<Source> {
+    let mut found = Vec::new();
+    for folder in folders {
+        for path in files(root, folder) {
+            if !path.ends_with(".rs") || is_test(&path) {
+                continue;
+            }
+            let text = fs::read_to_string(root.join(&path)).unwrap();
+            let stream: TokenStream =
+                text.parse().unwrap_or_else(|error| panic!("{path} is no Rust: {error}"));
+            let mut tokens = Vec::new();
+            flatten(stream, &mut tokens);
+            found.push(Source { path, text, tokens });
+        }
+    }
+    found
+}
+
+/// All files in a folder, by their paths from the root; build output and hidden folders left out.
+pub fn files(root: &Path, folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = fs::read_dir(root.join(&folder)) else { continue };
+        for entry in entries.map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+            if name == "target" || name.starts_with('.') {
+                continue;
+            }
+            if root.join(&path).is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// True for modules that are tests by their name.
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "examples"))
+        || path.ends_with("_tests.rs")
+}
+
+fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
+    let mut trees = stream.into_iter().peekable();
+    while let Some(tree) = trees.next() {
+        if let TokenTree::Punct(punct) = &tree
+            && punct.as_char() == '#'
+        {
+            let inner =
+                trees.next_if(|next| matches!(next, TokenTree::Punct(p) if p.as_char() == '!'));
+            let attribute = trees.next_if(|next| {
+                matches!(next, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket)
+            });
+            if let Some(TokenTree::Group(group)) = attribute {
+                if inner.is_none() && is_for_tests(&group) {
+                    skip_item(&mut trees);
+                } else if !is_doc(&group) {
+                    flatten(group.stream(), out);
+                }
+                continue;
+            }
+        }
+        push(tree, out);
+    }
+}
+
+fn push(tree: TokenTree, out: &mut Vec<Token>) {
+    let line = tree.span().start().line;
+    let TokenTree::Group(group) = tree else {
+        return out.push(Token { line, text: tree.to_string() });
+    };
+    let (open, close) = match group.delimiter() {
+        Delimiter::Parenthesis => ("(", ")"),
+        Delimiter::Brace => ("{", "}"),
+        Delimiter::Bracket => ("[", "]"),
+        Delimiter::None => ("", ""),
+    };
+    out.push(Token { line, text: open.to_owned() });
+    flatten(group.stream(), out);
+    out.push(Token { line: group.span_close().start().line, text: close.to_owned() });
+}
+
+fn is_doc(attribute: &Group) -> bool {
+    let first = attribute.stream().into_iter().next();
+    matches!(first, Some(TokenTree::Ident(name)) if name == "doc")
+}
+
+/// `#[cfg(test)]` and `#[test]`.
+fn is_for_tests(attribute: &Group) -> bool {
+    let text: String = attribute.stream().to_string().split_whitespace().collect();
+    text == "cfg(test)" || text == "test"
+}
+
+/// Leaves out an item: up to its body's end or its semicolon.
+fn skip_item(trees: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>) {
+    for tree in trees.by_ref() {
+        match tree {
+            TokenTree::Punct(punct) if punct.as_char() == ';' => return,
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn comments_texts_and_tests_are_told_from_code() {
+    let text =
+        "/// unsafe\nfn a() { b(\"unsafe\") } // unsafe\n#[cfg(test)]\nmod t { unsafe {} }\nc::d;";
+    let mut tokens = Vec::new();
+    flatten(text.parse().unwrap(), &mut tokens);
+    assert!(tokens.iter().all(|token| token.text != "unsafe"));
+    let last: Vec<_> = tokens.iter().filter(|t| t.line == 5).map(|t| t.text.as_str()).collect();
+    assert_eq!(last, ["c", ":", ":", "d", ";"]);
+}
