@@ -83,7 +83,8 @@ pub fn match_person(statement: &Statement, source: &SourceName, candidates: &[Pe
         ([], [one]) if !passed_on => Match::Known(*one),
         ([one], [other]) if one == other => Match::Known(*one),
         ([_], [_]) | ([], [_]) => Match::Unclear(
-            "employee number and user ID belong to two different people; ask HR which is right".into(),
+            "employee number and user ID belong to two different people; ask HR which is right"
+                .into(),
         ),
         _ => Match::Unclear("the key fits several people; settle which one is meant".into()),
     }
@@ -117,9 +118,9 @@ fn number_fit(statement: &Statement, source: &SourceName, person: &Person) -> Fi
         return Fit::Same;
     }
     let over = engagements.iter().all(|e| !e.goes_on());
-    let starts_later = statement.starts_on.is_some_and(|start| {
-        engagements.iter().all(|e| e.ends_on.is_some_and(|end| end < start))
-    });
+    let starts_later = statement
+        .starts_on
+        .is_some_and(|start| engagements.iter().all(|e| e.ends_on.is_some_and(|end| end < start)));
     if over && starts_later && engagements.iter().all(|e| &e.source == source) {
         Fit::PassedOn
     } else {
@@ -145,24 +146,48 @@ fn first_names(name: &PersonName) -> Vec<String> {
 /// A name reduced to its letters: case, accents, spaces and punctuation don't count.
 #[must_use]
 pub fn fold_name(text: &str) -> String {
-    deunicode::deunicode(text).chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase()
+    deunicode::deunicode(text)
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .collect::<String>()
+        .to_lowercase()
 }
 
 /// Takes a statement into a person. An `Err` is the reason for setting the row aside; nothing changed then.
-pub fn absorb(person: &mut Person, statement: &Statement, context: Context<'_>) -> Result<Vec<Change>, String> {
+pub fn absorb(
+    person: &mut Person,
+    statement: &Statement,
+    context: Context<'_>,
+) -> Result<Vec<Change>, String> {
     let today = context.received_at.to_zoned(context.zone.clone()).date();
     if statement.status == Status::Active && statement.ends_on.is_some_and(|end| end < today) {
-        return Err("the status says active but the end date has passed; ask HR which is right".into());
+        return Err(
+            "the status says active but the end date has passed; ask HR which is right".into()
+        );
     }
     let mut changes = Vec::new();
-    let place = engagement_of(person, statement, context.source, &mut changes);
-    update(&mut person.engagements[place], statement, &mut changes);
-    let about = About::Engagement { ordinal: person.engagements[place].ordinal };
-    match ending(statement) {
-        Some(last_day) => notice(person, about, last_day, statement.for_cause, context, &mut changes),
-        None => withdraw(person, about, context.source, &mut changes),
+    let before = person.clone();
+    if let Err(reason) = take_in(person, statement, context, &mut changes) {
+        *person = before;
+        return Err(reason);
     }
     Ok(changes)
+}
+
+fn take_in(
+    person: &mut Person,
+    statement: &Statement,
+    context: Context<'_>,
+    changes: &mut Vec<Change>,
+) -> Result<(), String> {
+    let place = engagement_of(person, statement, context.source, changes);
+    update(&mut person.engagements[place], statement, changes);
+    let about = About::Engagement { ordinal: person.engagements[place].ordinal };
+    match ending(statement) {
+        Some(last_day) => notice(person, about, last_day, statement.for_cause, context, changes)?,
+        None => withdraw(person, about, context.source, changes),
+    }
+    Ok(())
 }
 
 /// `Some` when the statement says that the engagement ends, with the last day where it gives one.
@@ -185,7 +210,10 @@ fn engagement_of(
         let number_fits = match (&e.employee_number, &statement.employee_number) {
             (Some(theirs), Some(stated)) => {
                 theirs.folded() == stated.folded()
-                    || statement.former_employee_number.as_ref().is_some_and(|f| f.folded() == theirs.folded())
+                    || statement
+                        .former_employee_number
+                        .as_ref()
+                        .is_some_and(|f| f.folded() == theirs.folded())
             }
             // Without numbers on both sides the user ID found the person; the record tells them apart.
             (None, _) | (_, None) => true,
@@ -195,7 +223,9 @@ fn engagement_of(
     let latest = person.engagements.iter().rposition(is_same);
     match latest {
         None => changes.push(Change::Joined),
-        Some(place) if starts_anew(&person.engagements[place], statement) => changes.push(Change::Rehired),
+        Some(place) if starts_anew(&person.engagements[place], statement) => {
+            changes.push(Change::Rehired)
+        }
         Some(place) => return place,
     }
     let ordinal = person.engagements.iter().map(|e| e.ordinal + 1).max().unwrap_or(0);
@@ -226,7 +256,8 @@ fn starts_anew(known: &Engagement, statement: &Statement) -> bool {
 
 fn update(engagement: &mut Engagement, statement: &Statement, changes: &mut Vec<Change>) {
     let before = engagement.clone();
-    engagement.employee_number = statement.employee_number.clone().or(engagement.employee_number.take());
+    engagement.employee_number =
+        statement.employee_number.clone().or(engagement.employee_number.take());
     engagement.user_id = statement.user_id.clone().or(engagement.user_id.take());
     engagement.name = statement.name.clone().or(engagement.name.take());
     engagement.status = statement.status;
@@ -241,6 +272,7 @@ fn update(engagement: &mut Engagement, statement: &Statement, changes: &mut Vec<
 }
 
 /// Adds a notice unless the same source already says the same; its older ones are replaced (D1).
+/// An `Err` is a sentence on a date that no calendar has; nothing changed then.
 pub fn notice(
     person: &mut Person,
     about: About,
@@ -248,20 +280,19 @@ pub fn notice(
     for_cause: bool,
     context: Context<'_>,
     changes: &mut Vec<Change>,
-) {
+) -> Result<(), String> {
+    let moment = &context.policy.effective;
+    let effective_at = effective_at(last_day, for_cause, context.received_at, moment, context.zone)
+        .map_err(|error| error.to_string())?;
     let standing = |n: &&mut Notice| {
         n.state == NoticeState::Standing && &n.source == context.source && n.about == about
     };
     for known in person.notices.iter_mut().filter(standing) {
         if known.last_day == last_day && known.for_cause == for_cause {
-            return;
+            return Ok(());
         }
         known.state = NoticeState::Replaced;
     }
-    let effective_at = match last_day {
-        Some(day) => effective_at(day, for_cause, context.received_at, context.policy, context.zone),
-        None => context.received_at,
-    };
     person.notices.push(Notice {
         source: context.source.clone(),
         about,
@@ -273,6 +304,7 @@ pub fn notice(
         state: NoticeState::Standing,
     });
     changes.push(Change::Noticed);
+    Ok(())
 }
 
 fn withdraw(person: &mut Person, about: About, source: &SourceName, changes: &mut Vec<Change>) {

@@ -92,7 +92,8 @@ impl<'a> Work<'a> {
     }
 
     fn by_key(&mut self, connector: &ConnectorName, account: &ObservedAccount) {
-        let numbers = account.employee_number.iter().filter_map(|n| self.by_number.get(&n.folded()));
+        let numbers =
+            account.employee_number.iter().filter_map(|n| self.by_number.get(&n.folded()));
         let user_ids = self.by_user_id.get(&account.user_id.folded());
         let mut places: Vec<usize> = numbers.chain(user_ids).flatten().copied().collect();
         places.sort_unstable();
@@ -114,7 +115,8 @@ impl<'a> Work<'a> {
         let on_account = fold_name(&account.name.last);
         person.engagements.iter().filter_map(|e| e.name.as_ref()).any(|name| {
             let last = fold_name(&name.last);
-            !last.is_empty() && (last == on_account || last.starts_with(&on_account) && !on_account.is_empty())
+            !last.is_empty()
+                && (last == on_account || last.starts_with(&on_account) && !on_account.is_empty())
         })
     }
 
@@ -122,7 +124,8 @@ impl<'a> Work<'a> {
     fn by_pattern(&mut self) {
         let mut owner_of_linked: HashMap<String, usize> = HashMap::new();
         for ((connector, id), place) in &self.owner {
-            let base = self.existing.accounts.iter().find(|(c, a)| c == connector && a.id.as_str() == id);
+            let base =
+                self.existing.accounts.iter().find(|(c, a)| c == connector && a.id.as_str() == id);
             let Some((_, base)) = base else { continue };
             let templates = &self.existing.policy.departure.linked_accounts;
             for linked in linked_user_ids(templates, &base.user_id).unwrap_or_default() {

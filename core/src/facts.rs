@@ -335,7 +335,8 @@ impl Person {
     #[must_use]
     pub fn user_ids(&self) -> Vec<UserId> {
         let stated = self.engagements.iter().filter_map(|e| e.user_id.clone());
-        let mut ids: Vec<_> = self.accounts.iter().map(|a| a.user_id.clone()).chain(stated).collect();
+        let mut ids: Vec<_> =
+            self.accounts.iter().map(|a| a.user_id.clone()).chain(stated).collect();
         ids.sort_by_key(UserId::folded);
         ids.dedup_by_key(|id| id.folded());
         ids

@@ -152,7 +152,9 @@ pub fn judge(
     let mut judged: Vec<_> =
         suspect.into_iter().map(|p| (single(p, policy_version), Verdict::Hold)).collect();
     match trip(count(&sound), baseline, limits) {
-        None => judged.extend(sound.into_iter().map(|p| (single(p, policy_version), Verdict::Pass))),
+        None => {
+            judged.extend(sound.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)))
+        }
         Some(finding) => judged.push((mass(sound, finding, policy_version), Verdict::Hold)),
     }
     judged
@@ -209,7 +211,13 @@ fn mass(all: Vec<Proposed>, finding: Finding, policy_version: &str) -> Plan {
         steps.extend(proposed.steps);
         explanations.extend(proposed.explanations);
     }
-    Plan::new(PlanKind::MassDeparture { people }, policy_version, steps, vec![finding], explanations)
+    Plan::new(
+        PlanKind::MassDeparture { people },
+        policy_version,
+        steps,
+        vec![finding],
+        explanations,
+    )
 }
 
 impl Finding {
@@ -230,11 +238,15 @@ impl Finding {
                  the notice has to release it"
             ),
             Self::NotCorroborated { account, because, .. } => {
-                format!("account {account} matches by its key alone: {because}; ask HR, then release or reject")
+                format!(
+                    "account {account} matches by its key alone: {because}; ask HR, then release or reject"
+                )
             }
-            Self::NoBaseline => "no population has been accepted yet, so nothing says how many are too many: \
+            Self::NoBaseline => {
+                "no population has been accepted yet, so nothing says how many are too many: \
                                  adopt the directory or release by hand"
-                .into(),
+                    .into()
+            }
         }
     }
 }

@@ -17,5 +17,6 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod shown;
 pub mod standing;
 pub mod step;

@@ -7,7 +7,7 @@ use crate::guard::Finding;
 use crate::journal::StepState;
 use crate::observed::{GroupKind, ObservedAccount, Protection};
 use crate::policy::Policy;
-use crate::policy::departure::{self, WorksiteClass};
+use crate::policy::departure::{self, Dated, WorksiteClass};
 use crate::report::Explanation;
 use crate::step::{Action, Due, Expect, Step, StepId, Target};
 use jiff::civil::Date;
@@ -54,7 +54,11 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
     let mut out = Reconciled { all_shut: true, ..Reconciled::default() };
     if input.accounts.is_empty() {
         out.all_shut = false;
-        out.explain(input, Rule::D1, "no account carries the person's employee number or user ID".into());
+        out.explain(
+            input,
+            Rule::D1,
+            "no account carries the person's employee number or user ID".into(),
+        );
         return Ok(out);
     }
     for (connector, account) in input.accounts {
@@ -62,7 +66,10 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
             out.explain(
                 input,
                 Rule::D2,
-                format!("account {} is never touched: {because}; shut it by hand if it must be", account.user_id),
+                format!(
+                    "account {} is never touched: {because}; shut it by hand if it must be",
+                    account.user_id
+                ),
             );
             continue;
         }
@@ -76,7 +83,9 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         out.leave_groups(input, connector, account);
     }
     // Mailbox and home hang on the person's own account, not on an `adm-` one beside it.
-    let own = |(_, account): &&(ConnectorName, ObservedAccount)| touchable(account) && !is_linked(input, account);
+    let own = |(_, account): &&(ConnectorName, ObservedAccount)| {
+        touchable(account) && !is_linked(input, account)
+    };
     if let Some((_, account)) = input.accounts.iter().find(own) {
         out.schedule_deletions(input, account)?;
     }
@@ -126,8 +135,10 @@ impl Reconciled {
         account: &ObservedAccount,
         (action, due, rule): (Action, Due, Rule),
     ) {
-        let expect =
-            Expect { user_id: account.user_id.clone(), employee_number: account.employee_number.clone() };
+        let expect = Expect {
+            user_id: account.user_id.clone(),
+            employee_number: account.employee_number.clone(),
+        };
         let destroys = action.destroys();
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
@@ -156,8 +167,9 @@ impl Reconciled {
         let disable = Action::Disable { account: at.clone() };
         self.add(input, connector, account, (disable, Due::AtOnce, Rule::D2));
         if !rules.stamp.is_empty() {
-            let text = departure::stamp_text(&rules.stamp, input.today, input.case.id, &account.user_id)
-                .map_err(|e| e.to_string())?;
+            let text =
+                departure::stamp_text(&rules.stamp, input.today, input.case.id, &account.user_id)
+                    .map_err(|e| e.to_string())?;
             let stamp = Action::StampDescription { account: at.clone(), text };
             self.add(input, connector, account, (stamp, Due::AtOnce, Rule::D2));
         }
@@ -199,17 +211,18 @@ impl Reconciled {
         account: &ObservedAccount,
     ) -> Result<(), String> {
         let from = input.case.disabled_on.unwrap_or(input.today);
-        for (connector, action, rule, (date, reason)) in
+        for (connector, action, rule, dated) in
             deletions(input.policy, from, input.worksite_class, &target(account))?
         {
-            self.add(input, &connector, account, (action, Due::On { date, reason }, rule));
+            let due = Due::On { date: dated.date, reason: dated.reason };
+            self.add(input, &connector, account, (action, due, rule));
         }
         Ok(())
     }
 }
 
 /// A deletion: its connector, what it does, the rule, and its date with the reason.
-pub type Deletion = (ConnectorName, Action, Rule, (Date, String));
+pub type Deletion = (ConnectorName, Action, Rule, Dated);
 
 /// The deletions that follow an account shut on `from`, each with its date and the reason (D6, D7).
 pub fn deletions(
@@ -220,12 +233,13 @@ pub fn deletions(
 ) -> Result<Vec<Deletion>, String> {
     let mut all = Vec::new();
     if let Some(rule) = &policy.departure.mailbox {
-        let due = departure::mailbox_deletion(from, rule, &policy.work_days).map_err(|e| e.to_string())?;
+        let due = departure::mailbox_deletion(from, rule, &policy.work_days)
+            .map_err(|e| e.to_string())?;
         let action = Action::DeleteMailbox { account: account.clone() };
         all.push((rule.connector.clone(), action, Rule::D7, due));
     }
     if let Some(rule) = &policy.departure.home {
-        let due = departure::home_deletion(from, class, rule);
+        let due = departure::home_deletion(from, class, rule).map_err(|e| e.to_string())?;
         let action = Action::DeleteHome { account: account.clone() };
         all.push((rule.connector.clone(), action, Rule::D6, due));
     }
@@ -266,7 +280,8 @@ fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), 
 fn fold_surname(last: &str) -> String {
     let words: Vec<String> = last.split_whitespace().map(fold_name).collect();
     let is_suffix = |word: &str| matches!(word, "jr" | "sr" | "ii" | "iii" | "iv");
-    let keep = words.iter().rposition(|word| !is_suffix(word) && !word.is_empty()).map_or(0, |p| p + 1);
+    let keep =
+        words.iter().rposition(|word| !is_suffix(word) && !word.is_empty()).map_or(0, |p| p + 1);
     words.into_iter().take(keep).collect()
 }
 

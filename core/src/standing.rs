@@ -47,7 +47,8 @@ pub fn standing(person: &Person, now: Timestamp, zone: &TimeZone) -> Standing {
         }
     }
     if person.engagements.is_empty() {
-        last = earliest(notices.iter().copied().filter(|n| n.about == About::Person)).map(|n| end(n, None));
+        last = earliest(notices.iter().copied().filter(|n| n.about == About::Person))
+            .map(|n| end(n, None));
     }
     match last {
         None => Standing::Unknown,

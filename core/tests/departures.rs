@@ -119,7 +119,8 @@ fn only_the_end_of_the_last_engagement_is_a_departure() {
     let first = says(Status::Departed, Some("2026-11-01"));
     take(&mut p, &[("hr", "2026-11-02T09:00", second), ("hr", "2026-11-02T09:00", first)]).unwrap();
     assert_eq!(standing(&p, at("2026-11-20T00:00"), &zone()), Standing::Employed);
-    let second_ends = Statement { record: "1".into(), ..says(Status::Departed, Some("2026-11-15")) };
+    let second_ends =
+        Statement { record: "1".into(), ..says(Status::Departed, Some("2026-11-15")) };
     take(&mut p, &[("hr", "2026-11-10T09:00", second_ends)]).unwrap();
     assert_eq!(left_at(&p, "2026-11-20T00:00"), Some(at("2026-11-16T00:00")));
 }
@@ -162,7 +163,7 @@ fn a_stale_active_row_does_not_lift_an_operators_notice() {
         policy: &policy,
         zone: &zone(),
     };
-    notice(&mut p, About::Person, None, true, context, &mut Vec::new());
+    notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
     take(&mut p, &[("hr", "2026-11-03T09:00", says(Status::Active, None))]).unwrap();
     assert_eq!(left_at(&p, "2026-11-03T10:00"), Some(at("2026-11-02T10:15")));
 }
@@ -170,7 +171,8 @@ fn a_stale_active_row_does_not_lift_an_operators_notice() {
 #[test]
 fn a_rehire_starts_a_new_engagement_and_ends_the_departure() {
     let mut p = person();
-    take(&mut p, &[("hr", "2026-06-01T09:00", says(Status::Departed, Some("2026-06-30")))]).unwrap();
+    take(&mut p, &[("hr", "2026-06-01T09:00", says(Status::Departed, Some("2026-06-30")))])
+        .unwrap();
     let back = Statement { starts_on: Some(day("2026-11-01")), ..says(Status::Active, None) };
     let changes = take(&mut p, &[("hr", "2026-11-01T09:00", back)]).unwrap();
     assert_eq!(changes, vec![Change::Rehired]);
@@ -181,7 +183,8 @@ fn a_rehire_starts_a_new_engagement_and_ends_the_departure() {
 #[test]
 fn the_earliest_of_two_sources_counts() {
     let mut p = person();
-    take(&mut p, &[("hr", "2026-11-01T09:00", says(Status::Departed, Some("2026-12-31")))]).unwrap();
+    take(&mut p, &[("hr", "2026-11-01T09:00", says(Status::Departed, Some("2026-12-31")))])
+        .unwrap();
     let policy = DeparturePolicy::default();
     let officer = source("lso");
     let context = Context {
@@ -191,7 +194,8 @@ fn the_earliest_of_two_sources_counts() {
         policy: &policy,
         zone: &zone(),
     };
-    notice(&mut p, About::Person, Some(day("2026-11-30")), false, context, &mut Vec::new());
+    notice(&mut p, About::Person, Some(day("2026-11-30")), false, context, &mut Vec::new())
+        .unwrap();
     assert_eq!(left_at(&p, "2026-12-01T00:00"), Some(at("2026-12-01T00:00")));
 }
 
@@ -205,7 +209,8 @@ fn leave_is_not_a_departure_even_with_an_end_date() {
 #[test]
 fn active_with_a_past_end_date_is_set_aside_and_changes_nothing() {
     let mut p = person();
-    let result = take(&mut p, &[("hr", "2026-11-18T09:00", says(Status::Active, Some("2026-11-01")))]);
+    let result =
+        take(&mut p, &[("hr", "2026-11-18T09:00", says(Status::Active, Some("2026-11-01")))]);
     assert!(result.unwrap_err().contains("ask HR"));
     assert_eq!(p, person());
 }
@@ -213,11 +218,13 @@ fn active_with_a_past_end_date_is_set_aside_and_changes_nothing() {
 #[test]
 fn an_old_number_under_another_name_is_another_person_once_its_owner_is_gone() {
     let mut gone = person();
-    take(&mut gone, &[("hr", "2016-01-10T09:00", says(Status::Departed, Some("2016-01-31")))]).unwrap();
+    take(&mut gone, &[("hr", "2016-01-10T09:00", says(Status::Departed, Some("2016-01-31")))])
+        .unwrap();
     gone.engagements[0].starts_on = Some(day("2010-01-01"));
     let mut newcomer = says(Status::Active, None);
     newcomer.starts_on = Some(day("2026-11-01"));
-    newcomer.name = Some(PersonName { last: "Okafor".into(), first: "Ada".into(), preferred: None });
+    newcomer.name =
+        Some(PersonName { last: "Okafor".into(), first: "Ada".into(), preferred: None });
     assert_eq!(match_person(&newcomer, &source("hr"), &[gone.clone()]), Match::New);
     // Someone who has not left keeps the number: a person has to look.
     let mut current = person();
@@ -230,14 +237,16 @@ fn a_marriage_does_not_part_a_person_from_the_number() {
     let mut p = person();
     take(&mut p, &[("hr", "2026-01-10T09:00", says(Status::Active, None))]).unwrap();
     let mut renamed = says(Status::Active, None);
-    renamed.name = Some(PersonName { last: "Nguyen".into(), first: "John".into(), preferred: None });
+    renamed.name =
+        Some(PersonName { last: "Nguyen".into(), first: "John".into(), preferred: None });
     assert_eq!(match_person(&renamed, &source("hr"), &[p]), Match::Known(0));
 }
 
 #[test]
 fn a_changed_employee_number_stays_the_same_engagement() {
     let mut p = person();
-    take(&mut p, &[("hr", "2026-01-10T09:00", says(Status::Departed, Some("2026-12-01")))]).unwrap();
+    take(&mut p, &[("hr", "2026-01-10T09:00", says(Status::Departed, Some("2026-12-01")))])
+        .unwrap();
     let mut renumbered = says(Status::Departed, Some("2026-12-15"));
     renumbered.former_employee_number = renumbered.employee_number.take();
     renumbered.employee_number = Some(EmployeeNumber::new("98765").unwrap());
@@ -250,7 +259,8 @@ fn a_changed_employee_number_stays_the_same_engagement() {
 #[test]
 fn an_operators_notice_from_before_a_rehire_does_not_reach_the_new_engagement() {
     let mut p = person();
-    take(&mut p, &[("hr", "2026-01-10T09:00", says(Status::Departed, Some("2026-03-01")))]).unwrap();
+    take(&mut p, &[("hr", "2026-01-10T09:00", says(Status::Departed, Some("2026-03-01")))])
+        .unwrap();
     let policy = DeparturePolicy::default();
     let operator = source("operator");
     let context = Context {
@@ -260,7 +270,7 @@ fn an_operators_notice_from_before_a_rehire_does_not_reach_the_new_engagement() 
         policy: &policy,
         zone: &zone(),
     };
-    notice(&mut p, About::Person, None, true, context, &mut Vec::new());
+    notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
     let back = Statement { starts_on: Some(day("2026-11-01")), ..says(Status::Active, None) };
     take(&mut p, &[("hr", "2026-11-01T09:00", back)]).unwrap();
     assert_eq!(standing(&p, at("2026-11-20T00:00"), &zone()), Standing::Employed);

@@ -1,1 +1,11 @@
-//! x
+//! The daemon and its commands: HR drops and access forms become the right state of accounts, provably.
+
+pub mod answers;
+pub mod config;
+pub mod control;
+pub mod cycle;
+pub mod drops;
+pub mod service;
+pub mod store;
+pub mod targets;
+pub mod views;

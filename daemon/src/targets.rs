@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ConnectorSettings};
 use lapsed_connectors::contract::{Apply, Observe};
-use lapsed_connectors::directory::Directory;
+use lapsed_connectors::directory;
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Hands {
 
 fn set_up(name: &ConnectorName, settings: &ConnectorSettings) -> Result<Arc<dyn Apply>, SetUpError> {
     match settings {
-        ConnectorSettings::Directory(settings) => match Directory::connect(name, settings) {
+        ConnectorSettings::Directory(settings) => match directory::connect(name, settings) {
             Ok(directory) => Ok(Arc::new(directory)),
             Err(error) => Err(SetUpError { name: name.clone(), problem: error.to_string() }),
         },

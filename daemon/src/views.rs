@@ -96,7 +96,7 @@ pub struct DueView {
 /// One entry of the calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DueEntry {
-    /// The date, with weekday for people: `Fri 2026-11-27`.
+    /// The calendar date, ISO 8601: `2026-11-27`; tables show it with its weekday.
     pub date: String,
     /// True when the date is today or past.
     pub overdue: bool,
@@ -218,6 +218,13 @@ pub struct SetAsideView {
     pub at: String,
 }
 
+/// `lapsed set-aside list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetAsidesView {
+    /// Rows and people that wait for a person to settle them, oldest first.
+    pub rows: Vec<SetAsideView>,
+}
+
 /// `lapsed hold list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldsView {
@@ -325,6 +332,93 @@ pub struct SimulateView {
     pub held: Vec<PlanView>,
 }
 
+/// `lapsed reload`: whether the new configuration is in use, and which stored dates it would move.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReloadView {
+    /// True when the new configuration is in use; false when the old one was kept.
+    pub loaded: bool,
+    /// What is wrong with the file, each with its place and its remedy; empty when it was loaded.
+    pub problems: Vec<String>,
+    /// Stored dates that the new configuration would compute otherwise. None is moved by itself (D15).
+    pub moved_dates: Vec<MovedDateView>,
+}
+
+/// A stored date that the configuration would now compute otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MovedDateView {
+    /// User ID or employee number.
+    pub person: String,
+    /// `delete mailbox of mzsmitj`.
+    pub what: String,
+    /// The stored date, which stays.
+    pub stored: String,
+    /// The date by the new configuration.
+    pub computed: String,
+    /// Why it would differ.
+    pub why: String,
+}
+
+/// `lapsed check`: the configuration and a probe of every connector.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckView {
+    /// True when nothing was found.
+    pub sound: bool,
+    /// The configuration file.
+    pub config: String,
+    /// What is wrong with the file, all of it at once.
+    pub problems: Vec<ProblemView>,
+    /// One answer a connector; empty when the file could not be read that far.
+    pub connectors: Vec<ProbeView>,
+}
+
+/// One thing wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProblemView {
+    /// `file:line:column`.
+    pub place: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub advice: String,
+}
+
+/// What a look at a connector found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeView {
+    /// Its name in the YAML.
+    pub name: String,
+    /// True when it answered and has what is needed.
+    pub sound: bool,
+    /// What it is, or what is wrong with it and what to do.
+    pub finding: String,
+}
+
+/// `lapsed user-id`: which user ID each name would get.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserIdsView {
+    /// In the order asked; an ID given counts as taken for the rows after it.
+    pub rows: Vec<UserIdView>,
+}
+
+/// The user ID that one name would get. Nothing is reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserIdView {
+    /// Family name as asked.
+    pub last: String,
+    /// First name as asked.
+    pub first: String,
+    /// Preferred first name as asked.
+    pub preferred: Option<String>,
+    /// Location as asked.
+    pub location: Option<String>,
+    /// Kind of person as asked.
+    pub kind: Option<String>,
+    /// The user ID; absent when there is none, see `error`.
+    pub user_id: Option<String>,
+    /// Why there is none.
+    pub error: Option<String>,
+}
+
 /// Answer to a command that changes something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoneView {
@@ -332,7 +426,8 @@ pub struct DoneView {
     pub message: String,
 }
 
-/// An answer that says no.
+/// An answer that says no: of the control socket with a status of 400 or more, of the commands on
+/// standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorView {
     /// What is wrong.
@@ -343,6 +438,7 @@ pub struct ErrorView {
 
 /// Body of `release` and `reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DecisionRequest {
     /// The plan's hash, or at least its first twelve characters.
     pub hash: String,
@@ -352,6 +448,7 @@ pub struct DecisionRequest {
 
 /// Body of `depart`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DepartRequest {
     /// User ID, employee number or person id.
     pub person: String,
@@ -363,6 +460,7 @@ pub struct DepartRequest {
 
 /// Body of `hold`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct HoldRequest {
     /// User ID, employee number or person id.
     pub person: String,
@@ -376,6 +474,7 @@ pub struct HoldRequest {
 
 /// Body of `hold lift`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct LiftRequest {
     /// User ID, employee number or person id.
     pub person: String,
@@ -387,13 +486,25 @@ pub struct LiftRequest {
 
 /// Body of `pause` and `resume`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// Why.
     pub reason: String,
 }
 
+/// Body of `set-aside settle`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleRequest {
+    /// Number of the row, from `set-aside list`.
+    pub id: i64,
+    /// How it was settled.
+    pub reason: String,
+}
+
 /// Body of `adopt`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AdoptRequest {
     /// The feed's name in the YAML.
     pub feed: String,

@@ -1,1 +1,173 @@
-//! The LDAP connector: Active Directory and OpenLDAP behind one contract.
+//! LDAP directories: Active Directory and OpenLDAP behind one contract.
+//!
+//! Every object is known by its stable id and looked at before it is changed. A listing is whole or
+//! a fault. A change names the value that it replaces, so that one made by others in between is
+//! noticed. What differs by kind stands behind `dialect.rs`.
+
+mod account_steps;
+mod active_directory;
+mod address;
+mod apply;
+mod ber;
+mod codes;
+mod dial;
+mod dialect;
+mod dn;
+mod entry;
+mod filter;
+mod frame_guard;
+mod group_steps;
+mod layout;
+mod message;
+mod observe;
+mod openldap;
+mod password;
+mod probe;
+mod protect;
+mod read;
+mod read_back;
+mod recent;
+mod secret;
+mod session;
+pub mod settings;
+mod supervisor;
+mod taken_names;
+mod tls;
+
+pub use dn::escape_value;
+pub use secret::{SecretError, SecretSource};
+pub use settings::{DirectoryKind, DirectorySettings, SettingsError, SettingsProblem};
+
+use crate::contract::{Apply, Observe, Probed};
+use active_directory::ActiveDirectory;
+use address::ServerAddress;
+use dialect::Dialect;
+use futures_util::future::BoxFuture;
+use lapsed_core::facts::{ConnectorName, UserId};
+use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use layout::Layout;
+use openldap::Openldap;
+use protect::Rules;
+use recent::Recent;
+use supervisor::Supervisor;
+
+/// What all calls on one directory share.
+#[derive(Debug)]
+struct Shared {
+    dialect: Box<dyn Dialect>,
+    layout: Layout,
+    rules: Rules,
+    window: usize,
+    members_per_request: usize,
+    /// The log-on name shown for an account that has none that can be shown.
+    unnamed: UserId,
+    recent: Recent,
+}
+
+/// A directory: reads and changes accounts and groups.
+#[derive(Debug)]
+pub struct Directory {
+    name: ConnectorName,
+    kind: DirectoryKind,
+    shared: Shared,
+    supervisor: Supervisor,
+}
+
+/// Prepares a directory; nothing is connected before the first use, and the password is read then.
+///
+/// # Errors
+/// Every problem of the settings, and of the file with the certificates.
+pub fn connect(
+    name: &ConnectorName,
+    settings: &DirectorySettings,
+) -> Result<Directory, SettingsError> {
+    let problems = settings.problems();
+    if !problems.is_empty() {
+        return Err(SettingsError(problems));
+    }
+    let one = |key, problem: String| SettingsError(vec![SettingsProblem { key, problem }]);
+    let config = tls::trust(settings.ca_file.as_deref()).map_err(|error| {
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+        one("ca_file", format!("{error}{}", source.unwrap_or_default()))
+    })?;
+    let servers: Vec<ServerAddress> =
+        settings.servers.iter().filter_map(|url| ServerAddress::parse(url).ok()).collect();
+    let dialect: Box<dyn Dialect> = match settings.kind {
+        DirectoryKind::ActiveDirectory => Box::new(ActiveDirectory),
+        DirectoryKind::Openldap => Box::new(Openldap::new(settings.openldap.clone())),
+    };
+    let shared = Shared {
+        layout: Layout::of(settings, dialect.as_ref()),
+        dialect,
+        rules: Rules::of(&settings.protected),
+        window: usize::try_from(settings.window).unwrap_or(1),
+        members_per_request: usize::try_from(settings.members_per_request).unwrap_or(1),
+        unnamed: UserId::new("(unnamed)").map_err(|bad| one("attributes", bad.to_string()))?,
+        recent: Recent::default(),
+    };
+    let supervisor = Supervisor::new(settings, servers, config);
+    Ok(Directory { name: name.clone(), kind: settings.kind, shared, supervisor })
+}
+
+impl Directory {
+    /// The name of the connector in the YAML.
+    #[must_use]
+    pub fn name(&self) -> &ConnectorName {
+        &self.name
+    }
+
+    /// The one server that took all of these steps, if it is known.
+    fn server_of(&self, steps: &[Step]) -> Option<String> {
+        let mut servers = steps.iter().filter_map(|step| self.shared.recent.server(step.id));
+        let first = servers.next()?;
+        servers.all(|other| other == first).then_some(first)
+    }
+}
+
+impl Observe for Directory {
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        Box::pin(async move {
+            let connected = self.supervisor.connected().await?;
+            match scope {
+                Scope::People(wanted) => observe::people(&self.shared, &connected, wanted).await,
+                Scope::AllAccounts => observe::all(&self.shared, &connected).await,
+                Scope::TakenNames => {
+                    taken_names::taken_names(&self.shared, &connected.session).await
+                }
+            }
+        })
+    }
+
+    fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        Box::pin(async move {
+            let connected = match self.server_of(steps) {
+                Some(server) => self.supervisor.connected_to(&server).await,
+                None => self.supervisor.connected().await,
+            };
+            match connected {
+                Ok(connected) => read_back::read_back(&self.shared, &connected, steps).await,
+                Err(fault) => steps.iter().map(|_| Err(fault.clone())).collect(),
+            }
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(probe::probe(self))
+    }
+}
+
+impl Apply for Directory {
+    fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
+        Box::pin(async move {
+            let connected = match self.supervisor.connected().await {
+                Ok(connected) => connected,
+                Err(fault) => return steps.iter().map(|_| Err(fault.clone())).collect(),
+            };
+            for step in steps {
+                self.shared.recent.note_server(step.id, &connected.session.server);
+            }
+            apply::apply(&self.shared, &connected, steps).await
+        })
+    }
+}

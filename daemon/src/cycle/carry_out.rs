@@ -17,16 +17,17 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_connectors::contract::Apply;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Case, CaseState, ConnectorName};
-use lapsed_core::journal::{StepEvent, StepState, transition};
+use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName};
+use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::policy::departure::{Redate, WorksiteClass, redate, worksite_class};
 use lapsed_core::reconcile::deletions;
 use lapsed_core::standing::{Standing, standing};
-use lapsed_core::step::{Action, Cause, Due, Fault, Outcome, Seen, Step, next_attempt};
+use lapsed_core::step::{Action, Cause, Due, Fault, Outcome, Seen, Step, StepId, next_attempt};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What one round carried out.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -46,6 +47,9 @@ impl std::ops::AddAssign for CarriedOut {
         self.waiting += other.waiting;
     }
 }
+
+/// So many steps are looked at again in one round; the next round takes up the rest.
+const MOST_LOOKS: u64 = 100_000;
 
 /// Where the moment comes from: the system's clock, or a test's.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -67,17 +71,27 @@ impl Executor {
     /// Carries out all that is due now, every target by itself: a slow one holds up no other.
     pub async fn carry_out(&self) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
-        let runs = self.hands.0.iter().map(|(name, hand)| self.drain(name, hand.as_ref()));
+        let never = CancellationToken::new();
+        let runs = self.hands.0.iter().map(|(name, hand)| self.drain(name, hand.as_ref(), &never));
         for run in join_all(runs).await {
             all += run?;
         }
         Ok(all)
     }
 
-    /// One target's due steps, batch by batch, until none is ready or the target can't be reached.
-    pub async fn drain(&self, name: &ConnectorName, hand: &dyn Apply) -> Result<CarriedOut, CycleError> {
+    /// One target's due steps, batch by batch, until none is ready, the target can't be reached, or
+    /// `stop`: then the batch under way is still finished and recorded.
+    pub async fn drain(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+        stop: &CancellationToken,
+    ) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
         loop {
+            if stop.is_cancelled() {
+                return Ok(all);
+            }
             let batch = self.claim(name).await?;
             if batch.is_empty() {
                 return Ok(all);
@@ -94,7 +108,7 @@ impl Executor {
     async fn claim(&self, name: &ConnectorName) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
-        let deletions_allowed = self.cycle.store.setting::<String>(PAUSED).await?.is_none();
+        let deletions_allowed = self.cycle.store.read().setting::<Option<String>>(PAUSED).await?.flatten().is_none();
         Ok(self
             .cycle
             .store
@@ -159,60 +173,54 @@ impl Executor {
         results: Vec<Result<Outcome, Fault>>,
     ) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
-        let mut tx = self.cycle.store.begin().await?;
-        let mut updates = Vec::with_capacity(batch.len());
-        let mut after = Vec::with_capacity(batch.len());
-        let mut trouble: Option<Cause> = None;
-        for (stored, result) in batch.iter().zip(results) {
-            if let Err(Fault::Retry(cause) | Fault::Unknown(cause)) = &result {
-                trouble.get_or_insert_with(|| cause.clone());
-            }
-            let attempts = stored.attempts + u32::from(result.is_err());
-            let event = event_of(result, now, attempts);
-            let Ok(state) = transition(&stored.state, event) else { continue };
-            let mut moved = stored.clone();
-            moved.state = state.clone();
-            moved.attempts = attempts;
-            updates.push(StepUpdate { attempts, ..StepUpdate::to(stored, state) });
-            tx.audit(self.outcome_entry(&moved, now));
-            after.push(moved);
-        }
-        let fenced = tx.set_steps(&updates, now).await?;
-        // A step that another daemon has taken over is that daemon's to tell about.
-        if !fenced.is_empty() {
-            drop(tx);
-            tracing::warn!(steps = fenced.len(), connector = %name, "lease lost: outcomes left to the new owner");
-            return self.record_unfenced(name, batch, after, &fenced, now).await;
-        }
+        let trouble = results.iter().find_map(|result| match result {
+            Err(Fault::Retry(cause) | Fault::Unknown(cause)) => Some(cause.clone()),
+            _ => None,
+        });
+        let events = batch.iter().zip(results).map(|(stored, result)| {
+            (stored, event_of(result, now, stored.attempts))
+        });
+        let after = self.store_events(events, now).await?;
+        let tx = self.cycle.store.begin().await?;
         tx.set_setting(&health_key(name), &trouble).await?;
         tx.commit().await?;
         Ok(after)
     }
 
-    async fn record_unfenced(
+    /// Writes what events make of steps, each with its audit row, in one transaction. A step that
+    /// another daemon has taken over meanwhile is that daemon's to tell about: it is left out.
+    async fn store_events(
         &self,
-        name: &ConnectorName,
-        batch: &[StoredStep],
-        after: Vec<StoredStep>,
-        fenced: &BTreeSet<lapsed_core::step::StepId>,
+        events: impl Iterator<Item = (&StoredStep, StepEvent)>,
         now: Timestamp,
     ) -> Result<Vec<StoredStep>, CycleError> {
-        let mine: Vec<StoredStep> = after.into_iter().filter(|s| !fenced.contains(&s.step.id)).collect();
-        let mut tx = self.cycle.store.begin().await?;
-        let updates: Vec<StepUpdate> = mine
-            .iter()
-            .filter_map(|moved| {
-                let stored = batch.iter().find(|s| s.step.id == moved.step.id)?;
-                Some(StepUpdate { attempts: moved.attempts, ..StepUpdate::to(stored, moved.state.clone()) })
-            })
-            .collect();
-        for moved in &mine {
-            tx.audit(self.outcome_entry(moved, now));
+        let mut updates = Vec::new();
+        let mut after = Vec::new();
+        for (stored, event) in events {
+            let Ok(update) = stored.on(event) else { continue };
+            let update = self.next_look(update, stored, now);
+            after.push((stored.clone().after(update.clone()), stored.state.name()));
+            updates.push(update);
         }
-        tx.set_steps(&updates, now).await?;
-        tx.set_setting(&health_key(name), &None::<Cause>).await?;
+        let mut tx = self.cycle.store.begin().await?;
+        let lost: BTreeSet<StepId> = tx.set_steps(&updates, now).await?.into_iter().collect();
+        if !lost.is_empty() {
+            tracing::warn!(steps = lost.len(), "lease lost: outcomes left to the new owner");
+        }
+        after.retain(|(moved, _)| !lost.contains(&moved.step.id));
+        let mut undone = BTreeSet::new();
+        for (moved, was) in &after {
+            if moved.state.name() != *was {
+                tx.audit(self.outcome_entry(moved, now));
+            }
+            if matches!(moved.state, StepState::Unverified { .. }) {
+                undone.insert(moved.step.person);
+            }
+        }
+        // Someone put it back, or it never took: the person is planned for anew.
+        tx.mark_to_decide(&undone.into_iter().collect::<Vec<_>>(), now).await?;
         tx.commit().await?;
-        Ok(mine)
+        Ok(after.into_iter().map(|(moved, _)| moved).collect())
     }
 
     /// Reads steps back (D13) and records what was seen; a lost reply becomes done, or is tried again.
@@ -224,47 +232,49 @@ impl Executor {
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
         let seen = hand.read_back(&wanted).await;
         let now = (self.clock)();
-        let today = self.cycle.today(now);
-        let mut tx = self.cycle.store.begin().await?;
-        let mut updates = Vec::new();
-        let mut after = Vec::new();
-        for (stored, seen) in steps.iter().zip(seen) {
-            let Some(state) = seen_state(stored, seen, now) else { continue };
-            let mut moved = stored.clone();
-            moved.state = state.clone();
-            let mut update = StepUpdate::to(stored, state);
-            self.next_look(&mut update, stored, today);
-            if moved.state.name() != stored.state.name() {
-                tx.audit(self.outcome_entry(&moved, now));
-            }
-            if matches!(moved.state, StepState::Unverified { .. }) {
-                // Someone put it back, or it never took: the person is planned for anew.
-                tx.mark_to_decide(&[moved.step.person], now).await?;
-            }
-            updates.push(update);
-            after.push(moved);
-        }
-        tx.set_steps(&updates, now).await?;
-        tx.commit().await?;
+        // A lost reply with the change in place takes two events: the change, then the look.
+        let found: Vec<(&StoredStep, Vec<StepEvent>)> = steps
+            .iter()
+            .zip(seen)
+            .map(|(stored, seen)| (stored, seen_events(stored, seen, now)))
+            .collect();
+        let first = found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));
+        let mut after = self.store_events(first, now).await?;
+        let second: Vec<(StoredStep, StepEvent)> = found
+            .iter()
+            .filter_map(|(stored, events)| {
+                let event = events.get(1)?.clone();
+                let moved = after.iter().find(|s| s.step.id == stored.step.id)?.clone();
+                Some((moved, event))
+            })
+            .collect();
+        let again = self.store_events(second.iter().map(|(s, e)| (s, e.clone())), now).await?;
+        after.retain(|s| !again.iter().any(|other| other.step.id == s.step.id));
+        after.extend(again);
         Ok(after)
     }
 
-    /// Access gets put back by other hands: the next of the configured days for another look (D13).
-    fn next_look(&self, update: &mut StepUpdate, stored: &StoredStep, today: jiff::civil::Date) {
+    /// Access gets put back by other hands: a look that told something sets the next of the configured
+    /// days for another one (D13).
+    fn next_look(&self, update: StepUpdate, stored: &StoredStep, now: Timestamp) -> StepUpdate {
+        if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
+            return update;
+        }
         let days = &self.cycle.config.policy.departure.recheck_days;
-        let index = stored.recheck_index as usize;
-        update.recheck_on = days.get(index).and_then(|days| {
-            today.checked_add(jiff::Span::new().days(i64::from(*days))).ok()
+        let on = days.get(stored.recheck_index as usize).and_then(|days| {
+            self.cycle.today(now).checked_add(jiff::Span::new().days(i64::from(*days))).ok()
         });
-        update.recheck_index = stored.recheck_index.saturating_add(1);
+        update.recheck(on, stored.recheck_index.saturating_add(1))
     }
 
     /// Looks again at what was done on earlier days, where the day for it has come (D13).
     pub async fn recheck(&self) -> Result<(), CycleError> {
         let today = self.cycle.today((self.clock)());
+        let steps = self.cycle.store.read().steps_to_read_back(today, MOST_LOOKS).await?;
         for (name, hand) in &self.hands.0 {
-            let steps = self.cycle.store.steps_to_read_back(name, today).await?;
-            for block in steps.chunks(self.cycle.config.execution.batch.max(1) as usize) {
+            let theirs: Vec<StoredStep> =
+                steps.iter().filter(|s| &s.step.connector == name).cloned().collect();
+            for block in theirs.chunks(self.cycle.config.execution.batch.max(1) as usize) {
                 self.look_back(hand.as_ref(), block).await?;
             }
         }
@@ -280,19 +290,24 @@ impl Executor {
             .collect();
         for id in cases {
             let steps =
-                self.cycle.store.steps(&StepFilter { case: Some(id), ..StepFilter::default() }).await?;
+                self.steps_of(id).await?;
             let mut disabling = steps.iter().filter(|s| matches!(s.step.action, Action::Disable { .. }));
             let all_ended = disabling.clone().all(|s| s.state.has_ended());
             if !all_ended || !disabling.any(|s| s.state.is_done()) {
                 continue;
             }
-            if let Some(case) = self.cycle.store.case(id).await?
+            if let Some(case) = self.cycle.store.read().case(id).await?
                 && case.disabled_on.is_none()
             {
                 self.start_clocks(case, &steps).await?;
             }
         }
         Ok(())
+    }
+
+    async fn steps_of(&self, case: CaseId) -> Result<Vec<StoredStep>, CycleError> {
+        let filter = StepFilter { cases: vec![case], ..StepFilter::default() };
+        Ok(self.cycle.store.read().steps(&filter).await?)
     }
 
     async fn start_clocks(&self, mut case: Case, steps: &[StoredStep]) -> Result<(), CycleError> {
@@ -314,16 +329,17 @@ impl Executor {
         tx.audit(AuditEntry {
             person: Some(case.person),
             case: Some(case.id),
-            user_id: steps.first().map(|s| s.step.action.account().label.clone()),
+            user_id: steps.first().map(|s| s.step.expect.user_id.clone()),
             clause: Some(self.cycle.config.policy.citations.cite(Rule::D6)),
-            ..AuditEntry::new(now, DAEMON, "case.clocks_started", json!({ "disabled_on": today, "worksite": class }))
+            detail: json!({ "disabled_on": today, "worksite": class }),
+            ..AuditEntry::new(now, DAEMON, "case.clocks_started")
         });
         tx.commit().await?;
         Ok(())
     }
 
     async fn class_of(&self, case: &Case, now: Timestamp) -> Result<WorksiteClass, CycleError> {
-        let person = self.cycle.store.person(case.person).await?;
+        let person = self.cycle.store.read().person(case.person).await?;
         let worksite = person.and_then(|p| match standing(&p, now, &self.cycle.config.time_zone) {
             Standing::Left(end) | Standing::Leaving(end) => end.worksite,
             Standing::Employed | Standing::Unknown => None,
@@ -342,9 +358,9 @@ impl Executor {
         let all = deletions(&self.cycle.config.policy, today, class, stored.step.action.account())
             .map_err(CycleError::Rule)?;
         let fresh = all.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
-        Ok(fresh.and_then(|(_, _, _, (computed, reason))| match redate(*date, computed) {
+        Ok(fresh.and_then(|(.., dated)| match redate(*date, dated.date) {
             Redate::Later(date) => {
-                Some(Step { due: Due::On { date, reason }, ..stored.step.clone() })
+                Some(Step { due: Due::On { date, reason: dated.reason }, ..stored.step.clone() })
             }
             Redate::Same | Redate::EarlierNeedsRelease(_) => None,
         }))
@@ -353,7 +369,7 @@ impl Executor {
     /// Closes cases in which nothing is left to do and nothing is stuck.
     pub async fn close_cases(&self) -> Result<(), CycleError> {
         let now = (self.clock)();
-        for mut case in self.cycle.store.cases_ended().await? {
+        for mut case in self.cycle.store.read().cases_ended().await? {
             let mut tx = self.cycle.store.begin().await?;
             case.state = CaseState::Closed;
             tx.save_case(&case).await?;
@@ -361,7 +377,7 @@ impl Executor {
                 person: Some(case.person),
                 case: Some(case.id),
                 clause: Some(self.cycle.config.policy.citations.cite(Rule::D13)),
-                ..AuditEntry::new(now, DAEMON, "case.closed", json!({}))
+                ..AuditEntry::new(now, DAEMON, "case.closed")
             });
             tx.commit().await?;
         }
@@ -375,14 +391,12 @@ impl Executor {
             "attempts": stored.attempts,
             "note": note(&stored.state),
         });
+        let clause = self.cycle.config.policy.citations.cite(stored.step.rule);
         AuditEntry {
-            person: Some(stored.step.person),
-            case: Some(stored.step.case),
-            step: Some(stored.step.id),
             plan: Some(stored.plan.clone()),
-            user_id: Some(stored.step.action.account().label.clone()),
-            clause: Some(self.cycle.config.policy.citations.cite(stored.step.rule)),
-            ..AuditEntry::new(now, DAEMON, &format!("step.{}", stored.state.name()), detail)
+            detail,
+            ..AuditEntry::new(now, DAEMON, format!("step.{}", stored.state.name()))
+                .of_step(&stored.step, clause)
         }
     }
 }
@@ -430,24 +444,21 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
     }
 }
 
-fn seen_state(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -> Option<StepState> {
+/// What a look at a step makes of it; nothing where the server could not be asked.
+fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -> Vec<StepEvent> {
     let lost = matches!(stored.state, StepState::Unknown { .. });
-    let retry = |cause| StepEvent::RetryAt(next_attempt(now, stored.attempts), cause);
-    let event = match seen {
+    let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
+    match seen {
         // The reply was lost, but the change is there; its before-image is in the case.
-        Ok(Seen::AsWanted) if lost => {
-            let done = transition(&stored.state, StepEvent::AlreadySo).ok()?;
-            return transition(&done, StepEvent::SeenAsWanted(now)).ok();
-        }
-        Ok(Seen::AsWanted) => StepEvent::SeenAsWanted(now),
+        Ok(Seen::AsWanted) if lost => vec![StepEvent::AlreadySo, StepEvent::SeenAsWanted(now)],
+        Ok(Seen::AsWanted) => vec![StepEvent::SeenAsWanted(now)],
         Ok(Seen::Otherwise(found)) if lost => retry(Cause::new(found.description)),
         Ok(Seen::CannotTell(cause)) if lost => retry(cause),
-        Ok(Seen::Otherwise(found)) => StepEvent::NotSeen(Cause::new(found.description)),
-        Ok(Seen::CannotTell(cause)) => StepEvent::NotSeen(cause),
         Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => retry(cause),
-        // The server went away after the change: another look later, at the next recheck.
-        Err(Fault::Retry(_) | Fault::Unknown(_)) => return None,
-        Err(Fault::Refused(cause)) => StepEvent::NotSeen(cause),
-    };
-    transition(&stored.state, event).ok()
+        Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
+        Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],
+        // The server went away after the change: the next recheck looks again.
+        Err(Fault::Retry(_) | Fault::Unknown(_)) => Vec::new(),
+        Err(Fault::Refused(cause)) => vec![StepEvent::NotSeen(cause)],
+    }
 }

@@ -1,11 +1,11 @@
 //! From a person's standing to the state of their departure case (D1, D10, D12).
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, StepFilter, StepUpdate, Tx};
+use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
-use lapsed_core::journal::{StepEvent, StepState, transition};
+use lapsed_core::journal::StepEvent;
 use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
 use serde_json::json;
@@ -19,7 +19,7 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Option<Case>, CycleError> {
         let id = CaseId::departure(person.id, person.episode);
-        let known = self.store.case(id).await?;
+        let known = tx.read().case(id).await?;
         match standing(person, now, &self.config.time_zone) {
             Standing::Employed | Standing::Unknown => {
                 if let Some(case) = known {
@@ -59,7 +59,7 @@ impl Cycle {
         };
         person.episode += 1;
         tx.save_case(&case).await?;
-        tx.save_people(&[person]).await?;
+        tx.save_person(person).await?;
         self.cancel_steps(tx, case.id, why, now).await?;
         self.note_case(tx, &case, person, "case.stopped", Rule::D10, why, now);
         Ok(())
@@ -144,17 +144,13 @@ impl Cycle {
         why: &str,
         now: Timestamp,
     ) -> Result<(), CycleError> {
-        let steps = self.store.steps(&StepFilter { case: Some(case), ..StepFilter::default() }).await?;
-        let updates: Vec<StepUpdate> = steps
-            .iter()
-            .filter(|s| matches!(s.state, StepState::Planned | StepState::Waiting { .. }))
-            .filter_map(|s| {
-                let state = transition(&s.state, StepEvent::Cancel(why.to_owned())).ok()?;
-                Some(StepUpdate::to(s, state))
-            })
-            .collect();
+        let filter = StepFilter { cases: vec![case], ended: Some(false), ..StepFilter::default() };
+        let steps = tx.read().steps(&filter).await?;
+        // What is under way at this moment can't be called back; the journal refuses, and it is seen.
+        let cancel = |s: &StoredStep| s.on(StepEvent::Cancel(why.to_owned())).ok();
+        let updates: Vec<StepUpdate> = steps.iter().filter_map(cancel).collect();
         tx.set_steps(&updates, now).await?;
-        for plan in self.store.plans(&[PlanState::Held]).await? {
+        for plan in tx.read().plans(&[PlanState::Held]).await? {
             if plan.plan.only_case() == Some(case) {
                 tx.set_plan_state(&plan.plan.hash, PlanState::Replaced, None).await?;
             }
@@ -175,9 +171,10 @@ impl Cycle {
         tx.audit(AuditEntry {
             person: Some(person.id),
             case: Some(case.id),
-            user_id: Some(person.shown()),
+            user_id: person.user_ids().into_iter().next(),
             clause: Some(self.config.policy.citations.cite(rule)),
-            ..AuditEntry::new(now, DAEMON, event, json!({ "why": why, "for_cause": case.for_cause }))
+            detail: json!({ "why": why, "for_cause": case.for_cause }),
+            ..AuditEntry::new(now, DAEMON, event)
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, NewSetAside, StoredPlan};
+use crate::store::{AuditEntry, SetAside, StoredPlan, StoreError, Tx};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
@@ -10,6 +10,7 @@ use lapsed_core::plan::{Plan, PlanState};
 use lapsed_core::step::Fault;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
 
 /// The source of notices that operators give themselves.
 pub const OPERATOR: &str = "operator";
@@ -32,8 +33,8 @@ impl Cycle {
     /// People stay marked until their plan is stored: a crash or an unreadable target loses nobody.
     pub async fn decide(&self, now: Timestamp) -> Result<Decided, CycleError> {
         let mut decided = Decided::default();
-        let mut wanted = self.store.people_to_decide().await?;
-        wanted.extend(self.store.cases_due(now).await?.into_iter().map(|case| case.person));
+        let mut wanted = self.store.read().people_to_decide().await?;
+        wanted.extend(self.store.read().cases_due(now).await?.into_iter().map(|case| case.person));
         wanted.sort();
         wanted.dedup();
         // All departures of a round are judged together: a cut into blocks would blind the guard.
@@ -56,7 +57,7 @@ impl Cycle {
         block: &[PersonId],
         now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
-        let people = self.store.people(block).await?;
+        let people = self.store.read().people(block).await?;
         let mut in_effect = Vec::new();
         let mut settled = Vec::new();
         let mut tx = self.store.begin().await?;
@@ -92,10 +93,10 @@ impl Cycle {
 
     async fn decisions_by_case(&self) -> Result<HashMap<CaseId, StoredPlan>, CycleError> {
         let mut latest: HashMap<CaseId, StoredPlan> = HashMap::new();
-        for plan in self.store.plans(&[PlanState::Held, PlanState::Rejected]).await? {
+        for plan in self.store.read().plans(&[PlanState::Held, PlanState::Rejected]).await? {
             let cases: HashSet<CaseId> = plan.plan.steps.iter().map(|s| s.case).collect();
             for case in cases {
-                let newer = latest.get(&case).is_none_or(|known| known.made_at < plan.made_at);
+                let newer = latest.get(&case).is_none_or(|known| known.created_at < plan.created_at);
                 if newer {
                     latest.insert(case, plan.clone());
                 }
@@ -111,7 +112,7 @@ impl Cycle {
             .unwrap_or(Timestamp::MIN);
         Ok(Baseline {
             population: self.population().await?,
-            departed_in_window: self.store.people_departing_since(since).await?,
+            departed_in_window: self.store.read().people_departing_since(since).await?,
         })
     }
 
@@ -119,7 +120,7 @@ impl Cycle {
     pub async fn population(&self) -> Result<Option<u32>, CycleError> {
         let mut sum: Option<u32> = None;
         for feed in self.config.feeds.keys() {
-            if let Some(count) = self.store.setting::<u32>(&format!("population.{feed}")).await? {
+            if let Some(count) = self.store.read().setting::<u32>(&format!("population.{feed}")).await? {
                 sum = Some(sum.unwrap_or(0).saturating_add(count));
             }
         }
@@ -135,7 +136,7 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let mut states = Vec::new();
         for (plan, verdict) in judged {
-            let known = self.store.plan(&plan.hash).await?.map(|p| p.state);
+            let known = self.store.read().plan(&plan.hash).await?.map(|p| p.state);
             let state = match (known, verdict) {
                 (Some(PlanState::Replaced) | None, Verdict::Pass) => PlanState::Passed,
                 (Some(PlanState::Replaced) | None, Verdict::Hold) => PlanState::Held,
@@ -146,13 +147,15 @@ impl Cycle {
         }
         let mut tx = self.store.begin().await?;
         for departing in &work {
-            tx.save_people(&[&departing.person]).await?;
+            tx.save_person(&departing.person).await?;
             tx.save_case(&departing.case).await?;
         }
         for (plan, state, is_new) in &states {
-            tx.save_plan(plan, *state, now).await?;
+            if *is_new {
+                tx.save_plan(plan, *state, &plan.findings, now).await?;
+            }
             if matches!(state, PlanState::Passed | PlanState::Released) {
-                tx.add_steps(plan, now).await?;
+                add_steps(&tx, plan, now).await?;
             }
             if *is_new {
                 self.note_plan(&mut tx, plan, *state, &work, now);
@@ -172,7 +175,7 @@ impl Cycle {
 
     fn note_plan(
         &self,
-        tx: &mut crate::store::Tx,
+        tx: &mut Tx,
         plan: &Plan,
         state: PlanState,
         work: &[Departing],
@@ -186,23 +189,25 @@ impl Cycle {
             person: whose.map(|d| d.person.id),
             case: only,
             plan: Some(plan.hash.clone()),
-            user_id: whose.map(|d| d.person.shown()),
+            user_id: whose.and_then(|d| d.person.user_ids().into_iter().next()),
             clause: Some(self.config.policy.citations.cite(Rule::D2)),
-            ..AuditEntry::new(now, DAEMON, event, json!({
+            detail: json!({
                 "steps": plan.steps.len(), "findings": findings, "policy": plan.policy_version,
-            }))
+            }),
+            ..AuditEntry::new(now, DAEMON, event)
         });
     }
 
     async fn set_nobody_aside(
         &self,
-        tx: &mut crate::store::Tx,
+        tx: &mut Tx,
         departing: &Departing,
         now: Timestamp,
     ) -> Result<(), CycleError> {
         let standing = departing.person.notices.iter().rev().find(|n| n.state == NoticeState::Standing);
         let Ok(nowhere) = SourceName::new("daemon") else { return Ok(()) };
-        tx.set_aside_once(&NewSetAside {
+        tx.set_aside_once(&SetAside {
+            id: Uuid::now_v7(),
             drop: None,
             source: standing.map_or(nowhere, |n| n.source.clone()),
             file_name: standing.map(|n| n.brought_by.clone()).unwrap_or_default(),
@@ -212,10 +217,24 @@ impl Cycle {
                 .into(),
             who: Some(departing.person.shown()),
             at: now,
+            settled_at: None,
         })
         .await?;
         Ok(())
     }
+}
+
+/// Puts a plan's steps into the journal; a dismissal for cause comes first in line (D2).
+pub async fn add_steps(tx: &Tx, plan: &Plan, now: Timestamp) -> Result<(), StoreError> {
+    let mut cases: Vec<CaseId> = plan.steps.iter().map(|s| s.case).collect();
+    cases.sort();
+    cases.dedup();
+    for id in cases {
+        let for_cause = tx.read().case(id).await?.is_some_and(|case| case.for_cause);
+        let steps: Vec<_> = plan.steps.iter().filter(|s| s.case == id).cloned().collect();
+        tx.add_steps(&plan.hash, &steps, for_cause, now).await?;
+    }
+    Ok(())
 }
 
 /// One departure that was planned in this round.

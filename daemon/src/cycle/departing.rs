@@ -128,7 +128,7 @@ impl Cycle {
         readable: bool,
         now: Timestamp,
     ) -> Result<(Proposed, Departing), CycleError> {
-        let steps = self.store.steps(&StepFilter { case: Some(case.id), ..StepFilter::default() }).await?;
+        let steps = self.store.read().steps(&StepFilter { cases: vec![case.id], ..StepFilter::default() }).await?;
         let journal: HashMap<StepId, StepState> =
             steps.into_iter().map(|s| (s.step.id, s.state)).collect();
         let worksite = match standing(person, now, &self.config.time_zone) {

@@ -1,11 +1,13 @@
 //! Takes one drop into the facts: whole, or not at all, in one transaction (D1).
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, DropRecord, DropState, NewSetAside, Tx};
+use crate::store::{AuditEntry, DropRecord, DropState, SetAside as Waiting, Tx};
 use jiff::Timestamp;
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status};
+use lapsed_core::intake::receipt::Effect;
+use lapsed_core::intake::spec::Mode;
 use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -38,9 +40,13 @@ pub enum Taking {
     Taken(Summary),
 }
 
-/// Counts for the receipt.
-#[derive(Debug, Default)]
+/// What a taken drop meant, for the receipt.
+#[derive(Debug)]
 pub struct Summary {
+    /// What the parser made of it.
+    pub taken: Taken,
+    /// Rows for which exactly one person could not be found, or which contradict what is known.
+    pub unmatched: Vec<SetAside>,
     /// Rows that said the same as before.
     pub unchanged: u64,
     /// People seen for the first time.
@@ -51,14 +57,44 @@ pub struct Summary {
     pub withdrawn: u64,
     /// Rehires.
     pub rehired: u64,
-    /// Rows set aside, by the parser or for want of exactly one person.
-    pub set_aside: Vec<SetAside>,
-    /// Rows taken.
-    pub taken: u64,
-    /// Rows in all.
-    pub rows: u64,
     /// Keys in the last full drop and not in this one. Absence is no notice: a person looks.
     pub missing: Vec<String>,
+}
+
+impl Summary {
+    fn new(taken: Taken) -> Self {
+        Self {
+            taken,
+            unmatched: Vec::new(),
+            unchanged: 0,
+            new_people: 0,
+            notices: 0,
+            withdrawn: 0,
+            rehired: 0,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Every row that was set aside, by the parser or by the matching.
+    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.taken.set_aside.iter().chain(&self.unmatched)
+    }
+
+    /// Statements that were used.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        (self.taken.statements.len() as u64).saturating_sub(self.unmatched.len() as u64)
+    }
+
+    /// The same for the receipt.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        Effect {
+            changed: self.used().saturating_sub(self.unchanged),
+            unchanged: self.unchanged,
+            unmatched: self.unmatched.len() as u64,
+        }
+    }
 }
 
 impl Cycle {
@@ -68,12 +104,12 @@ impl Cycle {
             return Err(CycleError::Rule(format!("no feed is called {}", drop.feed)));
         };
         let digest = intake::digest(drop.bytes);
-        if let Some(earlier) = self.store.drop_by_digest(drop.feed, &digest).await?
+        if let Some(earlier) = self.store.read().drop_by_digest(drop.feed, &digest).await?
             && earlier.state == DropState::Accepted
         {
             return Ok(Taking::Repeated(earlier.received_at));
         }
-        let last = self.store.last_accepted_drop(drop.feed).await?;
+        let last = self.store.read().last_accepted_drop(drop.feed).await?;
         let previous = last.as_ref().map(previous);
         match intake::take(&feed.spec, drop.bytes, drop.done, drop.file_name, previous.as_ref()) {
             Err(rejection) => {
@@ -108,9 +144,10 @@ impl Cycle {
         .await?;
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::D1)),
-            ..AuditEntry::new(now, DAEMON, "drop.rejected", json!({
+            detail: json!({
                 "feed": drop.feed, "file": drop.file_name, "sha256": digest, "reason": rejection.to_string(),
-            }))
+            }),
+            ..AuditEntry::new(now, DAEMON, "drop.rejected")
         });
         tx.commit().await?;
         Ok(())
@@ -122,13 +159,10 @@ impl Cycle {
         taken: Taken,
         now: Timestamp,
     ) -> Result<Summary, CycleError> {
-        let known = self.store.statement_digests(drop.feed).await?;
+        let known = self.store.read().statement_digests(drop.feed).await?;
         let mut tx = self.store.begin().await?;
         let id = Uuid::now_v7();
-        let is_full = taken.is_full;
-        let headcount = taken.headcount;
-        let population =
-            taken.statements.iter().filter(|s| s.status != Status::Departed).count();
+        let is_full = self.config.feeds.get(drop.feed).is_some_and(|f| f.spec.mode == Mode::Full);
         let mut work = Work {
             cycle: self,
             drop,
@@ -139,75 +173,94 @@ impl Cycle {
             dirty: HashSet::new(),
             digests: Vec::new(),
             seen: HashSet::new(),
-            summary: Summary {
-                rows: taken.rows,
-                set_aside: taken.set_aside,
-                ..Summary::default()
-            },
+            summary: Summary::new(taken),
         };
-        for rows in taken.statements.chunks(ROWS_AT_ONCE) {
-            work.take_rows(rows).await?;
+        // Taken out while it is walked, since the rows' outcome goes into the same summary.
+        let statements = std::mem::take(&mut work.summary.taken.statements);
+        for rows in statements.chunks(ROWS_AT_ONCE) {
+            work.take_rows(&tx, rows).await?;
             work.save(&mut tx).await?;
         }
-        let mut summary = work.finish(is_full);
-        summary.taken = summary.rows.saturating_sub(summary.set_aside.len() as u64);
-        tx.record_drop(&DropRecord {
-            id,
-            sha256: taken.digest.clone(),
-            source: drop.feed.clone(),
-            file_name: drop.file_name.to_owned(),
-            received_at: now,
-            state: DropState::Accepted,
-            sequence: taken.sequence,
-            headcount: is_full.then_some(headcount),
-            as_of: taken.as_of,
-            counts: json!({
-                "rows": summary.rows, "taken": summary.taken, "set_aside": summary.set_aside.len(),
-                "unchanged": summary.unchanged, "new_people": summary.new_people,
-                "notices": summary.notices, "withdrawn": summary.withdrawn,
-                "rehired": summary.rehired, "missing": summary.missing.len(),
-            }),
-            rejection: None,
-        })
-        .await?;
-        tx.set_aside(&set_asides(id, drop, &summary.set_aside, now)).await?;
+        let population = statements.iter().filter(|s| s.status != Status::Departed).count();
+        work.summary.taken.statements = statements;
+        let summary = work.finish(is_full);
+        tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
+        tx.set_aside(&waiting(id, drop, summary.set_aside(), now)).await?;
         if is_full {
             tx.set_setting(&format!("population.{}", drop.feed), &population).await?;
         }
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::D1)),
-            ..AuditEntry::new(now, DAEMON, "drop.accepted", json!({
-                "feed": drop.feed, "file": drop.file_name, "sha256": taken.digest, "rows": summary.rows,
-                "set_aside": summary.set_aside.len(), "notices": summary.notices,
-                "withdrawn": summary.withdrawn, "missing": summary.missing.len(),
-            }))
+            detail: json!({
+                "feed": drop.feed, "file": drop.file_name, "sha256": summary.taken.digest,
+                "rows": summary.taken.rows, "set_aside": summary.set_aside().count(),
+                "notices": summary.notices, "withdrawn": summary.withdrawn,
+                "missing": summary.missing.len(),
+            }),
+            ..AuditEntry::new(now, DAEMON, "drop.accepted")
         });
         tx.commit().await?;
         Ok(summary)
+    }
+
+    fn record_of(
+        &self,
+        id: Uuid,
+        drop: Drop<'_>,
+        summary: &Summary,
+        is_full: bool,
+        now: Timestamp,
+    ) -> DropRecord {
+        DropRecord {
+            id,
+            sha256: summary.taken.digest.clone(),
+            source: drop.feed.clone(),
+            file_name: drop.file_name.to_owned(),
+            received_at: now,
+            state: DropState::Accepted,
+            sequence: summary.taken.sequence,
+            headcount: is_full.then_some(summary.taken.headcount),
+            as_of: summary.taken.as_of,
+            counts: json!({
+                "rows": summary.taken.rows, "taken": summary.used(),
+                "set_aside": summary.set_aside().count(), "unchanged": summary.unchanged,
+                "new_people": summary.new_people, "notices": summary.notices,
+                "withdrawn": summary.withdrawn, "rehired": summary.rehired,
+                "missing": summary.missing.len(),
+            }),
+            rejection: None,
+        }
     }
 }
 
 fn previous(drop: &DropRecord) -> PreviousDrop {
     PreviousDrop {
         sequence: drop.sequence,
-        headcount: drop.headcount,
+        headcount: drop.headcount.unwrap_or(0),
         digest: drop.sha256.clone(),
         as_of: drop.as_of,
     }
 }
 
-fn set_asides(id: Uuid, drop: Drop<'_>, rows: &[SetAside], now: Timestamp) -> Vec<NewSetAside> {
-    rows.iter()
-        .map(|row| NewSetAside {
-            drop: Some(id),
-            source: drop.feed.clone(),
-            file_name: drop.file_name.to_owned(),
-            line: Some(row.line),
-            reason: row.reason.clone(),
-            who: row.who.clone(),
-            at: now,
-        })
-        .collect()
+fn waiting<'a>(
+    id: Uuid,
+    drop: Drop<'_>,
+    rows: impl Iterator<Item = &'a SetAside>,
+    now: Timestamp,
+) -> Vec<Waiting> {
+    rows.map(|row| Waiting {
+        // The same row of the same drop is the same entry.
+        id: Uuid::new_v5(&id, row.line.to_string().as_bytes()),
+        drop: Some(id),
+        source: drop.feed.clone(),
+        file_name: drop.file_name.to_owned(),
+        line: Some(row.line),
+        reason: row.reason.clone(),
+        who: row.who.clone(),
+        at: now,
+        settled_at: None,
+    })
+    .collect()
 }
 
 /// The key under which a statement's digest is kept.
@@ -237,7 +290,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn take_rows(&mut self, rows: &[Statement]) -> Result<(), CycleError> {
+    async fn take_rows(&mut self, tx: &Tx, rows: &[Statement]) -> Result<(), CycleError> {
         let mut fresh = Vec::new();
         for statement in rows {
             let key = statement_key(statement);
@@ -250,7 +303,7 @@ impl Work<'_> {
                 fresh.push((statement, key, digest));
             }
         }
-        self.load(fresh.iter().map(|(statement, ..)| *statement)).await?;
+        self.load(tx, fresh.iter().map(|(statement, ..)| *statement)).await?;
         for (statement, key, digest) in fresh {
             match self.take_row(statement) {
                 Ok(()) => self.digests.push((key, digest)),
@@ -260,14 +313,14 @@ impl Work<'_> {
                         .as_ref()
                         .map(ToString::to_string)
                         .or_else(|| statement.user_id.as_ref().map(ToString::to_string));
-                    self.summary.set_aside.push(SetAside { line: statement.line, reason, who });
+                    self.summary.unmatched.push(SetAside { line: statement.line, reason, who });
                 }
             }
         }
         Ok(())
     }
 
-    async fn load(&mut self, rows: impl Iterator<Item = &Statement>) -> Result<(), CycleError> {
+    async fn load<'s>(&mut self, tx: &Tx, rows: impl Iterator<Item = &'s Statement>) -> Result<(), CycleError> {
         let mut numbers = Vec::new();
         let mut user_ids = Vec::new();
         for statement in rows {
@@ -275,7 +328,7 @@ impl Work<'_> {
             numbers.extend(statement.former_employee_number.clone());
             user_ids.extend(statement.user_id.clone());
         }
-        for person in self.cycle.store.people_by_keys(&numbers, &user_ids).await? {
+        for person in tx.read().people_by_keys(&numbers, &user_ids).await? {
             if !self.people.contains_key(&person.id) {
                 self.index(&person);
                 self.people.insert(person.id, person);
@@ -308,7 +361,7 @@ impl Work<'_> {
 
     fn take_row(&mut self, statement: &Statement) -> Result<(), String> {
         let candidates = self.candidates(statement);
-        let source = self.cycle.config.source_of(self.drop.feed);
+        let source = self.drop.feed;
         let mut person = match match_person(statement, source, &candidates) {
             Match::Known(place) => candidates[place].clone(),
             Match::New => Person::new(PersonId(Uuid::now_v7())),
@@ -344,7 +397,8 @@ impl Work<'_> {
     async fn save(&mut self, tx: &mut Tx) -> Result<(), CycleError> {
         let mut dirty: Vec<PersonId> = self.dirty.drain().collect();
         dirty.sort();
-        let people: Vec<&Person> = dirty.iter().filter_map(|id| self.people.get(id)).collect();
+        let people: Vec<Person> =
+            dirty.iter().filter_map(|id| self.people.get(id)).cloned().collect();
         tx.save_people(&people).await?;
         tx.mark_to_decide(&dirty, self.now).await?;
         tx.save_statement_digests(self.drop.feed, &std::mem::take(&mut self.digests)).await?;

@@ -350,7 +350,7 @@ fn faults_of_a_policy_are_all_named() {
 }
 
 #[test]
-fn a_million_duplicates_are_not_counted_anew_each_time() {
+fn names_that_share_a_count_look_at_each_number_once() {
     let (policy, locations) = (NamingPolicy::default(), default_locations());
     let mut namer = Namer::new(&policy, &locations);
     let asked = Cell::new(0_u32);

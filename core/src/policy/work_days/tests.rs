@@ -75,7 +75,7 @@ fn a_fixed_holiday_on_a_weekend_is_kept_as_the_rule_says(
 
 #[test]
 fn the_day_after_a_movable_holiday_moves_with_it() {
-    let falls = Falls::Nth { nth: 4, weekday: DayOfWeek::Thursday, month: 11, days_after: 1 };
+    let falls = Falls::Nth { which: 4, weekday: DayOfWeek::Thursday, month: 11, days_after: 1 };
     let yearly = vec![YearlyHoliday { name: "Day after Thanksgiving".into(), falls }];
     let days = WorkDays { yearly, ..WorkDays::default() };
     // November 2024 begins on a Friday: the day after is its fifth Friday, not the fourth.
@@ -106,7 +106,7 @@ fn rules_that_never_fall_are_faults() {
     let yearly = vec![
         holiday(Falls::Fixed { month: 2, day: 29, observed: Observed::None }),
         holiday(Falls::Fixed { month: 2, day: 30, observed: Observed::None }),
-        holiday(Falls::Nth { nth: 6, weekday: Monday, month: 1, days_after: 0 }),
+        holiday(Falls::Nth { which: 6, weekday: Monday, month: 1, days_after: 0 }),
         holiday(Falls::Last { weekday: Monday, month: 13, days_after: 0 }),
     ];
     let weekend = vec![Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday];
@@ -122,7 +122,7 @@ fn rules_that_never_fall_are_faults() {
 fn the_rules_survive_their_own_json() {
     let text = serde_json::to_string(&missouri()).expect("JSON");
     assert_eq!(serde_json::from_str::<WorkDays>(&text).expect("the rules"), missouri());
-    let short = r#"{"yearly": [{"name": "A", "falls": {"nth": {"nth": 1, "weekday": "monday", "month": 9}}}]}"#;
+    let short = r#"{"yearly": [{"name": "A", "falls": {"nth": {"which": 1, "weekday": "monday", "month": 9}}}]}"#;
     assert!(serde_json::from_str::<WorkDays>(short).is_ok());
     let typo = r#"{"yearly": [{"name": "A", "falls": {"fixed": {"month": 1, "dya": 1}}}]}"#;
     assert!(serde_json::from_str::<WorkDays>(typo).is_err());

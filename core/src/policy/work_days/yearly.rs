@@ -32,7 +32,7 @@ pub enum Falls {
     /// On the n-th such weekday of a month: the fourth Thursday of November.
     Nth {
         /// Which one, 1 to 5.
-        nth: i8,
+        which: i8,
         /// Which day of the week.
         weekday: DayOfWeek,
         /// The month, 1 to 12.
@@ -81,8 +81,8 @@ impl Falls {
             Self::Fixed { month, day, observed } => {
                 kept(Date::new(year, month, day).ok()?, observed, days)
             }
-            Self::Nth { nth, weekday, month, days_after } => {
-                nth_weekday(year, month, nth, weekday, days_after)
+            Self::Nth { which, weekday, month, days_after } => {
+                nth_weekday(year, month, which, weekday, days_after)
             }
             Self::Last { weekday, month, days_after } => {
                 nth_weekday(year, month, -1, weekday, days_after)
@@ -105,8 +105,8 @@ impl Falls {
             Self::Fixed { day, .. } if Date::new(2000, month, day).is_err() => {
                 Some("has a day that its month never has")
             }
-            Self::Nth { nth, .. } if !(1..=5).contains(&nth) => {
-                Some("has an nth that is not from 1 to 5; write `last` for the last one")
+            Self::Nth { which, .. } if !(1..=5).contains(&which) => {
+                Some("has a which that is not from 1 to 5; write `last` for the last one")
             }
             _ => None,
         }
@@ -140,7 +140,7 @@ fn kept(date: Date, observed: Observed, days: &WorkDays) -> Option<Date> {
 pub fn missouri_state_holidays() -> Vec<YearlyHoliday> {
     use DayOfWeek::{Monday, Thursday};
     let fixed = |month, day| Falls::Fixed { month, day, observed: Observed::NearestWeekday };
-    let nth = |nth, weekday, month| Falls::Nth { nth, weekday, month, days_after: 0 };
+    let nth = |which, weekday, month| Falls::Nth { which, weekday, month, days_after: 0 };
     [
         ("New Year's Day", fixed(1, 1)),
         ("Martin Luther King Day", nth(3, Monday, 1)),

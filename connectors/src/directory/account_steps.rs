@@ -1,0 +1,199 @@
+//! Changes of accounts: shut, stamp, scramble, reset the primary group.
+
+use super::apply::{Batch, Ending};
+use super::codes::Trouble;
+use super::dialect::{Edit, Scramble};
+use super::entry::Entry;
+use super::session::{Change, Session};
+use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Step};
+
+/// How often a change is tried on an object that changes at the same time.
+const TRIES: usize = 3;
+
+/// Carries out steps on one account that was read and found fit.
+pub(super) async fn run(
+    batch: &Batch<'_>,
+    entry: &Entry,
+    indexes: &[usize],
+) -> Vec<(usize, Ending)> {
+    let is_edit = |index: &&usize| {
+        matches!(
+            batch.steps[**index].action,
+            Action::Disable { .. } | Action::StampDescription { .. }
+        )
+    };
+    let mut order: Vec<usize> = indexes.to_vec();
+    order.sort_by_key(|&index| batch.steps[index].action.rank());
+    let edits: Vec<usize> = order.iter().filter(is_edit).copied().collect();
+    let mut endings = edit_together(batch, entry, &edits).await;
+    for &index in &order {
+        match &batch.steps[index].action {
+            Action::ScramblePassword { .. } => {
+                endings.push((index, scramble(batch, index).await));
+            }
+            Action::ResetPrimaryGroup { .. } => {
+                endings.push((index, reset_primary_group(batch, index).await));
+            }
+            _ => {}
+        }
+    }
+    endings
+}
+
+/// What the step still has to change on the entry as it is.
+pub(super) fn edit_of(
+    batch: &Batch<'_>,
+    step: &Step,
+    entry: &Entry,
+) -> Result<Option<Edit>, Fault> {
+    match &step.action {
+        Action::Disable { .. } => {
+            let edit = batch.shared.dialect.disable(entry);
+            edit.map_err(|unreadable| Fault::Refused(Cause::new(unreadable.to_string())))
+        }
+        Action::StampDescription { text, .. } => {
+            let attribute = &batch.shared.layout.names.description;
+            if entry.all(attribute) == [text.as_str()] {
+                return Ok(None);
+            }
+            let mut edit = Edit::default();
+            edit.set(entry, attribute, text);
+            Ok(Some(edit))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// All edits in one request; when the directory refuses that, each in its own, so that one refused
+/// does not keep the others from being made.
+async fn edit_together(
+    batch: &Batch<'_>,
+    entry: &Entry,
+    indexes: &[usize],
+) -> Vec<(usize, Ending)> {
+    let mut endings = Vec::new();
+    let mut wanted: Vec<(usize, Edit)> = Vec::new();
+    for &index in indexes {
+        match edit_of(batch, &batch.steps[index], entry) {
+            Err(fault) => endings.push((index, Err(fault))),
+            Ok(None) => endings.push((index, Ok(Outcome::AlreadySo))),
+            Ok(Some(edit)) => wanted.push((index, edit)),
+        }
+    }
+    let changes: Vec<Change> = wanted.iter().flat_map(|(_, edit)| edit.changes.clone()).collect();
+    if changes.is_empty() {
+        return endings;
+    }
+    let result = modify(batch, entry, &changes).await;
+    for (index, edit) in wanted {
+        let ending = match &result {
+            Ok(()) => Ok(changed(batch, edit)),
+            Err(Trouble::Answered(_)) => edit_alone(batch, index).await,
+            Err(trouble) => Err(trouble.of_write(&batch.steps[index].action.describe())),
+        };
+        endings.push((index, ending));
+    }
+    endings
+}
+
+/// One edit, on the account as it is now; read again while others change it too.
+async fn edit_alone(batch: &Batch<'_>, index: usize) -> Ending {
+    let step = &batch.steps[index];
+    let mut tries = 0;
+    loop {
+        let entry = match batch.again(index).await {
+            Ok(entry) => entry,
+            Err(ending) => return ending,
+        };
+        let Some(edit) = edit_of(batch, step, &entry)? else {
+            return Ok(Outcome::AlreadySo);
+        };
+        tries += 1;
+        match modify(batch, &entry, &edit.changes).await {
+            Ok(()) => return Ok(changed(batch, edit)),
+            Err(Trouble::Answered(answer)) if answer.is_about_state() && tries < TRIES => {}
+            Err(trouble) => return Err(trouble.of_write(&step.action.describe())),
+        }
+    }
+}
+
+async fn modify(batch: &Batch<'_>, entry: &Entry, changes: &[Change]) -> Result<(), Trouble> {
+    let session = &batch.connected.session;
+    let dialect = &batch.shared.dialect;
+    let only_if = if session.asserts() { dialect.only_if(entry) } else { None };
+    session.modify(&dialect.address(entry), changes, only_if.as_deref()).await
+}
+
+fn changed(batch: &Batch<'_>, edit: Edit) -> Outcome {
+    let server = Some(batch.connected.session.server.clone());
+    Outcome::Changed(Receipt { before: edit.before, server })
+}
+
+async fn scramble(batch: &Batch<'_>, index: usize) -> Ending {
+    let step = &batch.steps[index];
+    let entry = match batch.again(index).await {
+        Ok(entry) => entry,
+        Err(ending) => return ending,
+    };
+    let what = step.action.describe();
+    let dialect = &batch.shared.dialect;
+    let session = &batch.connected.session;
+    batch.shared.recent.note(step.id, &session.server, dialect.password_changed(&entry));
+    set_unknown_password(batch, session, &entry)
+        .await
+        .map_err(|trouble| trouble.of_write(&what))?;
+    relock(batch, index, &entry).await?;
+    let mut edit = Edit::default();
+    let old: Vec<String> = dialect.password_changed(&entry).into_iter().collect();
+    edit.before.insert(dialect.password_changed_attribute().to_owned(), old);
+    Ok(changed(batch, edit))
+}
+
+async fn set_unknown_password(
+    batch: &Batch<'_>,
+    session: &Session,
+    entry: &Entry,
+) -> Result<(), Trouble> {
+    match batch.shared.dialect.scramble(entry, session) {
+        Scramble::Operation(password) => session.set_password(&entry.dn, &password).await,
+        Scramble::Changes(changes) => {
+            for change in changes {
+                modify(batch, entry, &[change]).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A new password lifts the lock of OpenLDAP's password policy: an account that was shut is shut again.
+async fn relock(batch: &Batch<'_>, index: usize, before: &Entry) -> Result<(), Fault> {
+    let dialect = &batch.shared.dialect;
+    if dialect.is_enabled(before) {
+        return Ok(());
+    }
+    let Ok(after) = batch.again(index).await else {
+        return Ok(());
+    };
+    let unreadable =
+        |problem: super::dialect::Unreadable| Fault::Refused(Cause::new(problem.to_string()));
+    match dialect.disable(&after).map_err(unreadable)? {
+        None => Ok(()),
+        Some(edit) => modify(batch, &after, &edit.changes).await.map_err(|trouble| {
+            trouble.of_write("shutting the account again after its password was replaced")
+        }),
+    }
+}
+
+async fn reset_primary_group(batch: &Batch<'_>, index: usize) -> Ending {
+    let entry = match batch.again(index).await {
+        Ok(entry) => entry,
+        Err(ending) => return ending,
+    };
+    let dialect = &batch.shared.dialect;
+    if dialect.primary_group(&entry).is_some_and(|primary| primary.is_default) {
+        return Ok(Outcome::AlreadySo);
+    }
+    let what = batch.steps[index].action.describe();
+    let reset = dialect.reset_primary_group(&batch.connected.session, &entry).await;
+    reset.map(|edit| changed(batch, edit)).map_err(|trouble| trouble.of_write(&what))
+}

@@ -1,0 +1,306 @@
+//! Active Directory (and Samba as a domain controller).
+
+use super::codes::{Answer, Trouble, code};
+use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
+use super::entry::Entry;
+use super::filter::equals_bytes;
+use super::password;
+use super::session::{Change, Query, Session};
+use super::settings::{GroupClass, MemberBy, SecondOperator};
+use futures_util::future::BoxFuture;
+use lapsed_core::facts::StableId;
+use lapsed_core::observed::{GroupKind, GroupLink};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// MS-SAMR 2.2.1.13 and win32 `userAccountControl`.
+const CONTROL: &str = "userAccountControl";
+const ACCOUNT_DISABLE: i64 = 0x2;
+/// Well-known relative ids (MS-DTYP 2.4.2.4).
+const DOMAIN_USERS: u32 = 513;
+const KRBTGT: u32 = 502;
+const SECURITY_GROUP: i64 = 0x8000_0000;
+const GROUP_ATTRIBUTES: &[&str] = &["objectGUID", "objectSid", "cn", "groupType", "objectClass"];
+
+/// The dialect of Active Directory.
+#[derive(Debug)]
+pub(super) struct ActiveDirectory;
+
+impl Dialect for ActiveDirectory {
+    fn account_attributes(&self) -> Vec<String> {
+        let names = [
+            "objectGUID",
+            "objectSid",
+            "sAMAccountName",
+            "userPrincipalName",
+            "displayName",
+            "cn",
+            CONTROL,
+            "primaryGroupID",
+            "adminCount",
+            "pwdLastSet",
+        ];
+        names.map(str::to_owned).to_vec()
+    }
+
+    fn group_attributes(&self) -> &'static [&'static str] {
+        GROUP_ATTRIBUTES
+    }
+
+    fn user_id_attribute(&self) -> &'static str {
+        "sAMAccountName"
+    }
+
+    fn account_filters(&self) -> &'static [&'static str] {
+        // objectClass=user alone matches computers too.
+        &["(objectCategory=person)", "(objectClass=user)"]
+    }
+
+    fn group_classes(&self) -> Vec<GroupClass> {
+        vec![GroupClass {
+            class: "group".into(),
+            member: "member".into(),
+            by: MemberBy::DistinguishedName,
+        }]
+    }
+
+    fn name_attributes(&self) -> &'static [&'static str] {
+        &["sAMAccountName", "userPrincipalName", "mail", "proxyAddresses"]
+    }
+
+    fn id_of(&self, entry: &Entry) -> Option<StableId> {
+        let bytes = entry.bytes("objectGUID").first()?;
+        let guid = Uuid::from_bytes_le(bytes.as_slice().try_into().ok()?);
+        StableId::new(guid.to_string()).ok()
+    }
+
+    fn id_filter(&self, id: &StableId) -> Option<String> {
+        let guid = Uuid::parse_str(id.as_str()).ok()?;
+        Some(equals_bytes("objectGUID", &guid.to_bytes_le()))
+    }
+
+    fn address(&self, entry: &Entry) -> String {
+        self.id_of(entry).map_or_else(|| entry.dn.clone(), |id| format!("<GUID={id}>"))
+    }
+
+    fn only_if(&self, _: &Entry) -> Option<String> {
+        None
+    }
+
+    fn is_enabled(&self, entry: &Entry) -> bool {
+        entry.number(CONTROL).is_none_or(|control| control & ACCOUNT_DISABLE == 0)
+    }
+
+    /// Sets one bit and keeps the others; naming the old value makes a change in between fail.
+    fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable> {
+        let old = entry.number(CONTROL).ok_or(Unreadable(CONTROL))?;
+        if old & ACCOUNT_DISABLE != 0 {
+            return Ok(None);
+        }
+        let mut edit = Edit::default();
+        edit.set(entry, CONTROL, &(old | ACCOUNT_DISABLE).to_string());
+        Ok(Some(edit))
+    }
+
+    /// Twice: domain controllers accept the password before the last one for a while (NTLM), and
+    /// services keep the last one.
+    fn scramble(&self, entry: &Entry, _: &Session) -> Scramble {
+        let names = ["sAMAccountName", "displayName", "cn"];
+        let one = || {
+            let password = password::unknown(names.iter().flat_map(|name| entry.texts(name)));
+            Change::Replace("unicodePwd".into(), vec![quoted_utf16(&password)])
+        };
+        Scramble::Changes(vec![one(), one()])
+    }
+
+    fn password_changed(&self, entry: &Entry) -> Option<String> {
+        entry.text("pwdLastSet").map(str::to_owned)
+    }
+
+    fn password_changed_attribute(&self) -> &'static str {
+        "pwdLastSet"
+    }
+
+    fn group_kind(&self, entry: &Entry) -> GroupKind {
+        match entry.number("groupType") {
+            None => GroupKind::Plain,
+            // It arrives as a signed 32-bit number.
+            Some(kind) if kind & SECURITY_GROUP != 0 => GroupKind::Security,
+            Some(_) => GroupKind::Distribution,
+        }
+    }
+
+    fn primary_group(&self, entry: &Entry) -> Option<PrimaryGroup> {
+        let rid = u32::try_from(entry.number("primaryGroupID")?).ok()?;
+        Some(PrimaryGroup { rid, is_default: rid == DOMAIN_USERS })
+    }
+
+    fn is_primary(&self, account: &Entry, group: &Entry) -> bool {
+        let primary = self.primary_group(account).map(|primary| primary.rid);
+        primary.is_some() && primary == Sid::of(group).and_then(|sid| sid.relative())
+    }
+
+    fn primary_link<'a>(
+        &'a self,
+        session: &'a Session,
+        account: &'a Entry,
+    ) -> BoxFuture<'a, Result<Option<GroupLink>, Trouble>> {
+        Box::pin(async move {
+            let Some(primary) = self.primary_group(account) else {
+                return Ok(None);
+            };
+            let group = group_by_rid(session, account, primary.rid).await?;
+            let Some(id) = self.id_of(&group) else {
+                return Err(Trouble::Incomplete("the primary group can't be read".into()));
+            };
+            let kind = if primary.is_default {
+                GroupKind::DefaultPrimary
+            } else {
+                GroupKind::OtherPrimary
+            };
+            let name = group.text("cn").unwrap_or(&group.dn).to_owned();
+            Ok(Some(GroupLink { id, name, kind }))
+        })
+    }
+
+    /// A group can be the primary one only of its members; the former one then is an ordinary one.
+    fn reset_primary_group<'a>(
+        &'a self,
+        session: &'a Session,
+        account: &'a Entry,
+    ) -> BoxFuture<'a, Result<Edit, Trouble>> {
+        Box::pin(async move {
+            let users = group_by_rid(session, account, DOMAIN_USERS).await?;
+            let join = [Change::add("member", account.dn.as_str())];
+            match session.modify(&self.address(&users), &join, None).await {
+                Ok(()) => {}
+                Err(trouble)
+                    if trouble.is(code::ENTRY_EXISTS)
+                        || trouble.is(code::ATTRIBUTE_OR_VALUE_EXISTS) => {}
+                Err(trouble) => return Err(trouble),
+            }
+            let mut edit = Edit::default();
+            edit.set(account, "primaryGroupID", &DOMAIN_USERS.to_string());
+            session.modify(&self.address(account), &edit.changes, None).await?;
+            Ok(edit)
+        })
+    }
+
+    fn serves_ranges(&self) -> bool {
+        true
+    }
+
+    fn never(&self, entry: &Entry) -> Option<String> {
+        let rid = Sid::of(entry).and_then(|sid| sid.relative());
+        (rid == Some(KRBTGT)).then(|| "it is the key of the whole domain (krbtgt)".to_owned())
+    }
+
+    fn second_operator(&self, entry: &Entry, rules: &SecondOperator) -> Option<String> {
+        if rules.admin_count && entry.number("adminCount") == Some(1) {
+            return Some("adminCount is 1".into());
+        }
+        let rid = Sid::of(entry).and_then(|sid| sid.relative())?;
+        (rid < rules.rid_below)
+            .then(|| format!("its relative id {rid} is below {}", rules.rid_below))
+    }
+
+    fn answers_to(&self, entry: &Entry, name: &str) -> bool {
+        let is = |attribute: &str, name: &str| {
+            entry.texts(attribute).any(|own| own.to_lowercase() == name)
+        };
+        let local = name.split_once('@').map_or(name, |(local, _)| local);
+        is("userPrincipalName", name) || is("sAMAccountName", local)
+    }
+}
+
+async fn group_by_rid(session: &Session, account: &Entry, rid: u32) -> Result<Entry, Trouble> {
+    let missing = || Trouble::Answered(Answer::new(code::NO_SUCH_OBJECT, "primary group"));
+    let sid = Sid::of(account).ok_or_else(missing)?.with_relative(rid).ok_or_else(missing)?;
+    let base = format!("<SID={}>", sid.text().ok_or_else(missing)?);
+    let found = session.search(Query::one(&base, GROUP_ATTRIBUTES)).await?;
+    found.into_iter().next().ok_or_else(missing)
+}
+
+/// `"password"` in UTF-16, as `unicodePwd` wants it.
+fn quoted_utf16(password: &str) -> Vec<u8> {
+    let quoted = Zeroizing::new(format!("\"{password}\""));
+    quoted.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// A security identifier in its binary form (MS-DTYP 2.4.2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sid(Vec<u8>);
+
+impl Sid {
+    fn of(entry: &Entry) -> Option<Self> {
+        let bytes = entry.bytes("objectSid").first()?;
+        let parts = usize::from(*bytes.get(1)?);
+        (bytes.len() == 8 + 4 * parts && parts > 0).then(|| Self(bytes.clone()))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = u32> {
+        self.0[8..].chunks_exact(4).filter_map(|four| four.try_into().ok().map(u32::from_le_bytes))
+    }
+
+    fn relative(&self) -> Option<u32> {
+        self.parts().last()
+    }
+
+    fn with_relative(&self, rid: u32) -> Option<Self> {
+        let keep = self.0.len().checked_sub(4)?;
+        let mut bytes = self.0[..keep].to_vec();
+        bytes.extend(rid.to_le_bytes());
+        Some(Self(bytes))
+    }
+
+    fn text(&self) -> Option<String> {
+        let authority =
+            self.0.get(2..8)?.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let parts: String = self.parts().map(|part| format!("-{part}")).collect();
+        Some(format!("S-{}-{authority}{parts}", self.0.first()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::ordinary("512", "514")]
+    #[case::never_expires("66048", "66050")]
+    #[case::smart_card("262656", "262658")]
+    #[case::not_delegated_and_locked("1049104", "1049106")]
+    fn shutting_sets_one_bit_and_keeps_the_others(#[case] old: &str, #[case] new: &str) {
+        let entry = Entry::for_test("cn=a", &[(CONTROL, old)]);
+        let edit = ActiveDirectory.disable(&entry).unwrap().unwrap();
+        assert_eq!(edit.changes, [Change::delete(CONTROL, old), Change::add(CONTROL, new)]);
+        assert_eq!(edit.before[CONTROL], [old]);
+        let after = Entry::for_test("cn=a", &[(CONTROL, new)]);
+        assert_eq!(ActiveDirectory.disable(&after), Ok(None));
+        assert!(ActiveDirectory.disable(&Entry::for_test("cn=a", &[])).is_err());
+    }
+
+    #[rstest]
+    #[case("-2147483646", GroupKind::Security)]
+    #[case("2", GroupKind::Distribution)]
+    fn the_sign_of_the_group_type_tells_security_from_distribution(
+        #[case] kind: &str,
+        #[case] wanted: GroupKind,
+    ) {
+        let entry = Entry::for_test("cn=g", &[("groupType", kind)]);
+        assert_eq!(ActiveDirectory.group_kind(&entry), wanted);
+    }
+
+    #[test]
+    fn a_security_identifier_is_read_and_its_domain_kept() {
+        let mut bytes = vec![1, 5, 0, 0, 0, 0, 0, 5];
+        for part in [21_u32, 1, 2, 3, 1104] {
+            bytes.extend(part.to_le_bytes());
+        }
+        let sid = Sid(bytes);
+        assert_eq!(sid.relative(), Some(1104));
+        let users = sid.with_relative(DOMAIN_USERS).and_then(|sid| sid.text());
+        assert_eq!(users.as_deref(), Some("S-1-5-21-1-2-3-513"));
+    }
+}

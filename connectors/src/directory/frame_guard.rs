@@ -1,0 +1,185 @@
+//! Stands between the server and the LDAP library: only whole, sound replies of bounded size pass.
+//!
+//! The library gets one end of a socket pair. Everything that the server sends is cut into messages
+//! and checked (`message.rs`) before it goes on; the first that is not sound ends the connection,
+//! and says why.
+
+use super::ber::whole_length;
+use super::message::Pending;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+const CHUNK: usize = 64 * 1024;
+
+/// A guarded connection.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    /// The end for the LDAP library.
+    pub(super) local: std::os::unix::net::UnixStream,
+    /// Keeps the bytes moving; says why it stopped.
+    pub(super) pump: Pump,
+}
+
+/// The task that moves the bytes; dropping it ends the connection.
+#[derive(Debug)]
+pub(super) struct Pump {
+    task: JoinHandle<()>,
+    ended: Arc<OnceLock<String>>,
+}
+
+impl Pump {
+    /// Why the connection ended, once it has.
+    pub(super) fn ended(&self) -> Option<&str> {
+        self.ended.get().map(String::as_str)
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Puts the guard before an open connection.
+pub(super) fn guard<S>(server: S, largest_reply: usize) -> io::Result<Guarded>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (local, ours) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let ours = UnixStream::from_std(ours)?;
+    let ended = Arc::new(OnceLock::new());
+    let says = Arc::clone(&ended);
+    let task = tokio::spawn(async move {
+        let why = run(server, ours, largest_reply).await;
+        tracing::debug!(reason = %why, "directory connection ended");
+        let _ = says.set(why);
+    });
+    Ok(Guarded { local, pump: Pump { task, ended } })
+}
+
+async fn run<S>(server: S, ours: UnixStream, largest_reply: usize) -> String
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (from_server, to_server) = tokio::io::split(server);
+    let (from_us, to_us) = ours.into_split();
+    let pending = Mutex::new(Pending::default());
+    tokio::select! {
+        why = requests(from_us, to_server, &pending) => why,
+        why = replies(from_server, to_us, &pending, largest_reply) => why,
+    }
+}
+
+async fn requests(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    pending: &Mutex<Pending>,
+) -> String {
+    let mut waiting = Vec::new();
+    loop {
+        match from.read_buf(&mut waiting).await {
+            Ok(0) => return "we closed the connection".into(),
+            Err(error) => return format!("the connection failed within this process: {error}"),
+            Ok(_) => {}
+        }
+        let mut done = 0;
+        while let Ok(Some(length)) = whole_length(&waiting[done..]) {
+            let Some(message) = waiting.get(done..done + length) else { break };
+            pending.lock().unwrap_or_else(PoisonError::into_inner).asked(message);
+            done += length;
+        }
+        if let Err(error) = to.write_all(&waiting[..done]).await {
+            return format!("the connection to the server failed: {error}");
+        }
+        if let Err(error) = to.flush().await {
+            return format!("the connection to the server failed: {error}");
+        }
+        waiting.drain(..done);
+    }
+}
+
+async fn replies(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    pending: &Mutex<Pending>,
+    largest: usize,
+) -> String {
+    let mut waiting = Vec::with_capacity(CHUNK);
+    loop {
+        match from.read_buf(&mut waiting).await {
+            Ok(0) => return "the server closed the connection".into(),
+            Err(error) => return format!("the connection to the server failed: {error}"),
+            Ok(_) => {}
+        }
+        match sound_part(&waiting, pending, largest) {
+            Err(why) => return why,
+            Ok(0) => {}
+            Ok(done) => {
+                if to.write_all(&waiting[..done]).await.is_err() {
+                    return "we closed the connection".into();
+                }
+                waiting.drain(..done);
+            }
+        }
+    }
+}
+
+/// How many of the bytes are whole, sound replies.
+fn sound_part(waiting: &[u8], pending: &Mutex<Pending>, largest: usize) -> Result<usize, String> {
+    let mut done = 0;
+    while let Some(length) = whole_length(&waiting[done..])
+        .map_err(|problem| format!("the server sent bytes that are no LDAP message: {problem}"))?
+    {
+        if length > largest {
+            return Err(format!(
+                "the server sent a reply of {length} bytes; raise largest_reply_bytes above {largest} if that is right"
+            ));
+        }
+        let Some(reply) = waiting.get(done..done + length) else { break };
+        let checked = pending.lock().unwrap_or_else(PoisonError::into_inner).check(reply);
+        checked.map_err(|bad| bad.to_string())?;
+        done += length;
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    async fn ended_by(reply: &[u8]) -> String {
+        let (client, mut server) = tokio::io::duplex(1 << 16);
+        let guarded = guard(client, 1024).unwrap();
+        server.write_all(reply).await.unwrap();
+        loop {
+            if let Some(why) = guarded.pump.ended() {
+                return why.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reply_nested_a_hundred_thousand_deep_ends_the_connection_and_nothing_else() {
+        let mut nested = vec![0x30, 0x80 | 3, 0x00, 0x03, 0xe8];
+        nested.extend([0x30, 0x82, 0x03, 0x00].repeat(250));
+        assert!(ended_by(&nested).await.contains("no LDAP message"));
+    }
+
+    #[tokio::test]
+    async fn a_reply_larger_than_allowed_is_refused_by_its_header() {
+        assert!(
+            ended_by(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).await.contains("largest_reply_bytes")
+        );
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_ber_end_the_connection() {
+        assert!(ended_by(b"\x1fHTTP/1.1 400 Bad Request").await.contains("no LDAP message"));
+    }
+}

@@ -1,0 +1,215 @@
+//! What the directory shows: people's accounts with their groups, all accounts, all taken names.
+
+use super::Shared;
+use super::codes::Trouble;
+use super::dn::first_value;
+use super::entry::Entry;
+use super::protect::Administrators;
+use super::read::{by_keys, side_by_side};
+use super::session::{Query, Session};
+use super::supervisor::Connected;
+use futures_util::future::FutureExt;
+use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
+use lapsed_core::observed::{GroupLink, Observed, ObservedAccount, PersonKeys};
+use lapsed_core::step::Fault;
+use std::collections::HashMap;
+
+/// The accounts of certain people, each with every group it is in.
+pub(super) async fn people(
+    shared: &Shared,
+    connected: &Connected,
+    wanted: &[PersonKeys],
+) -> Result<Observed, Fault> {
+    let session = &connected.session;
+    let entries = find(shared, session, wanted).await.map_err(in_people)?;
+    let administrators = Administrators::read(shared, session).await.map_err(in_protected)?;
+    let ordered = in_order(shared, entries, wanted).map_err(in_people)?;
+    let calls =
+        ordered.iter().map(|(_, entry)| groups_of(shared, session, entry).boxed()).collect();
+    let groups = side_by_side(shared.window, calls).await;
+    let mut accounts = Vec::with_capacity(ordered.len());
+    for ((id, entry), groups) in ordered.iter().zip(groups) {
+        let groups = groups.map_err(|trouble| trouble.of_read("reading groups"))?;
+        let account = account(shared, connected, &administrators, id.clone(), entry);
+        accounts.push(ObservedAccount { groups, ..account });
+    }
+    Ok(Observed { accounts, taken_names: Vec::new(), server: session.server.clone() })
+}
+
+fn in_people(trouble: Trouble) -> Fault {
+    trouble.of_read("reading accounts")
+}
+
+fn in_protected(trouble: Trouble) -> Fault {
+    trouble.of_read("reading the protected groups (protected.second_operator.groups)")
+}
+
+async fn find(
+    shared: &Shared,
+    session: &Session,
+    wanted: &[PersonKeys],
+) -> Result<Vec<Entry>, Trouble> {
+    let layout = &shared.layout;
+    let mut keys: Vec<String> =
+        wanted.iter().flat_map(|keys| layout.key_filters(keys, shared.dialect.as_ref())).collect();
+    keys.sort();
+    keys.dedup();
+    let attributes = layout.account_attributes();
+    by_keys(session, shared.window, &layout.people, &keys, &attributes, |also| {
+        layout.accounts(also)
+    })
+    .await
+}
+
+/// Each account once, in the order of the keys that found it.
+///
+/// A directory compares more loosely than we do (Active Directory takes ü for u): what no key names
+/// literally is not the person's.
+fn in_order(
+    shared: &Shared,
+    entries: Vec<Entry>,
+    wanted: &[PersonKeys],
+) -> Result<Vec<(StableId, Entry)>, Trouble> {
+    let mut unclaimed: HashMap<StableId, Entry> = HashMap::new();
+    for entry in entries {
+        unclaimed.insert(identity(shared, &entry)?, entry);
+    }
+    let index = KeyIndex::of(shared, &unclaimed);
+    let mut ordered = Vec::with_capacity(unclaimed.len());
+    for keys in wanted {
+        for id in index.candidates(keys) {
+            let is_theirs =
+                unclaimed.get(&id).is_some_and(|entry| shared.layout.is_of(entry, Some(&id), keys));
+            if is_theirs && let Some(entry) = unclaimed.remove(&id) {
+                ordered.push((id, entry));
+            }
+        }
+    }
+    Ok(ordered)
+}
+
+fn identity(shared: &Shared, entry: &Entry) -> Result<StableId, Trouble> {
+    let id = shared.dialect.id_of(entry);
+    id.ok_or_else(|| Trouble::Incomplete(format!("the id of {:?} can't be read", entry.dn)))
+}
+
+/// Accounts by folded key, so that ten thousand people are not compared with each other.
+struct KeyIndex {
+    by_key: HashMap<String, Vec<StableId>>,
+}
+
+impl KeyIndex {
+    fn of(shared: &Shared, entries: &HashMap<StableId, Entry>) -> Self {
+        let names = &shared.layout.names;
+        let mut by_key: HashMap<String, Vec<StableId>> = HashMap::new();
+        for (id, entry) in entries {
+            let values = entry.texts(&names.employee_number).chain(entry.texts(&names.user_id));
+            for key in values.chain([id.as_str()]) {
+                by_key.entry(key.trim().to_lowercase()).or_default().push(id.clone());
+            }
+        }
+        by_key.values_mut().for_each(|ids| ids.sort());
+        Self { by_key }
+    }
+
+    fn candidates(&self, keys: &PersonKeys) -> Vec<StableId> {
+        let numbers = keys.employee_numbers.iter().map(EmployeeNumber::folded);
+        let users = keys.user_ids.iter().map(UserId::folded);
+        let ids = keys.ids.iter().map(StableId::folded);
+        let all = numbers.chain(users).chain(ids);
+        all.flat_map(|key| self.by_key.get(&key).cloned().unwrap_or_default()).collect()
+    }
+}
+
+/// Groups by searching for the member: `memberOf` is per server, and leaves some out.
+async fn groups_of(
+    shared: &Shared,
+    session: &Session,
+    account: &Entry,
+) -> Result<Vec<GroupLink>, Trouble> {
+    let layout = &shared.layout;
+    let filter = layout.groups_filter(Some(layout.has_member(account)));
+    let mut links: Vec<GroupLink> = Vec::new();
+    for base in &layout.groups {
+        let query = Query::below(&base.text, &filter, shared.dialect.group_attributes());
+        for group in session.search(query).await? {
+            let id = identity(shared, &group)?;
+            if links.iter().all(|link| link.id != id) {
+                let name = shown_name(&group);
+                links.push(GroupLink { id, name, kind: shared.dialect.group_kind(&group) });
+            }
+        }
+    }
+    if let Some(primary) = shared.dialect.primary_link(session, account).await? {
+        links.retain(|link| link.id != primary.id);
+        links.push(primary);
+    }
+    Ok(links)
+}
+
+fn shown_name(entry: &Entry) -> String {
+    let name = entry.text("cn").map(str::to_owned).or_else(|| first_value(&entry.dn));
+    name.unwrap_or_else(|| entry.dn.clone())
+}
+
+/// Every account below the bases, without memberships.
+pub(super) async fn all(shared: &Shared, connected: &Connected) -> Result<Observed, Fault> {
+    let session = &connected.session;
+    let administrators = Administrators::read(shared, session).await.map_err(in_protected)?;
+    let filter = shared.layout.accounts(None);
+    let attributes = shared.layout.account_attributes();
+    let mut accounts: HashMap<StableId, ObservedAccount> = HashMap::new();
+    let mut order = Vec::new();
+    for base in &shared.layout.people {
+        let query = Query::below(&base.text, &filter, &attributes);
+        for entry in session.search(query).await.map_err(in_people)? {
+            let id = identity(shared, &entry).map_err(in_people)?;
+            let account = account(shared, connected, &administrators, id.clone(), &entry);
+            if accounts.insert(id.clone(), account).is_none() {
+                order.push(id);
+            }
+        }
+    }
+    let accounts = order.iter().filter_map(|id| accounts.remove(id)).collect();
+    Ok(Observed { accounts, taken_names: Vec::new(), server: session.server.clone() })
+}
+
+fn account(
+    shared: &Shared,
+    connected: &Connected,
+    administrators: &Administrators,
+    id: StableId,
+    entry: &Entry,
+) -> ObservedAccount {
+    let names = &shared.layout.names;
+    let text = |attribute: &str| entry.text(attribute).map(str::to_owned);
+    let protection = shared.rules.protection(shared, entry, &connected.identity, administrators);
+    ObservedAccount {
+        user_id: user_id(shared, &id, entry),
+        id,
+        place: entry.dn.clone(),
+        enabled: shared.dialect.is_enabled(entry),
+        employee_number: text(&names.employee_number).and_then(|n| EmployeeNumber::new(n).ok()),
+        name: PersonName {
+            last: text(&names.last_name).unwrap_or_default(),
+            first: text(&names.first_name).unwrap_or_default(),
+            preferred: None,
+        },
+        description: text(&names.description),
+        home: text(&names.home),
+        mail: text(&names.mail),
+        protection,
+        groups: Vec::new(),
+    }
+}
+
+/// The log-on name; of several the one in the object's name. An account whose log-on name is missing
+/// or can't be shown goes by its id: it must not drop out of a listing.
+fn user_id(shared: &Shared, id: &StableId, entry: &Entry) -> UserId {
+    let named = first_value(&entry.dn);
+    let values = || entry.texts(&shared.layout.names.user_id);
+    let chosen =
+        values().find(|value| Some(*value) == named.as_deref()).or_else(|| values().next());
+    let known = chosen.and_then(|value| UserId::new(value).ok());
+    known.or_else(|| UserId::new(id.as_str()).ok()).unwrap_or_else(|| shared.unnamed.clone())
+}

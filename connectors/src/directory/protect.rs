@@ -1,0 +1,196 @@
+//! Who must not be touched, or not without a second operator.
+
+use super::Shared;
+use super::codes::Trouble;
+use super::dn::Dn;
+use super::entry::Entry;
+use super::layout::Layout;
+use super::read;
+use super::session::{Query, Session};
+use super::settings::{MemberBy, ProtectedSettings};
+use super::supervisor::Identity;
+use lapsed_core::observed::Protection;
+use std::collections::HashSet;
+
+/// The rules of the settings, read once.
+#[derive(Debug)]
+pub(super) struct Rules {
+    settings: ProtectedSettings,
+    never: Vec<(String, Dn)>,
+}
+
+impl Rules {
+    pub(super) fn of(settings: &ProtectedSettings) -> Self {
+        let read = |text: &String| Some((text.clone(), Dn::parse(text).ok()?));
+        Self {
+            never: settings.never.dns.iter().filter_map(read).collect(),
+            settings: settings.clone(),
+        }
+    }
+
+    /// Why the account is never touched, by nobody's release.
+    pub(super) fn never(&self, shared: &Shared, entry: &Entry, we: &Identity) -> Option<String> {
+        let Ok(dn) = Dn::parse(&entry.dn) else {
+            return Some("its distinguished name can't be read".into());
+        };
+        let own_name =
+            we.name.as_deref().is_some_and(|name| shared.dialect.answers_to(entry, name));
+        if we.dn.as_ref() == Some(&dn) || own_name {
+            return Some("it is the account by which lapsed logs on".into());
+        }
+        if let Some((text, _)) = self.never.iter().find(|(_, base)| dn.is_under(base)) {
+            return Some(format!("it is {text} or below it"));
+        }
+        let patterns = &self.settings.never.user_ids;
+        let named = matching(patterns, entry, &shared.layout);
+        named.or_else(|| shared.dialect.never(entry))
+    }
+
+    /// Everything that protects the account.
+    pub(super) fn protection(
+        &self,
+        shared: &Shared,
+        entry: &Entry,
+        we: &Identity,
+        administrators: &Administrators,
+    ) -> Option<Protection> {
+        if let Some(because) = self.never(shared, entry, we) {
+            return Some(Protection::Never { because });
+        }
+        let rules = &self.settings.second_operator;
+        let because = matching(&rules.user_ids, entry, &shared.layout)
+            .or_else(|| shared.dialect.second_operator(entry, rules))
+            .or_else(|| administrators.why(shared, entry))?;
+        Some(Protection::SecondOperator { because })
+    }
+}
+
+fn matching(patterns: &[String], entry: &Entry, layout: &Layout) -> Option<String> {
+    let ids = || entry.texts(&layout.names.user_id);
+    let hit = patterns.iter().find(|pattern| ids().any(|id| fits(pattern, id)))?;
+    Some(format!("its user ID fits {hit:?}"))
+}
+
+/// Whether a text fits a pattern in which `*` stands for any characters; case is ignored.
+fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut left) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut pieces: Vec<&str> = rest.split('*').collect();
+    let last = pieces.pop().unwrap_or_default();
+    for piece in pieces {
+        match left.find(piece) {
+            Some(at) => left = &left[at + piece.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(last)
+}
+
+/// Members, direct and through other groups, of the groups whose members are protected.
+#[derive(Debug, Default)]
+pub(super) struct Administrators {
+    names: HashSet<Dn>,
+    user_ids: HashSet<String>,
+    /// The groups themselves: an account may have one as its primary group.
+    groups: Vec<Entry>,
+}
+
+impl Administrators {
+    fn why(&self, shared: &Shared, entry: &Entry) -> Option<String> {
+        let by_name = Dn::parse(&entry.dn).is_ok_and(|dn| self.names.contains(&dn));
+        let mut ids = entry.texts(&shared.layout.names.user_id);
+        let by_id = ids.any(|id| self.user_ids.contains(&id.to_lowercase()));
+        let by_primary = self.groups.iter().any(|group| shared.dialect.is_primary(entry, group));
+        (by_name || by_id || by_primary).then(|| "it is a member of a protected group".to_owned())
+    }
+
+    /// Reads the protected groups and the groups within them.
+    pub(super) async fn read(shared: &Shared, session: &Session) -> Result<Self, Trouble> {
+        let mut found = Self::default();
+        let mut waiting = shared.rules.settings.second_operator.groups.clone();
+        if waiting.is_empty() {
+            return Ok(found);
+        }
+        let known = all_groups(shared, session).await?;
+        let mut seen = HashSet::new();
+        while let Some(name) = waiting.pop() {
+            if !Dn::parse(&name).is_ok_and(|dn| seen.insert(dn)) {
+                continue;
+            }
+            let query = Query::one(&name, shared.dialect.group_attributes());
+            for group in session.search(query).await? {
+                let nested = found.take_members(shared, session, &group, &known).await?;
+                waiting.extend(nested);
+                found.groups.push(group);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn take_members(
+        &mut self,
+        shared: &Shared,
+        session: &Session,
+        group: &Entry,
+        known: &HashSet<Dn>,
+    ) -> Result<Vec<String>, Trouble> {
+        let mut nested = Vec::new();
+        for class in shared.layout.classes_of(group) {
+            let ranges = shared.dialect.serves_ranges();
+            for member in read::all_values(session, &group.dn, &class.member, ranges).await? {
+                let Ok(member) = String::from_utf8(member) else { continue };
+                match (class.by, Dn::parse(&member)) {
+                    (MemberBy::UserId, _) => {
+                        self.user_ids.insert(member.to_lowercase());
+                    }
+                    (MemberBy::DistinguishedName, Ok(dn)) => {
+                        if known.contains(&dn) {
+                            nested.push(member);
+                        }
+                        self.names.insert(dn);
+                    }
+                    (MemberBy::DistinguishedName, Err(_)) => {}
+                }
+            }
+        }
+        Ok(nested)
+    }
+}
+
+async fn all_groups(shared: &Shared, session: &Session) -> Result<HashSet<Dn>, Trouble> {
+    let filter = shared.layout.groups_filter(None);
+    let mut names = HashSet::new();
+    for base in &shared.layout.groups {
+        let groups = session.search(Query::below(&base.text, &filter, &["1.1"])).await?;
+        names.extend(groups.iter().filter_map(|group| Dn::parse(&group.dn).ok()));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("admin", "Admin", true)]
+    #[case("adm-*", "ADM-jdoe", true)]
+    #[case("*admin*", "the-admin-2", true)]
+    #[case("a*b*c", "axxbyyc", true)]
+    #[case("a*b*c", "axxcyyb", false)]
+    #[case("adm-*", "badm-x", false)]
+    #[case("ab*ba", "aba", false)]
+    #[case("admin", "administrator", false)]
+    fn a_star_stands_for_any_characters(
+        #[case] pattern: &str,
+        #[case] id: &str,
+        #[case] hit: bool,
+    ) {
+        assert_eq!(fits(pattern, id), hit);
+    }
+}

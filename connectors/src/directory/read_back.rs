@@ -1,0 +1,116 @@
+//! Looking again at what was done (D13), and after a lost reply at what became of it.
+
+use super::Shared;
+use super::account_steps::edit_of;
+use super::apply::Batch;
+use super::entry::Entry;
+use super::group_steps::has_value;
+use super::read::{accounts_by_id, groups_by_id, side_by_side};
+use super::supervisor::Connected;
+use futures_util::future::FutureExt;
+use lapsed_core::facts::StableId;
+use lapsed_core::step::{Action, Cause, Fault, Found, Seen, Step};
+use std::collections::HashMap;
+
+type Look = Result<Seen, Fault>;
+
+/// Looks at each step's object, one answer a step, in order.
+pub(super) async fn read_back(shared: &Shared, connected: &Connected, steps: &[Step]) -> Vec<Look> {
+    let batch = Batch { shared, connected, steps };
+    let objects = match read(&batch).await {
+        Ok(objects) => objects,
+        Err(fault) => return steps.iter().map(|_| Err(fault.clone())).collect(),
+    };
+    let looks = steps.iter().map(|step| look(&batch, step, &objects).boxed()).collect();
+    side_by_side(shared.window, looks).await
+}
+
+struct Objects {
+    accounts: HashMap<StableId, Entry>,
+    groups: HashMap<StableId, Entry>,
+}
+
+async fn read(batch: &Batch<'_>) -> Result<Objects, Fault> {
+    let session = &batch.connected.session;
+    let accounts = batch.steps.iter().map(|step| step.action.account().id.clone());
+    let groups = batch.steps.iter().filter_map(|step| match &step.action {
+        Action::LeaveGroup { group, .. } => Some(group.id.clone()),
+        _ => None,
+    });
+    Ok(Objects {
+        accounts: accounts_by_id(batch.shared, session, &once(accounts)).await?,
+        groups: groups_by_id(batch.shared, session, &once(groups)).await?,
+    })
+}
+
+fn once(ids: impl Iterator<Item = StableId>) -> Vec<StableId> {
+    let mut ids: Vec<StableId> = ids.collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
+    let Some(account) = objects.accounts.get(&step.action.account().id) else {
+        return cannot_tell("the account is gone, or no longer below people_base");
+    };
+    match &step.action {
+        Action::Disable { .. } | Action::StampDescription { .. } => {
+            match edit_of(batch, step, account)? {
+                None => Ok(Seen::AsWanted),
+                Some(_) if matches!(step.action, Action::Disable { .. }) => {
+                    otherwise("the account is not shut, or not wholly")
+                }
+                Some(_) => otherwise("the description is another"),
+            }
+        }
+        Action::ScramblePassword { .. } => password(batch, step, account),
+        Action::ResetPrimaryGroup { .. } => match batch.shared.dialect.primary_group(account) {
+            Some(primary) if primary.is_default => Ok(Seen::AsWanted),
+            Some(_) => otherwise("the primary group is not the directory's default"),
+            None => cannot_tell("the directory shows no primary group"),
+        },
+        Action::LeaveGroup { group, .. } => match objects.groups.get(&group.id) {
+            Some(group) => membership(batch, account, group).await,
+            None => cannot_tell("the group is gone, or not below group_bases"),
+        },
+        Action::DeleteMailbox { .. } | Action::DeleteHome { .. } => {
+            cannot_tell("a directory shows no mailboxes and homes")
+        }
+    }
+}
+
+/// A password can't be read; the moment of its last change can. What it was before is known only to
+/// the process that changed it.
+fn password(batch: &Batch<'_>, step: &Step, account: &Entry) -> Look {
+    let now = batch.shared.dialect.password_changed(account);
+    match (batch.shared.recent.password_changed(step.id), now) {
+        (Some(before), Some(now)) if before.as_ref() != Some(&now) => Ok(Seen::AsWanted),
+        (Some(_), Some(_)) => otherwise("the password was not changed"),
+        (None, _) => cannot_tell("it is not known when the password was changed before"),
+        (_, None) => cannot_tell("the directory does not show when the password was changed"),
+    }
+}
+
+async fn membership(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
+    if batch.shared.dialect.is_primary(account, group) {
+        return otherwise("the group is the account's primary one");
+    }
+    for class in batch.shared.layout.classes_of(group) {
+        for value in batch.shared.layout.member_values(class, account) {
+            let is_there = has_value(batch, group, &class.member, &value).await;
+            if is_there.map_err(|trouble| trouble.of_read("looking at the group"))? {
+                return otherwise("the account is in the group");
+            }
+        }
+    }
+    Ok(Seen::AsWanted)
+}
+
+fn otherwise(description: &str) -> Look {
+    Ok(Seen::Otherwise(Found { description: description.into() }))
+}
+
+fn cannot_tell(why: &str) -> Look {
+    Ok(Seen::CannotTell(Cause::new(why)))
+}

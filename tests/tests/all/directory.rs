@@ -1,0 +1,5 @@
+//! The directory connector against real servers, with `ldapsearch` as witness, and against a double for
+//! what no real server at hand does.
+
+mod openldap;
+mod support;
