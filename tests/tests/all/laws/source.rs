@@ -25,20 +25,34 @@ pub struct Source {
 /// All Rust files in folders, but for those that only tests see.
 pub fn read(root: &Path, folders: &[&str]) -> Vec<Source> {
     let mut found = Vec::new();
-    for folder in folders {
-        for path in files(root, folder) {
-            if !path.ends_with(".rs") || is_test(&path) {
-                continue;
-            }
-            let text = fs::read_to_string(root.join(&path)).unwrap();
-            let stream: TokenStream =
-                text.parse().unwrap_or_else(|error| panic!("{path} is no Rust: {error}"));
-            let mut tokens = Vec::new();
-            flatten(stream, &mut tokens);
-            found.push(Source { path, text, tokens });
+    let mut only_tests = Vec::new();
+    for path in folders.iter().flat_map(|folder| files(root, folder)) {
+        if !path.ends_with(".rs") || is_test(&path) {
+            continue;
         }
+        let text = fs::read_to_string(root.join(&path)).unwrap();
+        let stream: TokenStream =
+            text.parse().unwrap_or_else(|error| panic!("{path} is no Rust: {error}"));
+        let mut tokens = Vec::new();
+        let skipped = flatten(stream, &mut tokens);
+        only_tests
+            .extend(skipped.iter().map(|name| format!("{}/{name}", folder_of_modules(&path))));
+        found.push(Source { path, text, tokens });
     }
+    found.retain(|source| !only_tests.iter().any(|module| is_of(&source.path, module)));
     found
+}
+
+/// Where the files of a file's `mod name;` are.
+fn folder_of_modules(path: &str) -> &str {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_root = matches!(file, "mod.rs" | "lib.rs" | "main.rs");
+    if is_root { folder } else { path.trim_end_matches(".rs") }
+}
+
+/// True for `module.rs` and everything in `module/`.
+fn is_of(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
 }
 
 /// All files in a folder, by their paths from the root; build output and hidden folders left out.
@@ -66,7 +80,9 @@ fn is_test(path: &str) -> bool {
         || path.ends_with("_tests.rs")
 }
 
-fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
+/// Writes the tokens down; returns the names of modules in files of their own that only tests see.
+fn flatten(stream: TokenStream, out: &mut Vec<Token>) -> Vec<String> {
+    let mut only_tests = Vec::new();
     let mut trees = stream.into_iter().peekable();
     while let Some(tree) = trees.next() {
         if let TokenTree::Punct(punct) = &tree
@@ -79,7 +95,7 @@ fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
             });
             if let Some(TokenTree::Group(group)) = attribute {
                 if inner.is_none() && is_for_tests(&group) {
-                    skip_item(&mut trees);
+                    only_tests.extend(skip_item(&mut trees));
                 } else if !is_doc(&group) {
                     flatten(group.stream(), out);
                 }
@@ -88,6 +104,7 @@ fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
         }
         push(tree, out);
     }
+    only_tests
 }
 
 fn push(tree: TokenTree, out: &mut Vec<Token>) {
@@ -117,15 +134,19 @@ fn is_for_tests(attribute: &Group) -> bool {
     text == "cfg(test)" || text == "test"
 }
 
-/// Leaves out an item: up to its body's end or its semicolon.
-fn skip_item(trees: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>) {
+/// Leaves out an item: up to its body's end or its semicolon. Returns its name if it is `mod name;`.
+fn skip_item(trees: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>) -> Option<String> {
+    let mut words = Vec::new();
     for tree in trees.by_ref() {
         match tree {
-            TokenTree::Punct(punct) if punct.as_char() == ';' => return,
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return,
+            TokenTree::Punct(punct) if punct.as_char() == ';' => break,
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return None,
+            TokenTree::Ident(word) => words.push(word.to_string()),
             _ => {}
         }
     }
+    let name = words.pop();
+    words.ends_with(&["mod".to_owned()]).then_some(name).flatten()
 }
 
 #[test]
@@ -133,8 +154,10 @@ fn comments_texts_and_tests_are_told_from_code() {
     let text =
         "/// unsafe\nfn a() { b(\"unsafe\") } // unsafe\n#[cfg(test)]\nmod t { unsafe {} }\nc::d;";
     let mut tokens = Vec::new();
-    flatten(text.parse().unwrap(), &mut tokens);
+    let modules = flatten(text.parse().unwrap(), &mut tokens);
+    assert_eq!(modules, ["t"]);
+    assert!(is_of("a/t.rs", "a/t") && is_of("a/t/b.rs", "a/t") && !is_of("a/tb.rs", "a/t"));
     assert!(tokens.iter().all(|token| token.text != "unsafe"));
-    let last: Vec<_> = tokens.iter().filter(|t| t.line == 5).map(|t| t.text.as_str()).collect();
+    let last: Vec<_> = tokens.iter().filter(|t| t.line == 7).map(|t| t.text.as_str()).collect();
     assert_eq!(last, ["c", ":", ":", "d", ";"]);
 }

@@ -124,20 +124,24 @@ fn what_the_daemon_asks_people_to_look_at_has_its_remedy_on_the_operators_page()
     uphold("Every kind of alarm has its remedy in docs/operator.md.", &broken);
 }
 
-/// Kinds of `AttentionView` that the daemon makes: `kind: "...".into()` and the like.
+/// Kinds of `AttentionView` that the daemon makes: the words_with_underscores in the files that make them.
 fn attention_kinds() -> BTreeMap<String, String> {
     let mut kinds = BTreeMap::new();
-    for source in product(&["daemon/src"]) {
-        let is_there = source.tokens.iter().any(|token| token.text == "AttentionView");
-        for run in source.tokens.windows(3).filter(|_| is_there) {
-            let text = run[2].text.trim_matches('"');
-            let is_kind =
-                run[0].text == "kind" && run[1].text == ":" && run[2].text.starts_with('"');
+    for source in product(&["daemon/src/answers"]) {
+        if !source.tokens.iter().any(|token| token.text == "AttentionView") {
+            continue;
+        }
+        for token in &source.tokens {
+            let word = token.text.trim_matches('"');
+            let is_kind = token.text.starts_with('"')
+                && word.contains('_')
+                && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             if is_kind {
-                kinds.insert(text.to_owned(), format!("{}:{}", source.path, run[2].line));
+                kinds.insert(word.to_owned(), format!("{}:{}", source.path, token.line));
             }
         }
     }
+    assert!(kinds.contains_key("plan_held"), "found {kinds:?}: look where kinds are made now");
     kinds
 }
 
