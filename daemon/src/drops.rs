@@ -139,7 +139,11 @@ impl Inbox {
             if data.is_dir() {
                 continue;
             }
-            let look = Look { inode: data.ino(), size: data.len(), modified: data.mtime_nsec() ^ data.mtime() };
+            let look = Look {
+                inode: data.ino(),
+                size: data.len(),
+                modified: data.mtime_nsec() ^ data.mtime(),
+            };
             present.insert(entry.file_name(), look);
         }
         self.looks.retain(|name, _| present.contains_key(name));
@@ -147,7 +151,8 @@ impl Inbox {
         let mut ready: Vec<Ready> = Vec::new();
         for (name, look) in &present {
             let text = name.to_string_lossy();
-            if is_set_aside(&text) || (wants_done(&text) && !present.contains_key(&done_name(name))) {
+            if is_set_aside(&text) || (wants_done(&text) && !present.contains_key(&done_name(name)))
+            {
                 continue;
             }
             let complete = self.finished.contains(name)
@@ -187,7 +192,13 @@ impl Inbox {
     ///
     /// The receipt is written first: a crash in between leaves the drop in the inbox, where it is
     /// recognised by its digest and only moved.
-    pub fn finish(&mut self, drop: &Ready, how: Handled, stamp: &str, receipt: &str) -> Result<PathBuf, DropError> {
+    pub fn finish(
+        &mut self,
+        drop: &Ready,
+        how: Handled,
+        stamp: &str,
+        receipt: &str,
+    ) -> Result<PathBuf, DropError> {
         let folder = match how {
             Handled::Accepted => &self.accepted,
             Handled::Rejected => &self.rejected,
@@ -207,7 +218,9 @@ impl Inbox {
 }
 
 fn is_set_aside(name: &str) -> bool {
-    name.starts_with('.') || name.ends_with(".done") || UNFINISHED.iter().any(|end| name.ends_with(end))
+    name.starts_with('.')
+        || name.ends_with(".done")
+        || UNFINISHED.iter().any(|end| name.ends_with(end))
 }
 
 fn done_name(name: &OsStr) -> OsString {
@@ -228,13 +241,19 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
         Err(rustix::io::Errno::LOOP) => {
-            return Err(DropError::NotPlain { path: shown(&path.to_string_lossy()), found: "a link" });
+            return Err(DropError::NotPlain {
+                path: shown(&path.to_string_lossy()),
+                found: "a link",
+            });
         }
         Err(errno) => return Err(failed("read", path)(errno.into())),
     };
     let data = rustix::fs::fstat(&fd).map_err(|e| failed("read", path)(e.into()))?;
     if FileType::from_raw_mode(data.st_mode) != FileType::RegularFile {
-        return Err(DropError::NotPlain { path: shown(&path.to_string_lossy()), found: "a pipe or device" });
+        return Err(DropError::NotPlain {
+            path: shown(&path.to_string_lossy()),
+            found: "a pipe or device",
+        });
     }
     let size = u64::try_from(data.st_size).unwrap_or(u64::MAX);
     if size > limit {
@@ -246,7 +265,11 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
         .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {
-        return Err(DropError::TooLarge { path: shown(&path.to_string_lossy()), size: bytes.len() as u64, limit });
+        return Err(DropError::TooLarge {
+            path: shown(&path.to_string_lossy()),
+            size: bytes.len() as u64,
+            limit,
+        });
     }
     Ok(bytes)
 }
@@ -254,7 +277,8 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
 /// Letters, digits, dot, dash and underscore of the name; everything else becomes `_`.
 fn safe_name(name: &OsStr) -> String {
     let text = String::from_utf8_lossy(name.as_bytes());
-    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    let safe =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
     text.chars().take(120).map(safe).collect()
 }
 
@@ -391,10 +415,11 @@ mod tests {
             .collect();
         left.sort();
         let base = "20261122T090000-h_r_.csv";
-        let expected: Vec<String> = ["", ".2", ".2.done", ".2.receipt.txt", ".done", ".receipt.txt"]
-            .iter()
-            .map(|end| format!("{base}{end}"))
-            .collect();
+        let expected: Vec<String> =
+            ["", ".2", ".2.done", ".2.receipt.txt", ".done", ".receipt.txt"]
+                .iter()
+                .map(|end| format!("{base}{end}"))
+                .collect();
         assert_eq!(left, expected);
         assert!(fs::read_dir(p.inbox.folder()).unwrap().next().is_none());
     }

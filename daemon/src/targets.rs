@@ -28,13 +28,23 @@ pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
     pub fn new(config: &Config) -> Result<Self, SetUpError> {
-        config.connectors.iter().map(|(name, settings)| Ok((name.clone(), set_up(name, settings)?))).collect::<Result<_, _>>().map(Self)
+        config
+            .connectors
+            .iter()
+            .map(|(name, settings)| Ok((name.clone(), set_up(name, settings)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The same targets without the right to change them.
     #[must_use]
     pub fn eyes(&self) -> Eyes {
-        Eyes(self.0.iter().map(|(name, hand)| (name.clone(), hand.clone() as Arc<dyn Observe>)).collect())
+        Eyes(
+            self.0
+                .iter()
+                .map(|(name, hand)| (name.clone(), hand.clone() as Arc<dyn Observe>))
+                .collect(),
+        )
     }
 
     /// The names of all configured targets.
@@ -44,7 +54,10 @@ impl Hands {
     }
 }
 
-fn set_up(name: &ConnectorName, settings: &ConnectorSettings) -> Result<Arc<dyn Apply>, SetUpError> {
+fn set_up(
+    name: &ConnectorName,
+    settings: &ConnectorSettings,
+) -> Result<Arc<dyn Apply>, SetUpError> {
     match settings {
         ConnectorSettings::Directory(settings) => match directory::connect(name, settings) {
             Ok(directory) => Ok(Arc::new(directory)),

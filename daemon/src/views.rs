@@ -365,8 +365,10 @@ pub struct CheckView {
     pub sound: bool,
     /// The configuration file.
     pub config: String,
-    /// What is wrong with the file, all of it at once.
+    /// What is wrong with the file, all of it at once: it can't be used.
     pub problems: Vec<ProblemView>,
+    /// What is allowed in the file, and perhaps not meant.
+    pub warnings: Vec<ProblemView>,
     /// One answer a connector; empty when the file could not be read that far.
     pub connectors: Vec<ProbeView>,
 }
@@ -374,8 +376,12 @@ pub struct CheckView {
 /// One thing wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemView {
-    /// `file:line:column`.
-    pub place: String,
+    /// Line in the file, the first is 1; absent when it concerns the file as a whole.
+    pub line: Option<u64>,
+    /// Column in characters, the first is 1.
+    pub column: Option<u64>,
+    /// Dotted path of the setting, empty when it concerns the text.
+    pub path: String,
     /// What is wrong.
     pub problem: String,
     /// What would be right.

@@ -13,7 +13,6 @@ const EMPTY_IN_1252: [u8; 5] = [0x81, 0x8D, 0x8F, 0x90, 0x9D];
 /// the feed's encoding. Nothing is copied.
 pub(super) fn checked<'b>(spec: &FeedSpec, bytes: &'b [u8]) -> Result<&'b [u8], Rejection> {
     check_kind(bytes)?;
-    check_lines(bytes, spec.contract.max_line_bytes)?;
     match spec.encoding {
         Encoding::Utf8 => check_utf8(bytes)?,
         Encoding::Windows1252 => check_windows_1252(bytes)?,
@@ -33,7 +32,7 @@ pub(super) fn text(encoding: Encoding, piece: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The one check that must come before any other looks at the bytes.
+/// The check that comes before any other looks at the bytes.
 pub(super) fn check_size(spec: &FeedSpec, bytes: &[u8]) -> Result<(), Rejection> {
     let has = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let most = spec.contract.max_bytes;
@@ -64,7 +63,7 @@ fn check_kind(bytes: &[u8]) -> Result<(), Rejection> {
 }
 
 /// Looks no further into a line than is allowed.
-fn check_lines(bytes: &[u8], most: usize) -> Result<(), Rejection> {
+pub(super) fn check_lines(bytes: &[u8], most: usize) -> Result<(), Rejection> {
     let mut rest = bytes;
     let mut line = 1;
     while rest.len() > most {

@@ -15,16 +15,21 @@ pub(super) struct Settled {
     pub(super) repeated: u64,
 }
 
-/// Takes one of equal rows, and none of rows that contradict each other: which of them is right is for
-/// HR to say.
-pub(super) fn settle(statements: Vec<Statement>) -> Settled {
+/// Takes one of equal rows, and none of rows that contradict each other or a row that can't be read
+/// (`unread`: its engagement and line): which of them is right is for HR to say.
+pub(super) fn settle(statements: Vec<Statement>, unread: &HashMap<String, u64>) -> Settled {
     let mut groups: HashMap<String, Vec<usize>> = HashMap::with_capacity(statements.len());
     for (at, statement) in statements.iter().enumerate() {
-        groups.entry(engagement(statement)).or_default().push(at);
+        let engagement = engagement(&Key::of(statement), &statement.record);
+        groups.entry(engagement).or_default().push(at);
     }
     let mut verdicts: Vec<Verdict> = vec![Verdict::Take; statements.len()];
-    for places in groups.into_values().filter(|places| places.len() > 1) {
-        judge(&statements, &places, &mut verdicts);
+    for (engagement, places) in groups {
+        if let Some(line) = unread.get(&engagement) {
+            places.iter().for_each(|place| verdicts[*place] = Verdict::Uncertain(*line));
+        } else if places.len() > 1 {
+            judge(&statements, &places, &mut verdicts);
+        }
     }
     let mut settled = Settled::default();
     for (statement, verdict) in statements.into_iter().zip(verdicts) {
@@ -40,6 +45,8 @@ enum Verdict {
     Repeats(u64),
     /// Contradicts this line, which is at this place.
     Contradicts(u64, Difference),
+    /// This line says something of the same engagement that can't be read.
+    Uncertain(u64),
 }
 
 impl Settled {
@@ -56,15 +63,20 @@ impl Settled {
                 let problem = RowProblem::Contradiction { other, fields: difference.names() };
                 self.set_aside.push(SetAside { line, reason: problem.to_string(), who });
             }
+            Verdict::Uncertain(other) => {
+                let problem = RowProblem::Uncertain { other };
+                self.set_aside.push(SetAside { line, reason: problem.to_string(), who });
+            }
         }
     }
 }
 
-fn engagement(statement: &Statement) -> String {
-    let mut key = Key::of(statement).folded().unwrap_or_default();
-    key.push('\n');
-    key.push_str(&statement.record.to_lowercase());
-    key
+/// Names one engagement within a drop.
+pub(super) fn engagement(key: &Key, record: &str) -> String {
+    let mut name = key.folded().unwrap_or_default();
+    name.push('\n');
+    name.push_str(&record.to_lowercase());
+    name
 }
 
 fn judge(statements: &[Statement], places: &[usize], verdicts: &mut [Verdict]) {

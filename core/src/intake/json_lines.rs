@@ -1,6 +1,6 @@
 //! Rows of JSON Lines: one object a line, fields found by name.
 
-use super::read::{Event, Fields, Sink, Wanted, frame_of, missing_column};
+use super::read::{Event, Fields, Sink, Wanted, frame_of, missing_columns};
 use super::rejection::Rejection;
 use super::row_problem::RowProblem;
 use super::spec::{AbsentFields, FeedSpec};
@@ -113,11 +113,12 @@ impl Seen {
     fn check(&self, wanted: &[Wanted]) -> Result<(), Rejection> {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let absent = wanted.iter().zip(&self.found).filter(|(_, found)| !**found);
-        let missing: Vec<_> =
-            absent.map(|(column, _)| missing_column(&column.name, &names)).collect();
-        if self.rows == 0 || missing.is_empty() {
+        let absent: Vec<&Wanted> = absent.map(|(column, _)| column).collect();
+        if self.rows == 0 || absent.is_empty() {
             return Ok(());
         }
+        // Names of fields are no cells, also when none of them is known.
+        let missing = missing_columns(&absent, &names, false);
         Err(Rejection::Columns { missing })
     }
 }

@@ -6,7 +6,7 @@ use super::spec::{DateColumn, NameOrder, NumberColumn};
 use crate::facts::{
     EmployeeNumber, Invalid, LocationId, PersonKind, PersonName, Statement, Status, UserId,
 };
-use crate::mask::looks_like_ssn;
+use crate::mask::{looks_like_ssn, mask};
 use jiff::civil::Date;
 use std::borrow::Cow;
 
@@ -142,7 +142,8 @@ impl Mapping<'_> {
         key_text(field.what, &self.value(Some(field), cells)?, make)
     }
 
-    fn record(&self, cells: &Cells<'_>) -> Result<String, RowProblem> {
+    /// Tells engagements of one person apart; empty where the feed doesn't.
+    pub(super) fn record(&self, cells: &Cells<'_>) -> Result<String, RowProblem> {
         let value = self.value(self.record.as_ref(), cells)?;
         if looks_like_ssn(&value) {
             return Err(RowProblem::SocialSecurity { what: "record" });
@@ -201,7 +202,8 @@ impl Mapping<'_> {
             ),
         };
         let preferred = self.value(self.preferred_name.as_ref(), cells)?;
-        let preferred = (!preferred.is_empty()).then(|| preferred.into_owned());
+        let preferred = (!preferred.is_empty()).then(|| without_numbers(preferred.into_owned()));
+        let (last, first) = (without_numbers(last), without_numbers(first));
         if last.is_empty() && first.is_empty() {
             return Ok(None);
         }
@@ -218,7 +220,7 @@ impl Mapping<'_> {
             return Ok(None);
         }
         let known = match self.worksites.is_empty() {
-            true => LocationId::new(&*value).ok(),
+            true => LocationId::new(&*value).ok().filter(|_| !looks_like_ssn(&value)),
             false => self.worksites.get(&folded(&value)).cloned(),
         };
         if known.is_none() {
@@ -240,7 +242,7 @@ impl Mapping<'_> {
             return Ok(None);
         }
         let known = match self.kinds.is_empty() {
-            true => PersonKind::new(&*value).ok(),
+            true => PersonKind::new(&*value).ok().filter(|_| !looks_like_ssn(&value)),
             false => self.kinds.get(&folded(&value)).cloned(),
         };
         if known.is_none() {
@@ -266,6 +268,11 @@ fn key_text<T>(
     }
     let unusable = |invalid: Invalid| RowProblem::Unusable { what, problem: invalid.problem };
     make(value.to_owned()).map(Some).map_err(unusable)
+}
+
+/// A name that HR put a protected number into, without the number (P1).
+fn without_numbers(name: String) -> String {
+    if name.chars().any(char::is_numeric) { mask(&name) } else { name }
 }
 
 /// What spreadsheets make of long numbers: `1.23457E+11`.

@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spec::Format;
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A drop that was read whole: `rows = statements + set_aside + repeated`.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +125,7 @@ pub fn take(
 ) -> Result<Taken, Rejection> {
     let mapping = check::compile(spec).map_err(Rejection::Misconfigured)?;
     decode::check_size(spec, bytes)?;
+    decode::check_lines(bytes, spec.contract.max_line_bytes)?;
     let digest = digest(bytes);
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     done::check(spec.contract.done, done, size, &digest)?;
@@ -146,6 +147,8 @@ struct Reading<'s, 'm> {
     set_aside: Vec<SetAside>,
     notes: Vec<Note>,
     listed: HashSet<String>,
+    /// Engagements of which a row can't be read, with the first such line.
+    unread: HashMap<String, u64>,
 }
 
 impl<'s, 'm> Reading<'s, 'm> {
@@ -158,6 +161,7 @@ impl<'s, 'm> Reading<'s, 'm> {
             set_aside: Vec::new(),
             notes: Vec::new(),
             listed: HashSet::new(),
+            unread: HashMap::new(),
         }
     }
 
@@ -203,7 +207,12 @@ impl<'s, 'm> Reading<'s, 'm> {
                 self.notes.extend(remarks.into_iter().map(note));
                 self.statements.push(statement);
             }
-            Err(problem) => self.put_aside(line, &problem, key.shown()),
+            Err(problem) => {
+                if let Ok(record) = self.mapping.record(cells) {
+                    self.unread.entry(doubles::engagement(&key, &record)).or_insert(line);
+                }
+                self.put_aside(line, &problem, key.shown());
+            }
         }
     }
 
@@ -218,7 +227,7 @@ impl<'s, 'm> Reading<'s, 'm> {
         if rows == 0 && (contract.trailer.is_none() || self.spec.mode == spec::Mode::Full) {
             return Err(Rejection::NoRows);
         }
-        let settled = doubles::settle(self.statements);
+        let settled = doubles::settle(self.statements, &self.unread);
         let (mut set_aside, mut notes) = (self.set_aside, self.notes);
         set_aside.extend(settled.set_aside);
         set_aside.sort_by_key(|row| row.line);

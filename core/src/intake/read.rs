@@ -8,9 +8,12 @@ use crate::shown::shown_within;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// How alike two column names must be for one to be named as the nearest; below it, the name may well
-/// be a cell of a file without header, which a message must not show.
+/// How alike two column names must be for one to be named as the nearest.
 const ALIKE: f64 = 0.45;
+
+/// The same where none of the mapped columns is there: the file may have no header line, and what looks
+/// like a name may be a cell, which a message must not show (P2).
+const ALIKE_WITHOUT_HEADER: f64 = 0.75;
 
 /// A column that some field is made from; all others are dropped while parsing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,18 +94,33 @@ pub(super) fn places(wanted: &[Wanted], names: &[&str]) -> Result<Vec<usize>, Re
             (Some(_), Some(_)) => {
                 return Err(Rejection::DoubleColumn { name: column.name.clone() });
             }
-            (None, _) => missing.push(missing_column(&column.name, names)),
+            (None, _) => missing.push(column),
         }
     }
+    let missing = missing_columns(&missing, names, places.is_empty());
     if missing.is_empty() { Ok(places) } else { Err(Rejection::Columns { missing }) }
 }
 
-pub(super) fn missing_column(name: &str, names: &[&str]) -> MissingColumn {
-    MissingColumn { name: name.to_owned(), nearest: nearest(name, names) }
+/// Each missing column with the name that is most like it.
+pub(super) fn missing_columns(
+    missing: &[&Wanted],
+    names: &[&str],
+    none_found: bool,
+) -> Vec<MissingColumn> {
+    let least = if none_found { ALIKE_WITHOUT_HEADER } else { ALIKE };
+    let column = |column: &&Wanted| MissingColumn {
+        name: column.name.clone(),
+        nearest: most_like(&column.name, names, least),
+    };
+    missing.iter().map(column).collect()
 }
 
 /// The name most like `name`, if any is like it, safe to show.
 pub(super) fn nearest(name: &str, names: &[&str]) -> Option<String> {
+    most_like(name, names, ALIKE)
+}
+
+fn most_like(name: &str, names: &[&str], least: f64) -> Option<String> {
     let folded = name.to_lowercase();
     names
         .iter()
@@ -111,7 +129,7 @@ pub(super) fn nearest(name: &str, names: &[&str]) -> Option<String> {
             let other = other.trim();
             (strsim::normalized_damerau_levenshtein(&folded, &other.to_lowercase()), other)
         })
-        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .filter(|(likeness, _)| *likeness >= least)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, other)| shown_within(&mask(other), 40))
 }

@@ -5,7 +5,7 @@
 
 use super::{Note, Rejection, SetAside, Taken};
 use crate::mask::mask;
-use crate::shown::{shown, shown_in_a_cell};
+use crate::shown::{shown, shown_in_a_cell, shown_within};
 use jiff::Zoned;
 use std::fmt::Write as _;
 
@@ -78,7 +78,8 @@ pub fn of_taken(
 #[must_use]
 pub fn of_rejected(about: About<'_>, rejection: &Rejection) -> String {
     let mut text = head(about, "REJECTED WHOLE; nothing in it was taken");
-    // A reason holds no row's text but what is quoted, and that is masked and short.
+    // What a rejection quotes of the file was masked where it was quoted; masking the whole sentence
+    // would take parts of digests and sequence numbers for protected numbers.
     fact(&mut text, "Reason", first_upper(&rejection.to_string()));
     text
 }
@@ -129,11 +130,11 @@ fn lines<'l>(
 }
 
 fn shown_long(reason: &str) -> String {
-    crate::shown::shown_within(&mask(reason), 400)
+    shown_within(&mask(reason), 400)
 }
 
 fn first_upper(sentence: &str) -> String {
-    let sentence = crate::shown::shown_within(&mask(sentence), 1_000);
+    let sentence = shown_within(sentence, 1_000);
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -48,6 +48,10 @@ pub enum RowProblem {
     #[error("the expression for the {what} fails on this row: {problem}")]
     Expression { what: &'static str, problem: String },
     #[error(
+        "line {other} has the same key and can't be read, so which of them is right is unknown"
+    )]
+    Uncertain { other: u64 },
+    #[error(
         "it contradicts line {other}, which has the same key and other content ({fields}): neither is taken"
     )]
     Contradiction { other: u64, fields: String },

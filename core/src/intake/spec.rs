@@ -1,4 +1,20 @@
 //! How a feed is written in the YAML: its format, which column means what, and what a whole drop is.
+//!
+//! ```yaml
+//! format: csv
+//! mode: full
+//! columns:
+//!   employee_number: { from: EMPLID, pad_to: 6 }
+//!   user_id: { from: "{{ EMAIL | split('@') | first }}" }
+//!   name: { from: NAME }                       # Smith Jr, John
+//!   status: { from: STATUS, values: { Employed: active, Former employee: departed } }
+//!   ends_on: { from: LAST_DAY, formats: ["%m/%d/%Y"] }
+//!   worksite: { from: SITE, table: { Central Office: z } }
+//!   kind: { from: { constant: staff } }
+//! contract:
+//!   trailer: { mark: TRL, count: 2 }
+//!   least_headcount: 250
+//! ```
 
 use super::source::Source;
 use crate::facts::{LocationId, PersonKind, Status};

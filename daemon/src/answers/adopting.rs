@@ -29,8 +29,9 @@ pub(super) async fn asked(
     caller: &Caller,
     request: AdoptRequest,
 ) -> Result<AdoptView, ConsoleError> {
-    let feed = SourceName::new(request.feed.as_str())
-        .map_err(|e| ConsoleError::new(ErrorKind::Bad, e.to_string(), "name a feed of the configuration"))?;
+    let feed = SourceName::new(request.feed.as_str()).map_err(|e| {
+        ConsoleError::new(ErrorKind::Bad, e.to_string(), "name a feed of the configuration")
+    })?;
     let adopting = Adopting {
         feed,
         file_name: lapsed_core::shown::shown(&request.file_name),
@@ -120,7 +121,8 @@ async fn all_accounts(
 ) -> Result<Vec<(ConnectorName, ObservedAccount)>, ConsoleError> {
     let mut all = Vec::new();
     for (name, eye) in &cycle.eyes.0 {
-        let observed = eye.observe(&Scope::AllAccounts).await.map_err(|fault| unreadable(name, &fault))?;
+        let observed =
+            eye.observe(&Scope::AllAccounts).await.map_err(|fault| unreadable(name, &fault))?;
         all.extend(observed.accounts.into_iter().map(|account| (name.clone(), account)));
     }
     Ok(all)
@@ -129,7 +131,8 @@ async fn all_accounts(
 async fn taken_names(cycle: &Cycle) -> Result<BTreeSet<String>, ConsoleError> {
     let mut all = BTreeSet::new();
     for (name, eye) in &cycle.eyes.0 {
-        let observed = eye.observe(&Scope::TakenNames).await.map_err(|fault| unreadable(name, &fault))?;
+        let observed =
+            eye.observe(&Scope::TakenNames).await.map_err(|fault| unreadable(name, &fault))?;
         all.extend(observed.taken_names);
     }
     Ok(all)
@@ -180,7 +183,8 @@ async fn write(
         linked.push(person);
     }
     tx.save_people(&linked).await?;
-    let clocks = clocks(cycle, people, adoption, adopting.clocks_start.unwrap_or(cycle.today(now)), now);
+    let clocks =
+        clocks(cycle, people, adoption, adopting.clocks_start.unwrap_or(cycle.today(now)), now);
     tx.save_cases(&clocks).await?;
     tx.save_user_ids(&ledger(adoption, names, now)).await?;
     tx.audit(AuditEntry {
@@ -267,8 +271,15 @@ fn view(
             .iter()
             .filter_map(|id| shown.get(id).cloned())
             .collect(),
-        leavers_with_access: adoption.leavers_with_access.iter().map(|(_, link)| account(link)).collect(),
-        set_aside: set_aside.iter().map(|row| format!("line {}: {}", row.line, row.reason)).collect(),
+        leavers_with_access: adoption
+            .leavers_with_access
+            .iter()
+            .map(|(_, link)| account(link))
+            .collect(),
+        set_aside: set_aside
+            .iter()
+            .map(|row| format!("line {}: {}", row.line, row.reason))
+            .collect(),
         population,
         names_taken: names as u64,
     }

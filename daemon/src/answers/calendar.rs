@@ -13,7 +13,8 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(super) async fn due(daemon: &Daemon, until: Option<Date>) -> Result<DueView, ConsoleError> {
     let today = daemon.cycle().today(daemon.now());
-    let paused = daemon.store.read().setting::<Option<String>>(crate::cycle::carry_out::PAUSED).await?;
+    let paused =
+        daemon.store.read().setting::<Option<String>>(crate::cycle::carry_out::PAUSED).await?;
     let waits = Waits { configured: daemon.connector_names(), paused: paused.flatten().is_some() };
     Ok(DueView { entries: entries(&daemon.cycle(), until, today, &waits).await? })
 }

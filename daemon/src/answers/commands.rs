@@ -52,7 +52,13 @@ pub(super) async fn hold(
     };
     let mut tx = daemon.store.begin().await?;
     tx.save_hold(&hold).await?;
-    tx.audit(entry(daemon, caller, Some(&person), "hold.placed", json!({ "authority": hold.authority, "reason": hold.reason })));
+    tx.audit(entry(
+        daemon,
+        caller,
+        Some(&person),
+        "hold.placed",
+        json!({ "authority": hold.authority, "reason": hold.reason }),
+    ));
     tx.commit().await?;
     Ok(DoneView {
         message: format!(
@@ -120,7 +126,13 @@ pub(super) async fn pause(
     let text = format!("by {} since {since}: {}", caller.name, mask(&request.reason));
     let mut tx = daemon.store.begin().await?;
     tx.set_setting(PAUSED, &Some(&text)).await?;
-    tx.audit(entry(daemon, caller, None, "deletions.paused", json!({ "reason": mask(&request.reason) })));
+    tx.audit(entry(
+        daemon,
+        caller,
+        None,
+        "deletions.paused",
+        json!({ "reason": mask(&request.reason) }),
+    ));
     tx.commit().await?;
     Ok(DoneView {
         message: "deletions are paused: none is begun until lapsed resume deletions. Accounts are still shut."
@@ -136,7 +148,13 @@ pub(super) async fn resume(
     needed(&request.reason, "a reason", "--reason")?;
     let mut tx = daemon.store.begin().await?;
     tx.set_setting(PAUSED, &None::<String>).await?;
-    tx.audit(entry(daemon, caller, None, "deletions.resumed", json!({ "reason": mask(&request.reason) })));
+    tx.audit(entry(
+        daemon,
+        caller,
+        None,
+        "deletions.resumed",
+        json!({ "reason": mask(&request.reason) }),
+    ));
     tx.commit().await?;
     daemon.wake();
     Ok(DoneView { message: "deletions go on: what is due is begun now".into() })
@@ -150,7 +168,8 @@ pub(super) async fn settle(
     needed(&request.reason, "a reason", "--reason")?;
     let now = daemon.now();
     let open = daemon.store.read().open_set_asides().await?;
-    let mut named: Vec<_> = open.into_iter().filter(|a| a.id.to_string().starts_with(&request.id)).collect();
+    let mut named: Vec<_> =
+        open.into_iter().filter(|a| a.id.to_string().starts_with(&request.id)).collect();
     let (Some(mut aside), true) = (named.pop(), named.is_empty()) else {
         return Err(ConsoleError::new(
             ErrorKind::NotFound,
@@ -174,7 +193,11 @@ pub(super) async fn settle(
 
 fn needed(text: &str, what: &str, flag: &str) -> Result<(), ConsoleError> {
     if text.trim().is_empty() {
-        return Err(ConsoleError::new(ErrorKind::Bad, format!("{what} is needed"), format!("add {flag} \"…\"")));
+        return Err(ConsoleError::new(
+            ErrorKind::Bad,
+            format!("{what} is needed"),
+            format!("add {flag} \"…\""),
+        ));
     }
     Ok(())
 }

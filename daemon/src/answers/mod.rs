@@ -15,9 +15,7 @@ pub use calendar::{Waits, entries};
 pub use plans::plan_view;
 pub use reload::reload_as;
 
-use crate::control::console::{
-    Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind,
-};
+use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::CycleError;
 use crate::service::Daemon;

@@ -38,7 +38,9 @@ pub(super) async fn depart(
     let mut changes = Vec::new();
     notice(&mut person, About::Person, request.last_day, for_cause, context, &mut changes);
     if changes.is_empty() {
-        return Ok(DoneView { message: format!("{} has that notice already; nothing was changed", person.shown()) });
+        return Ok(DoneView {
+            message: format!("{} has that notice already; nothing was changed", person.shown()),
+        });
     }
     let mut tx = daemon.store.begin().await?;
     tx.save_person(&person).await?;
@@ -79,11 +81,16 @@ async fn whom(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
         )
     };
     let user_id = UserId::new(who).map_err(|_| unknown())?;
-    let scope = Scope::People(vec![PersonKeys { user_ids: vec![user_id], ..PersonKeys::default() }]);
+    let scope =
+        Scope::People(vec![PersonKeys { user_ids: vec![user_id], ..PersonKeys::default() }]);
     let mut person = Person::new(PersonId(Uuid::now_v7()));
     for (name, eye) in &daemon.cycle().eyes.0 {
         let observed = eye.observe(&scope).await.map_err(|fault| {
-            ConsoleError::new(ErrorKind::Unavailable, fault.to_string(), "lapsed check names what is wrong")
+            ConsoleError::new(
+                ErrorKind::Unavailable,
+                fault.to_string(),
+                "lapsed check names what is wrong",
+            )
         })?;
         person.accounts.extend(observed.accounts.into_iter().map(|account| {
             lapsed_core::facts::LinkedAccount {

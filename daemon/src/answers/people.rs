@@ -36,7 +36,11 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
         shown: person.shown(),
         standing: standing_line(&cycle, &person, daemon.now()),
         employee_numbers: numbers.iter().map(ToString::to_string).collect(),
-        accounts: person.accounts.iter().map(|a| format!("{}: {}", a.connector, a.user_id)).collect(),
+        accounts: person
+            .accounts
+            .iter()
+            .map(|a| format!("{}: {}", a.connector, a.user_id))
+            .collect(),
         engagements: person.engagements.iter().map(|e| engagement_line(&cycle, e)).collect(),
         notices: person.notices.iter().map(|n| notice_line(&cycle, n)).collect(),
         holds: read
@@ -75,7 +79,8 @@ fn engagement_line(cycle: &Cycle, engagement: &Engagement) -> String {
         line += &format!(", last day {end}");
     }
     if let Some(worksite) = &engagement.worksite {
-        let name = cycle.config.policy.locations.get(worksite).map_or("unknown", |l| l.name.as_str());
+        let name =
+            cycle.config.policy.locations.get(worksite).map_or("unknown", |l| l.name.as_str());
         line += &format!(", at {worksite} ({name})");
     }
     line + &format!(", {}", word(&engagement.status))

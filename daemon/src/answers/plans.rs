@@ -15,7 +15,10 @@ use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use serde_json::json;
 
-pub(super) async fn plans(daemon: &Daemon, states: &[PlanState]) -> Result<PlansView, ConsoleError> {
+pub(super) async fn plans(
+    daemon: &Daemon,
+    states: &[PlanState],
+) -> Result<PlansView, ConsoleError> {
     let cycle = daemon.cycle();
     let mut plans: Vec<PlanView> = daemon
         .store
@@ -23,7 +26,11 @@ pub(super) async fn plans(daemon: &Daemon, states: &[PlanState]) -> Result<Plans
         .plans(states)
         .await?
         .iter()
-        .map(|stored| PlanView { steps: Vec::new(), explanations: Vec::new(), ..stored_view(&cycle, stored) })
+        .map(|stored| PlanView {
+            steps: Vec::new(),
+            explanations: Vec::new(),
+            ..stored_view(&cycle, stored)
+        })
         .collect();
     plans.reverse();
     Ok(PlansView { plans })
@@ -44,7 +51,11 @@ pub(super) async fn plan(daemon: &Daemon, hash: &str) -> Result<PlanView, Consol
 fn stored_view(cycle: &Cycle, stored: &StoredPlan) -> PlanView {
     let decision = stored.decided_by.as_ref().map(|by| {
         let at = stored.decided_at.map(|at| cycle.shown_time(at)).unwrap_or_default();
-        format!("{} by {by} {at}: {}", word(&stored.state), stored.reason.clone().unwrap_or_default())
+        format!(
+            "{} by {by} {at}: {}",
+            word(&stored.state),
+            stored.reason.clone().unwrap_or_default()
+        )
     });
     PlanView {
         made_at: cycle.shown_time(stored.created_at),

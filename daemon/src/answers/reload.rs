@@ -23,7 +23,10 @@ pub async fn reload_as(daemon: &Daemon, actor: &str) -> Result<ReloadView, Conso
     let new = match daemon.load_again() {
         Ok(new) => new,
         Err(problems) => {
-            tracing::warn!(problems = problems.len(), "configuration not reloaded; the old one stays in use");
+            tracing::warn!(
+                problems = problems.len(),
+                "configuration not reloaded; the old one stays in use"
+            );
             return Ok(ReloadView { loaded: false, problems, ..ReloadView::default() });
         }
     };
@@ -54,7 +57,8 @@ async fn moved_dates(daemon: &Daemon, new: &Config) -> Result<Vec<MovedDateView>
         let (Some(from), Some(class)) = (case.disabled_on, case.worksite_class) else { continue };
         let account = stored.step.action.account();
         let computed = deletions(&new.policy, from, class, account).map_err(CycleError::Rule)?;
-        let same = computed.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
+        let same =
+            computed.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
         if let Some((.., dated)) = same
             && dated.date != *date
         {

@@ -74,7 +74,8 @@ fn connector_view(
     let sum = |wanted: &dyn Fn(&StepCount) -> bool| {
         counts.iter().filter(|c| &c.connector == name && wanted(c)).map(|c| c.steps).sum()
     };
-    let under_way = |c: &StepCount| matches!(c.state.as_str(), "planned" | "started" | "waiting" | "unknown");
+    let under_way =
+        |c: &StepCount| matches!(c.state.as_str(), "planned" | "started" | "waiting" | "unknown");
     ConnectorView {
         name: name.to_string(),
         state: state.to_owned(),
@@ -119,10 +120,20 @@ async fn attention(
     newest_drops(view, &mut all);
     set_asides(read, &mut all).await?;
     if let Some(paused) = &view.deletions_paused {
-        push(&mut all, "deletions_paused", format!("deletions are paused: {paused}"), "lapsed resume deletions --reason …");
+        push(
+            &mut all,
+            "deletions_paused",
+            format!("deletions are paused: {paused}"),
+            "lapsed resume deletions --reason …",
+        );
     }
     if let Some(alarm) = daemon.store.audit_alarm() {
-        push(&mut all, "audit_checkpoint", alarm, "mend the checkpoint file's place; lapsed audit verify");
+        push(
+            &mut all,
+            "audit_checkpoint",
+            alarm,
+            "mend the checkpoint file's place; lapsed audit verify",
+        );
     }
     if view.population.is_none() {
         push(
@@ -153,14 +164,19 @@ async fn held_plans(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(
             AttentionView {
                 kind: kind.into(),
                 what: format!("plan {hash} is held: {}", findings.join("; ")),
-                remedy: format!("lapsed plans show {hash}, then lapsed release {hash} or lapsed reject {hash}"),
+                remedy: format!(
+                    "lapsed plans show {hash}, then lapsed release {hash} or lapsed reject {hash}"
+                ),
             },
         );
     }
     Ok(())
 }
 
-async fn rejected_plans(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
+async fn rejected_plans(
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+) -> Result<(), ConsoleError> {
     for plan in read.plans(&[PlanState::Rejected]).await?.into_iter().take(LISTED) {
         let hash = plan.plan.hash.short().to_owned();
         let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
@@ -190,7 +206,12 @@ async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<
         push(
             all,
             &format!("step_{state}"),
-            format!("{} on {}: {}", step.step.action.describe(), step.step.connector, note(&step.state)),
+            format!(
+                "{} on {}: {}",
+                step.step.action.describe(),
+                step.step.connector,
+                note(&step.state)
+            ),
             remedy,
         );
     }
@@ -241,7 +262,12 @@ fn newest_drops(view: &StatusView, all: &mut Vec<AttentionView>) {
 async fn set_asides(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
     let open = read.open_set_asides().await?.len();
     if open > 0 {
-        push(all, "set_aside", format!("{open} rows or people are set aside"), "lapsed set-aside list");
+        push(
+            all,
+            "set_aside",
+            format!("{open} rows or people are set aside"),
+            "lapsed set-aside list",
+        );
     }
     Ok(())
 }

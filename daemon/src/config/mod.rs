@@ -4,14 +4,17 @@
 //! ([`shape`]), turned into the sections' types ([`sections`], [`values`]) and then judged as a whole
 //! ([`rules`]). No secret is ever in it: only files and systemd credentials that hold them are named.
 
+mod calendar;
 mod changes;
 mod pattern;
 mod problem;
 mod rules;
+mod scalar;
 mod sections;
 mod shape;
-mod standin;
+mod targets;
 mod tree;
+mod typed;
 mod values;
 
 #[cfg(test)]
@@ -24,7 +27,7 @@ pub use sections::{
     Agency, Audit, Control, Execution, File, Inbox, LogFormat, LogLevel, Logging, Members, Role,
     Roles, Schedule, SecretSource, State,
 };
-pub use standin::{ConnectorSettings, Feed};
+pub use targets::{ConnectorSettings, Feed};
 pub use values::{
     AbsolutePath, BadValue, CredentialName, CronPattern, DatabaseUrl, TimeOfDay, ZoneName,
 };
@@ -36,7 +39,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
-use tree::{Node, Part};
+use std::sync::OnceLock;
 
 /// A larger configuration is refused unread.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
@@ -114,14 +117,16 @@ impl Config {
 pub fn load(path: &Path) -> Result<(Config, Vec<Warning>), ConfigErrors> {
     let name = path.display().to_string();
     let whole = |problem| ConfigErrors::new(&name, "", vec![problem]);
-    let bytes = read_bounded(path).map_err(whole)?;
+    let advice = "check the path, and that the daemon's account may read it";
+    let bytes = read_bounded(path).map_err(|message| whole(Problem::of_file(message, advice)))?;
     match std::str::from_utf8(&bytes) {
         Ok(text) => parse_beside(text, &name, path.parent()),
         Err(error) => Err(not_utf8(&name, &bytes, error.valid_up_to())),
     }
 }
 
-/// Checks a configuration's text; `file_name` is what messages call it.
+/// Checks a configuration's text; `file_name` is what messages call it. No other file is read, so that
+/// the holidays of `work_days.calendar_file` are not in it.
 ///
 /// # Errors
 /// Everything that is wrong with it, each with file, line, column and advice.
@@ -131,28 +136,24 @@ pub fn parse(text: &str, file_name: &str) -> Result<(Config, Vec<Warning>), Conf
 
 /// The JSON Schema of the configuration, for editors.
 #[must_use]
-pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<File>()
-        .to_value()
+pub fn schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        schemars::generate::SchemaSettings::draft2020_12()
+            .into_generator()
+            .into_root_schema_for::<File>()
+            .to_value()
+    })
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, Problem> {
-    let failed = |error: std::io::Error| {
-        Problem::of_file(
-            format!("the file can't be read: {error}"),
-            "check the path, and that the daemon's account may read it",
-        )
-    };
+/// The bytes of a file that a person wrote.
+fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("the file can't be read: {error}");
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(Problem::of_file(
-            "the file is larger than 4 MiB, which no configuration is",
-            "check that the path leads to the configuration",
-        ));
+        return Err("the file is larger than 4 MiB; this can't be the right one".into());
     }
     Ok(bytes)
 }
@@ -179,14 +180,14 @@ fn parse_beside(
             return Err(ConfigErrors::new(name, text, problems));
         }
     };
-    let schema = schema();
-    let json = shape::Shape::new(&schema).check(&tree, &mut problems);
-    let file = json.and_then(|json| typed(json, &tree, &mut problems));
+    let json = shape::Shape::new(schema()).check(&tree, &mut problems);
+    let file = json.and_then(|json| typed::read(json, &tree, &mut problems));
     let mut warnings = Vec::new();
-    if let Some(file) = &file {
-        rules::judge(file, &tree, &mut problems, &mut warnings);
-    }
-    let _ = folder;
+    let file = file.map(|mut file| {
+        problems.extend(folder.and_then(|folder| calendar::add(&mut file, folder, &tree)));
+        rules::judge(&file, &tree, &mut problems, &mut warnings);
+        file
+    });
     match file {
         Some(file) if problems.is_empty() => {
             let warnings = warnings.into_iter().map(|w| Warning::new(w, name, text)).collect();
@@ -194,78 +195,4 @@ fn parse_beside(
         }
         _ => Err(ConfigErrors::new(name, text, problems)),
     }
-}
-
-/// Turns the JSON into the sections' types. A value that its type refuses is noted and taken away,
-/// and the rest is tried again, so that one run names all of them.
-fn typed(mut json: Value, tree: &Node, problems: &mut Vec<Problem>) -> Option<File> {
-    let mut removed = !problems.is_empty();
-    // Each turn takes something away, so that the number of turns is bounded by the size of the file.
-    for _ in 0..1_000 {
-        let error = match serde_path_to_error::deserialize::<_, File>(&json) {
-            Ok(file) => return Some(file),
-            Err(error) => error,
-        };
-        let mut path = parts(error.path());
-        let message = error.inner().to_string();
-        path.extend(refused_key(tree, &path, &message));
-        let follows = removed && message.starts_with("missing field");
-        if !follows {
-            problems.push(value_problem(tree, &path, &message));
-        }
-        if path.is_empty() || !take_away(&mut json, &mut path) {
-            return None;
-        }
-        removed = true;
-    }
-    None
-}
-
-fn value_problem(tree: &Node, path: &[Part], message: &str) -> Problem {
-    // serde_json adds where in *its* text it stopped; ours is known better.
-    let sentence = message.split(" at line ").next().unwrap_or(message);
-    let (sentence, advice) = sentence.split_once("; ").unwrap_or((sentence, ""));
-    Problem::new(tree.place_of(path), Part::dotted(path), sentence).advise(advice)
-}
-
-/// The key that a message is about, where the path stops at the map that has it.
-fn refused_key(tree: &Node, path: &[Part], message: &str) -> Option<Part> {
-    let key = message.strip_prefix("unknown variant `")?.split('`').next()?;
-    let node = tree.follow(path)?;
-    node.entry(key).map(|entry| Part::Key(entry.key.clone()))
-}
-
-/// Removes what the path leads to.
-fn take_away(json: &mut Value, path: &mut Vec<Part>) -> bool {
-    let Some(last) = path.pop() else { return false };
-    let mut value = json;
-    for part in path.iter() {
-        let next = match part {
-            Part::Key(key) => value.get_mut(key.as_str()),
-            Part::Index(index) => value.get_mut(*index),
-        };
-        match next {
-            Some(next) => value = next,
-            None => return false,
-        }
-    }
-    match (last, value) {
-        (Part::Key(key), Value::Object(map)) => map.remove(&key).is_some(),
-        (Part::Index(index), Value::Array(items)) if index < items.len() => {
-            items.remove(index);
-            true
-        }
-        _ => false,
-    }
-}
-
-fn parts(path: &serde_path_to_error::Path) -> Vec<Part> {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(Part::Index(*index)),
-            Segment::Map { key } => Some(Part::Key(key.clone())),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        })
-        .collect()
 }

@@ -40,7 +40,7 @@ impl Problem {
     pub fn new(place: Place, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             place: Some(place),
-            path: path.into(),
+            path: shown(&path.into()),
             message: shown(&message.into()),
             advice: String::new(),
         }

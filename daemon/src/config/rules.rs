@@ -1,22 +1,27 @@
 //! What must hold between settings, and what is allowed but perhaps not meant.
 
-use super::File;
 use super::problem::{Problem, nearest};
 use super::shape::{join, listed};
 use super::tree::{Kind, Node, Part};
+use super::{ConnectorSettings, File};
+use lapsed_core::facts::{PersonKind, UserId};
 use lapsed_core::guard::Limit;
+use lapsed_core::intake::{self, FeedSpec};
+use lapsed_core::policy::departure::linked_user_ids;
 
 /// Judges the file as a whole: what is wrong, and what deserves a warning.
 pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    let mut judge = Judge { file, tree, problems, warnings };
+    let told = problems.iter().map(|problem| problem.path.clone()).collect();
+    let mut judge = Judge { file, tree, told, problems, warnings };
     judge.secrets();
     judge.roles();
     judge.folders();
     judge.feeds();
     judge.locations();
     judge.policy_faults();
+    judge.connectors();
     judge.departure();
-    judge.templates();
+    judge.linked_accounts();
     judge.guard();
     judge.citations();
     judge.variables(tree, &mut Vec::new());
@@ -25,6 +30,8 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
 struct Judge<'a> {
     file: &'a File,
     tree: &'a Node,
+    /// Paths of what is wrong already: what was taken away there must not look wrong a second time.
+    told: Vec<String>,
     problems: &'a mut Vec<Problem>,
     warnings: &'a mut Vec<Problem>,
 }
@@ -36,8 +43,26 @@ impl Judge<'_> {
     }
 
     fn wrong(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
+        if self.was_told(path) {
+            return;
+        }
         let problem = self.at(path, message, advice);
         self.problems.push(problem);
+    }
+
+    /// True where something is wrong at the path already, or in the same list, whose items have then
+    /// lost their numbers.
+    fn was_told(&self, path: &str) -> bool {
+        let list = path.split_once('[').map(|(list, _)| format!("{list}["));
+        self.told.iter().any(|told| {
+            told == path || list.as_ref().is_some_and(|list| told.starts_with(list.as_str()))
+        })
+    }
+
+    /// True where something is wrong already in one of the sections.
+    fn told_below(&self, sections: &[&str]) -> bool {
+        let section = |told: &String| told.split('.').next().unwrap_or_default().to_owned();
+        self.told.iter().map(section).any(|told| sections.contains(&told.as_str()))
     }
 
     fn warn(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
@@ -153,8 +178,38 @@ impl Judge<'_> {
                 }
             }
         }
+        for (name, feed) in &file.feeds {
+            self.feed(name.as_str(), &feed.spec);
+        }
         for name in file.schedule.late_feed.keys() {
             self.refer(&format!("schedule.late_feed.{name}"), name.as_str(), "feeds", "feed");
+        }
+    }
+
+    fn feed(&mut self, name: &str, spec: &FeedSpec) {
+        for found in intake::problems(spec) {
+            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+            self.wrong(&format!("feeds.{name}.{}", found.at), message, advice);
+        }
+        let worksites = spec.columns.worksite.iter().flat_map(|column| &column.table);
+        for (word, location) in worksites {
+            let path = format!("feeds.{name}.columns.worksite.table.{word}");
+            self.refer(&path, location.as_str(), "locations", "location");
+        }
+        let naming = &self.file.naming;
+        let kinds: Vec<&str> = naming
+            .kinds
+            .keys()
+            .map(PersonKind::as_str)
+            .chain(naming.functions.keys().map(String::as_str))
+            .collect();
+        for (word, kind) in spec.columns.kind.iter().flat_map(|column| &column.table) {
+            if !kinds.contains(&kind.as_str()) && !self.told_below(&["naming"]) {
+                let path = format!("feeds.{name}.columns.kind.table.{word}");
+                let advice =
+                    format!("under `naming.kinds` and `functions` there are {}", listed(&kinds));
+                self.wrong(&path, format!("there is no kind of person `{kind}`"), advice);
+            }
         }
     }
 
@@ -194,14 +249,42 @@ impl Judge<'_> {
     /// What the policy's own rule sets find. What is wrong only with a default, since the rest of the
     /// file is another agency's, is a warning: the default may never be needed.
     fn policy_faults(&mut self) {
-        for fault in self.file.naming.faults(&self.file.locations) {
+        let file = self.file;
+        let faults =
+            [file.naming.faults(&file.locations), file.work_days.faults(), file.departure.faults()];
+        for fault in faults.into_iter().flatten() {
+            // What has a mistake in it was left out, and would be missed here.
+            if fault.problem.contains("is not under") && self.told_below(&["locations", "naming"]) {
+                continue;
+            }
             let (message, advice) = fault.problem.split_once("; ").unwrap_or((&fault.problem, ""));
             if self.tree.follow(&Part::path(&fault.key)).is_some() {
+                let advice = if advice.is_empty() { variables_of(&fault.key) } else { advice };
                 self.wrong(&fault.key, message, advice);
             } else {
                 let advice = "the setting is a default; write your own, or what it refers to";
                 let problem = Problem::of_file(format!("{}: {message}", fault.key), advice);
                 self.warnings.push(problem);
+            }
+        }
+    }
+
+    fn connectors(&mut self) {
+        for (name, ConnectorSettings::Directory(settings)) in &self.file.connectors {
+            for found in settings.problems() {
+                let (message, advice) =
+                    found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+                self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
+            }
+            let files = [
+                ("ca_file", &settings.ca_file),
+                ("bind.password_file", &settings.bind.password_file),
+            ];
+            for (key, path) in files {
+                if path.as_ref().is_some_and(|path| !path.is_absolute()) {
+                    let path = format!("connectors.{name}.{key}");
+                    self.wrong(&path, "a path from the root is needed", "begin it with `/`");
+                }
             }
         }
     }
@@ -222,6 +305,15 @@ impl Judge<'_> {
                     message,
                     "set it up under `connectors` before the first date comes",
                 );
+            } else if let Some(ConnectorSettings::Directory(_)) =
+                self.file.connectors.get(&connector)
+            {
+                let message = format!("`{connector}` is a directory, which deletes no {kind}");
+                self.wrong(
+                    &path,
+                    message,
+                    "name the connector that deletes; it may be set up later",
+                );
             }
         }
         for (index, days) in self.file.departure.recheck_days.iter().enumerate() {
@@ -236,44 +328,21 @@ impl Judge<'_> {
         }
     }
 
-    fn templates(&mut self) {
-        let departure = self.file.departure.clone();
-        self.template("departure.stamp", &departure.stamp, &["date", "case", "user_id"]);
-        for (index, text) in departure.linked_accounts.iter().enumerate() {
-            let path = format!("departure.linked_accounts[{index}]");
-            let sound = self.template(&path, text, &["user_id"]);
-            if sound && !text.contains("user_id") {
+    /// A further account that does not depend on the person would be disabled with the first leaver.
+    fn linked_accounts(&mut self) {
+        for (index, template) in self.file.departure.linked_accounts.iter().enumerate() {
+            let names = ["mzsmitj", "mbdoej"].map(|user_id| {
+                let user_id = UserId::new(user_id).ok()?;
+                linked_user_ids(std::slice::from_ref(template), &user_id).ok()?.pop()
+            });
+            if let [Some(one), Some(other)] = names
+                && one == other
+            {
+                let path = format!("departure.linked_accounts[{index}]");
                 let advice = "write it with `{{ user_id }}`, such as \"adm-{{ user_id }}\"";
                 self.wrong(&path, "this is the same account for everyone who leaves", advice);
             }
         }
-    }
-
-    /// True when the template compiles and knows all its variables.
-    fn template(&mut self, path: &str, text: &str, known: &[&str]) -> bool {
-        let environment = minijinja::Environment::new();
-        let template = match environment.template_from_str(text) {
-            Ok(template) => template,
-            Err(error) => {
-                let why = error.detail().unwrap_or("it does not compile").to_owned();
-                let advice =
-                    format!("write it as \"text {{{{ {} }}}}\"", known.first().unwrap_or(&"name"));
-                self.wrong(path, format!("this is no minijinja template: {why}"), advice);
-                return false;
-            }
-        };
-        let mut unknown: Vec<String> = template.undeclared_variables(false).into_iter().collect();
-        unknown.retain(|name| !known.contains(&name.as_str()));
-        unknown.sort();
-        for name in &unknown {
-            let advice = format!("known here: {}", listed(known));
-            self.wrong(
-                path,
-                format!("the template asks for `{name}`, which is not known here"),
-                advice,
-            );
-        }
-        unknown.is_empty()
     }
 
     fn guard(&mut self) {
@@ -355,5 +424,16 @@ impl Judge<'_> {
                 }
             }
         }
+    }
+}
+
+/// What may stand in a template, for advice.
+fn variables_of(key: &str) -> &'static str {
+    if key == "departure.stamp" {
+        "write it as \"Disabled {{ date }}, case {{ case }}\"; `user_id` is known in it too"
+    } else if key.starts_with("departure.linked_accounts") {
+        "write it as \"adm-{{ user_id }}\"; nothing else is known in it"
+    } else {
+        ""
     }
 }

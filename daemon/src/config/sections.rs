@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The whole file.
@@ -109,6 +110,16 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
+    /// The file to read; `credentials` is what systemd gives as `$CREDENTIALS_DIRECTORY`. `None` when
+    /// a credential is named and systemd gave none.
+    #[must_use]
+    pub fn path(&self, credentials: Option<&Path>) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.as_path().to_owned()),
+            Self::Credential(name) => credentials.map(|folder| folder.join(name.as_str())),
+        }
+    }
+
     fn of(file: Option<&AbsolutePath>, credential: Option<&CredentialName>) -> Option<Self> {
         file.cloned().map(Self::File).or_else(|| credential.cloned().map(Self::Credential))
     }

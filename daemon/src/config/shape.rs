@@ -2,8 +2,9 @@
 //! gives the values their types by what the schema wants rather than by how they look.
 
 use super::problem::{Place, Problem, names_a_secret, nearest};
+use super::scalar::{example, found, scalar, untyped, wanted};
 use super::tree::{Kind, Node};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The schema with its definitions, ready to be followed.
@@ -31,6 +32,23 @@ impl<'s> Shape<'s> {
     /// The tree as JSON of the right types, less what is wrong; problems are added.
     pub fn check(&self, tree: &Node, problems: &mut Vec<Problem>) -> Option<Value> {
         self.value(self.root, tree, "", tree.place, problems)
+    }
+
+    /// A schema's alternatives, references followed; itself where it has none.
+    #[cfg(test)]
+    pub fn options(&self, schema: &'s Value) -> Vec<&'s Value> {
+        let schema = self.resolve(schema);
+        match alternatives(schema) {
+            Some(options) => options.iter().flat_map(|option| self.options(option)).collect(),
+            None => vec![schema],
+        }
+    }
+
+    /// Schemas of a map's known keys, and of all others.
+    #[cfg(test)]
+    pub fn children(&self, schema: &'s Value) -> (BTreeMap<&'s str, &'s Value>, Option<&'s Value>) {
+        let fields = self.fields(schema);
+        (fields.known, fields.others)
     }
 
     fn resolve(&self, schema: &'s Value) -> &'s Value {
@@ -347,7 +365,7 @@ fn alternatives(schema: &Value) -> Option<&[Value]> {
     Some(options)
 }
 
-fn names_of(schema: &Value) -> Vec<&str> {
+pub(super) fn names_of(schema: &Value) -> Vec<&str> {
     let constant = schema.get("const").and_then(Value::as_str).into_iter();
     let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
     constant.chain(listed.filter_map(Value::as_str)).collect()
@@ -363,9 +381,10 @@ fn types_of(schema: &Value) -> Vec<&str> {
     }
 }
 
-/// The first line of a schema's description, as part of a sentence.
+/// The first sentence of a schema's description, as part of another.
 fn description(schema: &Value) -> Option<String> {
-    let line = schema.get("description").and_then(Value::as_str)?.lines().next()?;
+    let text = schema.get("description").and_then(Value::as_str)?.replace('\n', " ");
+    let line = text.split(". ").next()?;
     let mut letters = line.trim_end_matches('.').chars();
     let first = letters.next()?;
     let rest = letters.as_str();
@@ -374,7 +393,7 @@ fn description(schema: &Value) -> Option<String> {
     Some(format!("{first}{rest}"))
 }
 
-fn choose(
+pub(super) fn choose(
     names: &[&str],
     text: &str,
     place: Place,
@@ -385,6 +404,7 @@ fn choose(
         return Some(Value::String(text.to_owned()));
     }
     let advice = match nearest(text, names.iter().copied()) {
+        Some(name) if names.len() == 1 => format!("did you mean `{name}`?"),
         Some(name) => format!("did you mean `{name}`? It is one of {}", listed(names)),
         None => format!("write one of {}", listed(names)),
     };
@@ -440,137 +460,6 @@ fn places_of<'s>(root: &'s Value, key: &str) -> Vec<&'s str> {
     places
 }
 
-type Refusal = (String, String);
-
-/// A scalar as the schema wants it.
-fn scalar(schema: &Value, types: &[&str], text: &str, plain: bool) -> Result<Value, Refusal> {
-    let is_null = plain && matches!(text, "" | "~" | "null" | "Null" | "NULL");
-    let wants = |name: &str| types.contains(&name);
-    if is_null {
-        return if wants("null") {
-            Ok(Value::Null)
-        } else {
-            Err(("no value stands here".into(), example(types).to_owned()))
-        };
-    }
-    if plain && wants("boolean") && matches!(text, "true" | "false") {
-        return Ok(Value::Bool(text == "true"));
-    }
-    if plain
-        && wants("integer")
-        && let Some(number) = integer(text)
-    {
-        return within(schema, number, text);
-    }
-    if plain
-        && wants("number")
-        && let Some(number) = decimal(text)
-    {
-        return within(schema, number, text);
-    }
-    if wants("string") {
-        let names = names_of(schema);
-        if names.is_empty() || names.contains(&text) {
-            return Ok(Value::String(text.to_owned()));
-        }
-        let mut problems = Vec::new();
-        choose(&names, text, Place { line: 1, column: 1, width: 1 }, "", &mut problems);
-        let refusal = problems.pop().map(|p| (p.message, p.advice));
-        return Err(refusal.unwrap_or_default());
-    }
-    let what = if plain { format!("`{}`", cut(text)) } else { "a text in quotes".into() };
-    Err((
-        format!("{} is expected here, and this is {what}", wanted(types)),
-        example(types).to_owned(),
-    ))
-}
-
-fn integer(text: &str) -> Option<Number> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let leading_zero = digits.len() > 1 && digits.starts_with('0');
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    (plain && !leading_zero).then(|| text.parse::<i64>().ok().map(Number::from)).flatten()
-}
-
-fn decimal(text: &str) -> Option<Number> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    plain.then(|| text.parse::<f64>().ok().and_then(Number::from_f64)).flatten()
-}
-
-fn within(schema: &Value, number: Number, text: &str) -> Result<Value, Refusal> {
-    let value = number.as_f64().unwrap_or_default();
-    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
-    if bound("minimum").is_some_and(|least| value < least)
-        || bound("maximum").is_some_and(|most| value > most)
-    {
-        let advice = match (schema.get("minimum"), schema.get("maximum")) {
-            (Some(least), Some(most)) => format!("write a number from {least} to {most}"),
-            (Some(least), None) => format!("write a number from {least} up"),
-            (None, Some(most)) => format!("write a number up to {most}"),
-            (None, None) => String::new(),
-        };
-        return Err((format!("{} is out of range", cut(text)), advice));
-    }
-    // `per_run: 25.0` where whole numbers are wanted never comes here: integers are read apart.
-    Ok(Value::Number(number))
-}
-
-/// A value for which the schema says nothing: letters stay as they are, except for plain numbers,
-/// `true`, `false` and `null`.
-fn untyped(node: &Node) -> Value {
-    match &node.kind {
-        Kind::Scalar { text, plain: false } => Value::String(text.clone()),
-        Kind::Scalar { text, plain: true } => match text.as_str() {
-            "" | "~" | "null" => Value::Null,
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            _ => integer(text).map_or_else(|| Value::String(text.clone()), Value::Number),
-        },
-        Kind::List(items) => Value::Array(items.iter().map(|item| untyped(item)).collect()),
-        Kind::Map(entries) => {
-            Value::Object(entries.iter().map(|e| (e.key.clone(), untyped(&e.value))).collect())
-        }
-    }
-}
-
-fn wanted(types: &[&str]) -> String {
-    let words: Vec<&str> = types
-        .iter()
-        .filter(|name| **name != "null")
-        .map(|name| match *name {
-            "object" => "a map",
-            "array" => "a list",
-            "integer" => "a whole number",
-            "number" => "a number",
-            "boolean" => "`true` or `false`",
-            _ => "a text",
-        })
-        .collect();
-    words.join(" or ")
-}
-
-fn example(types: &[&str]) -> &'static str {
-    match types.iter().find(|name| **name != "null") {
-        Some(&"object") => "write `key: value` lines below it, further in",
-        Some(&"array") => "write a list: `[one, two]`, or lines that begin with `- `",
-        Some(&"integer") => "write digits only, without quotes",
-        Some(&"number") => "write a number such as 2.5, without quotes",
-        Some(&"boolean") => "write true or false, without quotes",
-        _ => "write a text, in quotes if it has special characters",
-    }
-}
-
-fn found(node: &Node) -> &'static str {
-    match &node.kind {
-        Kind::Scalar { text, plain: true } if text.is_empty() => "empty",
-        Kind::Scalar { .. } => "a single value",
-        Kind::List(_) => "a list",
-        Kind::Map(_) => "a map",
-    }
-}
-
 /// Names for a sentence: `a`, `b`, `c`; the first dozen of them.
 pub fn listed(names: &[&str]) -> String {
     let mut text = names.iter().take(24).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
@@ -584,7 +473,7 @@ pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     if text.chars().count() <= 60 {
         return text.to_owned();
     }

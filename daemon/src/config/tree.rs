@@ -12,6 +12,8 @@ use std::rc::Rc;
 const MOST_LEVELS: usize = 64;
 /// No configuration has more values, aliases written out; beyond, the text is refused.
 const MOST_NODES: usize = 100_000;
+/// No map has more keys; beyond, the text is refused.
+const MOST_KEYS: usize = 5_000;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -292,6 +294,14 @@ impl<'p> Builder<'p> {
             Some(Content::List(items)) => items.push(node),
             Some(Content::Map { entries, key }) => match key.take() {
                 None => *key = Some(key_of(&node, place)?),
+                Some((_, key_place)) if entries.len() >= MOST_KEYS => {
+                    return Err(Problem::new(
+                        key_place,
+                        "",
+                        format!("this map has more than {MOST_KEYS} keys"),
+                    )
+                    .advise("check that this file is the configuration"));
+                }
                 Some((key, key_place)) => {
                     if let Some(first) = entries.iter().find(|e| e.key == key && key != "<<") {
                         self.problems.push(

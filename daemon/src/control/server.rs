@@ -1,12 +1,12 @@
 //! The router: who calls, whether they may, that it is on record, and which method of the console answers.
 
+use crate::config::{Role, Roles};
 use crate::control::console::{
     AuditPage, CallOutcome, CallRecord, Console, ConsoleError, ErrorKind,
 };
 use crate::control::endpoints::{Call, ENDPOINTS, Endpoint, Method};
 use crate::control::peer::{Accounts, Peer};
 use crate::control::roles::Caller;
-use crate::config::{Role, Roles};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};

@@ -108,7 +108,8 @@ impl Executor {
     async fn claim(&self, name: &ConnectorName) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
-        let deletions_allowed = self.cycle.store.read().setting::<Option<String>>(PAUSED).await?.flatten().is_none();
+        let deletions_allowed =
+            self.cycle.store.read().setting::<Option<String>>(PAUSED).await?.flatten().is_none();
         Ok(self
             .cycle
             .store
@@ -177,9 +178,10 @@ impl Executor {
             Err(Fault::Retry(cause) | Fault::Unknown(cause)) => Some(cause.clone()),
             _ => None,
         });
-        let events = batch.iter().zip(results).map(|(stored, result)| {
-            (stored, event_of(result, now, stored.attempts))
-        });
+        let events = batch
+            .iter()
+            .zip(results)
+            .map(|(stored, result)| (stored, event_of(result, now, stored.attempts)));
         let after = self.store_events(events, now).await?;
         let tx = self.cycle.store.begin().await?;
         tx.set_setting(&health_key(name), &trouble).await?;
@@ -238,7 +240,8 @@ impl Executor {
             .zip(seen)
             .map(|(stored, seen)| (stored, seen_events(stored, seen, now)))
             .collect();
-        let first = found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));
+        let first =
+            found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));
         let mut after = self.store_events(first, now).await?;
         let second: Vec<(StoredStep, StepEvent)> = found
             .iter()
@@ -289,9 +292,9 @@ impl Executor {
             .map(|s| s.step.case)
             .collect();
         for id in cases {
-            let steps =
-                self.steps_of(id).await?;
-            let mut disabling = steps.iter().filter(|s| matches!(s.step.action, Action::Disable { .. }));
+            let steps = self.steps_of(id).await?;
+            let mut disabling =
+                steps.iter().filter(|s| matches!(s.step.action, Action::Disable { .. }));
             let all_ended = disabling.clone().all(|s| s.state.has_ended());
             if !all_ended || !disabling.any(|s| s.state.is_done()) {
                 continue;
@@ -357,7 +360,8 @@ impl Executor {
         let Due::On { date, .. } = &stored.step.due else { return Ok(None) };
         let all = deletions(&self.cycle.config.policy, today, class, stored.step.action.account())
             .map_err(CycleError::Rule)?;
-        let fresh = all.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
+        let fresh =
+            all.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
         Ok(fresh.and_then(|(.., dated)| match redate(*date, dated.date) {
             Redate::Later(date) => {
                 Some(Step { due: Due::On { date, reason: dated.reason }, ..stored.step.clone() })
@@ -454,7 +458,9 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
         Ok(Seen::AsWanted) => vec![StepEvent::SeenAsWanted(now)],
         Ok(Seen::Otherwise(found)) if lost => retry(Cause::new(found.description)),
         Ok(Seen::CannotTell(cause)) if lost => retry(cause),
-        Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => retry(cause),
+        Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
+            retry(cause)
+        }
         Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
         Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],
         // The server went away after the change: the next recheck looks again.

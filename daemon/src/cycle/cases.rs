@@ -51,8 +51,7 @@ impl Cycle {
                     start > case.effective_at.to_zoned(self.config.time_zone.clone()).date()
                 })
         });
-        case.state =
-            if rehired || !withdrawn { CaseState::Rehired } else { CaseState::Withdrawn };
+        case.state = if rehired || !withdrawn { CaseState::Rehired } else { CaseState::Withdrawn };
         let why = match case.state {
             CaseState::Rehired => "the person is employed again",
             _ => "the notice was withdrawn by its own source",
@@ -76,10 +75,18 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let fresh = self.case_of(person.id, id, CaseState::Scheduled, &end, now);
         match known {
-            Some(case) if case.state == CaseState::Scheduled && same_end(&case, &end) => return Ok(()),
+            Some(case) if case.state == CaseState::Scheduled && same_end(&case, &end) => {
+                return Ok(());
+            }
             Some(case) if case.state == CaseState::Open => {
                 // A moved end: the person is wanted until then, so nothing more is taken meanwhile.
-                self.cancel_steps(tx, id, "the end of the engagement was moved to a later day", now).await?;
+                self.cancel_steps(
+                    tx,
+                    id,
+                    "the end of the engagement was moved to a later day",
+                    now,
+                )
+                .await?;
                 tx.save_case(&Case { opened_at: case.opened_at, ..fresh.clone() }).await?;
             }
             _ => tx.save_case(&fresh).await?,
@@ -121,7 +128,14 @@ impl Cycle {
         Ok(case)
     }
 
-    fn case_of(&self, person: PersonId, id: CaseId, state: CaseState, end: &End, now: Timestamp) -> Case {
+    fn case_of(
+        &self,
+        person: PersonId,
+        id: CaseId,
+        state: CaseState,
+        end: &End,
+        now: Timestamp,
+    ) -> Case {
         Case {
             id,
             person,

@@ -1,7 +1,7 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, SetAside, StoredPlan, StoreError, Tx};
+use crate::store::{AuditEntry, SetAside, StoreError, StoredPlan, Tx};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
@@ -81,9 +81,10 @@ impl Cycle {
             return Ok(in_effect);
         }
         let decisions = self.decisions_by_case().await?;
-        let (blocked, free): (Vec<_>, Vec<_>) = in_effect.into_iter().partition(|(person, case)| {
-            decisions.get(&case.id).is_some_and(|plan| blocks(plan, person))
-        });
+        let (blocked, free): (Vec<_>, Vec<_>) =
+            in_effect.into_iter().partition(|(person, case)| {
+                decisions.get(&case.id).is_some_and(|plan| blocks(plan, person))
+            });
         let blocked: Vec<PersonId> = blocked.iter().map(|(person, _)| person.id).collect();
         let mut tx = self.store.begin().await?;
         tx.clear_to_decide(&blocked).await?;
@@ -96,7 +97,8 @@ impl Cycle {
         for plan in self.store.read().plans(&[PlanState::Held, PlanState::Rejected]).await? {
             let cases: HashSet<CaseId> = plan.plan.steps.iter().map(|s| s.case).collect();
             for case in cases {
-                let newer = latest.get(&case).is_none_or(|known| known.created_at < plan.created_at);
+                let newer =
+                    latest.get(&case).is_none_or(|known| known.created_at < plan.created_at);
                 if newer {
                     latest.insert(case, plan.clone());
                 }
@@ -120,7 +122,9 @@ impl Cycle {
     pub async fn population(&self) -> Result<Option<u32>, CycleError> {
         let mut sum: Option<u32> = None;
         for feed in self.config.feeds.keys() {
-            if let Some(count) = self.store.read().setting::<u32>(&format!("population.{feed}")).await? {
+            if let Some(count) =
+                self.store.read().setting::<u32>(&format!("population.{feed}")).await?
+            {
                 sum = Some(sum.unwrap_or(0).saturating_add(count));
             }
         }
@@ -161,12 +165,12 @@ impl Cycle {
                 self.note_plan(&mut tx, plan, *state, &work, now);
             }
         }
-        let nobody: Vec<&Departing> = work.iter().filter(|d| d.accounts == 0 && d.readable).collect();
+        let nobody: Vec<&Departing> =
+            work.iter().filter(|d| d.accounts == 0 && d.readable).collect();
         for departing in nobody {
             self.set_nobody_aside(&mut tx, departing, now).await?;
         }
-        let done: Vec<PersonId> =
-            work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
+        let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
         tx.clear_to_decide(&done).await?;
         tx.commit().await?;
         decided.plans = states.into_iter().map(|(plan, state, _)| (plan, state)).collect();
@@ -204,7 +208,8 @@ impl Cycle {
         departing: &Departing,
         now: Timestamp,
     ) -> Result<(), CycleError> {
-        let standing = departing.person.notices.iter().rev().find(|n| n.state == NoticeState::Standing);
+        let standing =
+            departing.person.notices.iter().rev().find(|n| n.state == NoticeState::Standing);
         let Ok(nowhere) = SourceName::new("daemon") else { return Ok(()) };
         tx.set_aside_once(&SetAside {
             id: Uuid::now_v7(),

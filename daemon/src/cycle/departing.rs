@@ -101,7 +101,11 @@ impl Cycle {
     }
 
     /// By what a person's accounts are found, `adm-` accounts and the like included.
-    pub(crate) fn keys_of(&self, person: &Person, target: &ConnectorName) -> Result<PersonKeys, CycleError> {
+    pub(crate) fn keys_of(
+        &self,
+        person: &Person,
+        target: &ConnectorName,
+    ) -> Result<PersonKeys, CycleError> {
         let mut user_ids = person.user_ids();
         let templates = &self.config.policy.departure.linked_accounts;
         for user_id in user_ids.clone() {
@@ -128,7 +132,11 @@ impl Cycle {
         readable: bool,
         now: Timestamp,
     ) -> Result<(Proposed, Departing), CycleError> {
-        let steps = self.store.read().steps(&StepFilter { cases: vec![case.id], ..StepFilter::default() }).await?;
+        let steps = self
+            .store
+            .read()
+            .steps(&StepFilter { cases: vec![case.id], ..StepFilter::default() })
+            .await?;
         let journal: HashMap<StepId, StepState> =
             steps.into_iter().map(|s| (s.step.id, s.state)).collect();
         let worksite = match standing(person, now, &self.config.time_zone) {
@@ -184,7 +192,8 @@ impl Cycle {
         }
         let count = accounts.len();
         for (name, account) in accounts {
-            let known = |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
+            let known =
+                |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
             if !case.before.iter().any(known) {
                 case.before.push((name, account));
             }
@@ -201,7 +210,12 @@ fn link_account(person: &mut Person, link: &LinkedAccount) {
 }
 
 /// Gives each person the accounts that their own keys fit.
-fn distribute(name: &ConnectorName, keys: &[PersonKeys], observed: &Observed, found: &mut [Accounts]) {
+fn distribute(
+    name: &ConnectorName,
+    keys: &[PersonKeys],
+    observed: &Observed,
+    found: &mut [Accounts],
+) {
     for (keys, accounts) in keys.iter().zip(found) {
         for account in &observed.accounts {
             let known = accounts.iter().any(|(n, a)| n == name && a.id == account.id);
@@ -215,16 +229,12 @@ fn distribute(name: &ConnectorName, keys: &[PersonKeys], observed: &Observed, fo
 fn fits(keys: &PersonKeys, account: &ObservedAccount) -> bool {
     keys.ids.contains(&account.id)
         || keys.user_ids.iter().any(|id| id.folded() == account.user_id.folded())
-        || account
-            .employee_number
-            .as_ref()
-            .is_some_and(|number| keys.employee_numbers.iter().any(|n| n.folded() == number.folded()))
+        || account.employee_number.as_ref().is_some_and(|number| {
+            keys.employee_numbers.iter().any(|n| n.folded() == number.folded())
+        })
 }
 
 /// Whether a standing notice was given by an operator, who named the person.
 fn decided_by_operator(person: &Person) -> bool {
-    person
-        .notices
-        .iter()
-        .any(|n| n.state == NoticeState::Standing && n.source.as_str() == OPERATOR)
+    person.notices.iter().any(|n| n.state == NoticeState::Standing && n.source.as_str() == OPERATOR)
 }

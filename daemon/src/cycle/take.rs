@@ -320,7 +320,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn load<'s>(&mut self, tx: &Tx, rows: impl Iterator<Item = &'s Statement>) -> Result<(), CycleError> {
+    async fn load<'s>(
+        &mut self,
+        tx: &Tx,
+        rows: impl Iterator<Item = &'s Statement>,
+    ) -> Result<(), CycleError> {
         let mut numbers = Vec::new();
         let mut user_ids = Vec::new();
         for statement in rows {
@@ -352,8 +356,12 @@ impl Work<'_> {
         let numbers = [&statement.employee_number, &statement.former_employee_number];
         let numbers = numbers.into_iter().flatten().map(|n| format!("n{}", n.folded()));
         let user_id = statement.user_id.iter().map(|u| format!("u{}", u.folded()));
-        let mut ids: Vec<PersonId> =
-            numbers.chain(user_id).filter_map(|key| self.by_key.get(&key)).flatten().copied().collect();
+        let mut ids: Vec<PersonId> = numbers
+            .chain(user_id)
+            .filter_map(|key| self.by_key.get(&key))
+            .flatten()
+            .copied()
+            .collect();
         ids.sort();
         ids.dedup();
         ids.iter().filter_map(|id| self.people.get(id)).cloned().collect()

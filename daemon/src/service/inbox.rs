@@ -21,7 +21,8 @@ impl Daemon {
                 cycle.config.feeds.get(feed).is_some_and(|f| f.spec.contract.done != Done::Optional)
             })
         };
-        let ready = match self.inbox.lock().await.ready(Instant::now(), settle_at_once, wants_done) {
+        let ready = match self.inbox.lock().await.ready(Instant::now(), settle_at_once, wants_done)
+        {
             Ok(ready) => ready,
             Err(error) => {
                 warn(&error);
@@ -43,7 +44,8 @@ impl Daemon {
         let now = self.now();
         let name = drop.shown();
         let Some(feed) = feed_of(cycle, &drop.name.to_string_lossy()) else {
-            let text = format!("REJECTED: no feed of the configuration has files named like {name}\n");
+            let text =
+                format!("REJECTED: no feed of the configuration has files named like {name}\n");
             return self.finish(cycle, drop, Handled::Rejected, now, &text).await;
         };
         let limit = cycle.config.feeds.get(feed).map_or(0, |f| f.spec.contract.max_bytes);
@@ -74,7 +76,8 @@ impl Daemon {
         now: Timestamp,
         text: &str,
     ) -> Result<(), HandleError> {
-        let stamp = now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
+        let stamp =
+            now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
         self.inbox.lock().await.finish(drop, how, &stamp, text)?;
         Ok(())
     }
@@ -114,7 +117,8 @@ fn receipt_of(
         Taking::Rejected(rejection) => (Handled::Rejected, receipt::of_rejected(about, rejection)),
         Taking::Repeated(_) => (Handled::Accepted, receipt::of_repeated(about)),
         Taking::Taken(summary) => {
-            let text = receipt::of_taken(about, &summary.taken, &summary.unmatched, summary.effect());
+            let text =
+                receipt::of_taken(about, &summary.taken, &summary.unmatched, summary.effect());
             (Handled::Accepted, text + &missing(summary))
         }
     }

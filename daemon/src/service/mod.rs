@@ -140,8 +140,7 @@ impl Daemon {
     pub fn use_config(&self, config: Config) {
         let Ok(hands) = Hands::new(&config) else { return };
         self.roles.send_replace(Arc::new(config.control.roles.clone()));
-        let mut in_force =
-            self.in_force.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut in_force = self.in_force.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         *in_force = InForce { config: Arc::new(config), hands };
     }
 

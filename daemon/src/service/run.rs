@@ -107,7 +107,8 @@ impl Daemon {
 /// Runs until SIGTERM or SIGINT; steps under way are finished or left under their lease.
 pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     let config = daemon.cycle().config;
-    let socket = ControlSocket::bind(config.control.socket.as_path(), config.control.group()).await?;
+    let socket =
+        ControlSocket::bind(config.control.socket.as_path(), config.control.group()).await?;
     daemon.started().await?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -280,7 +281,8 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     let zone = daemon.cycle().config.time_zone.clone();
     let full = async {
         loop {
-            wake::next(&daemon, || daemon.cycle().config.schedule.full_reconcile.clone(), &zone).await;
+            wake::next(&daemon, || daemon.cycle().config.schedule.full_reconcile.clone(), &zone)
+                .await;
             match daemon.store.mark_departed_to_decide(daemon.now()).await {
                 Ok(people) => {
                     tracing::info!(people, "nightly reconcile");

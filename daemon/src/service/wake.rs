@@ -16,7 +16,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Watches the inbox. The kernel's word is a hint only: network file systems give none, and polling
 /// finds what it missed.
-pub(super) fn watch(folder: &Path) -> Option<(RecommendedWatcher, mpsc::UnboundedReceiver<OsString>)> {
+pub(super) fn watch(
+    folder: &Path,
+) -> Option<(RecommendedWatcher, mpsc::UnboundedReceiver<OsString>)> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let report = move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
@@ -45,7 +47,11 @@ pub(super) fn watch(folder: &Path) -> Option<(RecommendedWatcher, mpsc::Unbounde
 
 /// Sleeps until the pattern's next moment in the agency's zone, in short naps, so that a clock that
 /// jumps is noticed. Returns the moment that came.
-pub(super) async fn next(daemon: &Arc<Daemon>, pattern: impl Fn() -> CronPattern, zone: &TimeZone) -> Timestamp {
+pub(super) async fn next(
+    daemon: &Arc<Daemon>,
+    pattern: impl Fn() -> CronPattern,
+    zone: &TimeZone,
+) -> Timestamp {
     let mut due = next_of(&pattern(), daemon.now(), zone);
     loop {
         let now = daemon.now();

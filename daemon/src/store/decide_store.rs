@@ -10,7 +10,11 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 
 impl Tx {
     /// Marks people: the next round looks at their departure.
-    pub async fn mark_to_decide(&self, people: &[PersonId], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn mark_to_decide(
+        &self,
+        people: &[PersonId],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let since = convert::micros(now);
         let rows = people.iter().map(|id| to_decide::Model { person: id.0, since }).collect();
         let mut conflict = sql::keep::<to_decide::Entity>();

@@ -166,6 +166,22 @@ fn rows_that_contradict_each_other_are_both_set_aside() {
 }
 
 #[test]
+fn a_row_is_not_taken_beside_one_of_the_same_key_that_cannot_be_read() {
+    let rows = ["7,Li,,Former employee,,11/20/2026,,", "8,Doe,,Employed,,,,", "7,Li,,???,,,,"];
+    let taken = taken(&feed(|_| ()), drop_of(&rows));
+    let reasons: Vec<(u64, &str)> =
+        taken.set_aside.iter().map(|row| (row.line, row.reason.as_str())).collect();
+    assert_eq!(
+        reasons,
+        [
+            (2, "line 4 has the same key and can't be read, so which of them is right is unknown"),
+            (4, "the status \"???\" is not in the table `columns.status.values`"),
+        ]
+    );
+    assert_eq!(taken.statements.len(), 1);
+}
+
+#[test]
 fn a_row_that_is_repeated_is_taken_once() {
     let row = "7,Li,,Employed,,,,";
     let taken = taken(&feed(|_| ()), drop_of(&[row, row, row]));
@@ -236,4 +252,18 @@ fn an_expression_that_never_ends_is_stopped() {
         taken.set_aside[0].reason,
         "the expression for the status fails on this row: engine ran out of fuel"
     );
+}
+
+#[test]
+fn protected_numbers_in_mapped_text_are_not_kept() {
+    let yaml = "{mode: delta, columns: {user_id: {from: U}, status: {from: S}, last_name: {from: L}, first_name: {from: F}, worksite: {from: W}, kind: {from: K}}}";
+    let taken = taken(
+        &spec(yaml),
+        "U,S,L,F,W,K\na,active,Li 123-45-6789,123456789,123-45-6789,123-45-6789\n",
+    );
+    let statement = &taken.statements[0];
+    let name = statement.name.clone().unwrap();
+    assert_eq!((name.last.as_str(), name.first.as_str()), ("Li ***-**-****", "*********"));
+    assert_eq!((&statement.worksite, &statement.kind), (&None, &None));
+    assert!(!format!("{taken:?}").contains("6789"));
 }

@@ -82,6 +82,9 @@ fn secrets_are_only_ever_places() {
         panic!("no credential")
     };
     assert_eq!(name.as_str(), "db-password");
+    let source = SecretSource::Credential(name);
+    assert_eq!(source.path(None), None);
+    assert_eq!(source.path(Some("/run/c".as_ref())), Some("/run/c/db-password".into()));
 }
 
 #[test]
@@ -123,6 +126,26 @@ fn a_reload_tells_what_changed_by_path() {
     ));
     insta::assert_snapshot!(policy_changes(&old, &new).join("\n"));
     assert_eq!(policy_changes(&old, &old), Vec::<String>::new());
+}
+
+#[test]
+fn holidays_come_out_of_the_calendar_file_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lapsed.yaml");
+    std::fs::write(&path, format!("{SMALL}work_days:\n  calendar_file: holidays.ics\n")).unwrap();
+    let event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Founders' Day\r\nDTSTART;VALUE=DATE:20261117\r\nEND:VEVENT";
+    let calendar =
+        format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event}\r\nEND:VCALENDAR\r\n");
+    std::fs::write(folder.path().join("holidays.ics"), calendar).unwrap();
+    let (config, _) = super::super::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(!config.policy.work_days.is_work_day(jiff::civil::date(2026, 11, 17)));
+    assert!(config.policy.work_days.is_work_day(jiff::civil::date(2026, 11, 18)));
+    std::fs::write(folder.path().join("holidays.ics"), "nonsense").unwrap();
+    let message = super::super::load(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("work_days.calendar_file: the text is not one whole iCalendar"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -38,6 +38,15 @@ fn billion_laughs_are_refused_at_once() {
 }
 
 #[test]
+fn a_map_of_too_many_keys_is_refused_at_once() {
+    let text: String = (0..500_000).map(|key| format!("{key}: 1\n")).collect();
+    let started = Instant::now();
+    let message = refusal(&text);
+    assert!(message.contains("more than 5000 keys"), "{message}");
+    assert!(started.elapsed() < SOON);
+}
+
+#[test]
 fn an_alias_of_itself_is_refused() {
     let message = refusal("a: &a\n  b: *a\n");
     assert!(message.contains("stands inside of what it refers to"), "{message}");

@@ -7,7 +7,8 @@ macro_rules! refused {
         $(
             #[test]
             fn $name() {
-                insta::assert_snapshot!(refusal(&$text));
+                let text: String = $text.into();
+                insta::assert_snapshot!(refusal(&text));
             }
         )*
     };
@@ -45,6 +46,25 @@ refused! {
     a_percentage_over_a_hundred: format!("{SMALL}guard:\n  departures:\n    per_run_percent: 101\n");
     a_linked_account_that_is_the_same_for_all: format!("{SMALL}departure:\n  linked_accounts: [administrator]\n");
     a_template_that_does_not_compile: format!("{SMALL}departure:\n  stamp: \"left {{{{ date\"\n");
+    a_week_without_work_days: format!("{SMALL}work_days:\n  weekend: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]\n");
+    a_holiday_of_no_kind: format!("{SMALL}work_days:\n  yearly:\n    - name: A\n      falls: {{ fixd: {{ month: 1, day: 1 }} }}\n    - name: B\n      falls: {{ fixed: {{ month: 13, day: 1, observd: none }} }}\n");
+    a_date_that_never_was: format!("{SMALL}work_days:\n  holidays:\n    - date: 2026-02-30\n");
+    a_naming_rule_for_a_location_that_is_not_there: format!("{SMALL}naming:\n  kinds:\n    staff: {{ form: staff, location: q }}\n");
+    feeds_whose_files_overlap: with("connectors:", "  pay:\n    files: \"*-delta.csv\"\n    mode: delta\n    columns: { user_id: { from: UID }, status: { from: S } }\nconnectors:");
+    a_typo_deep_in_a_feed: with("status: { from: STATUS }", "status: { from: STATUS, value: { A: gone } }");
+    a_wrong_value_deep_in_a_feed: with("status: { from: STATUS }", "status: { from: STATUS, values: { A: gone } }");
+    a_mapping_that_is_neither_text_nor_constant: with("{ from: STATUS }", "{ from: { const: x } }");
+    a_plain_ldap_address: with("ldaps://ldap.example.org", "ldap://ldap.example.org");
+    an_unknown_kind_of_connector: with("kind: openldap", "kind: open_ldap");
+    a_bind_without_a_password: with(", password_credential: directory", "");
+    a_password_of_a_connector: with("password_credential: directory", "password: hunter2");
+    a_base_that_is_no_name: with("[\"ou=people,dc=example,dc=org\"]", "[people]");
+    a_connector_path_that_is_relative: with("    kind: openldap", "    ca_file: ca.pem\n    kind: openldap");
+    several_mistakes_in_lists: format!("{SMALL}departure:\n  recheck_days: [0, x, 70000, 0]\n  linked_accounts: [\"{{{{ a\", [b], \"{{{{ c\"]\nwork_days:\n  holidays: [{{ date: 2026-02-30 }}, {{ date: 2026-02-31 }}]\n");
+    a_worksite_and_a_kind_that_are_not_there: with("status: { from: STATUS }", "status: { from: STATUS }\n      worksite: { from: LOC, table: { Rolla: q } }\n      kind: { from: KIND, table: { S: stuff } }");
+    a_feed_that_matches_by_nothing: with("employee_number: { from: EMPLID }", "last_name: { from: NAME }");
+    a_directory_that_should_delete_mailboxes: format!("{SMALL}departure:\n  mailbox: {{ connector: directory, retention_days: 14 }}\n");
+    a_location_with_a_mistake_is_not_missed_elsewhere: with("class: unstated", "class: unstatd");
     one_location_in_two_cases: format!("{SMALL}  Z:\n    name: Other\n    class: facility\n");
     an_empty_value_where_one_is_needed: with("name: Department", "name:");
     a_tab_as_indentation: with("  name: Department", "\tname: Department");
