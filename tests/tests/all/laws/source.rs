@@ -151,8 +151,13 @@ fn skip_item(trees: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>) -
 
 #[test]
 fn comments_texts_and_tests_are_told_from_code() {
-    let text =
-        "/// unsafe\nfn a() { b(\"unsafe\") } // unsafe\n#[cfg(test)]\nmod t { unsafe {} }\nc::d;";
+    let text = "/// unsafe
+fn a() { b(\"unsafe\") } // unsafe
+#[cfg(test)]
+pub mod t;
+#[cfg(test)]
+mod u { unsafe {} }
+c::d;";
     let mut tokens = Vec::new();
     let modules = flatten(text.parse().unwrap(), &mut tokens);
     assert_eq!(modules, ["t"]);

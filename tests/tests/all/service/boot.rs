@@ -75,7 +75,7 @@ fn lay_out(folder: &Path) {
     let hasty = "[Service]\nWatchdogSec=3\nRestartSec=100ms\n";
     put(&files, "etc/systemd/system/lapsed.service.d/hasty.conf", hasty, 0o644);
     put(&files, "etc/lapsed/config.yaml", include_str!("boot.yaml"), 0o644);
-    put(&files, "etc/lapsed/secrets/bind-password", &format!("{SECRET}\n"), 0o600);
+    put(&files, "etc/lapsed/secrets/directory-password", &format!("{SECRET}\n"), 0o600);
     fs::copy(binary(), {
         fs::create_dir_all(files.join("usr/bin")).unwrap();
         files.join("usr/bin/lapsed")
