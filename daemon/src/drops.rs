@@ -3,7 +3,7 @@
 //! The folder belongs to HR, so nothing in it is trusted: only plain files are opened, never through a
 //! link, never a pipe or device, never past the size limit; and a file that is still growing is left alone.
 
-use lapsed_core::intake::shown;
+use lapsed_core::shown::shown;
 use rustix::fs::{FileType, Mode, OFlags};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};

@@ -206,8 +206,8 @@ pub struct PlanView {
 /// A row or person that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetAsideView {
-    /// Number by which it is settled.
-    pub id: i64,
+    /// Id by which it is settled.
+    pub id: String,
     /// Where from: file and line.
     pub from: String,
     /// Key of the person, if the row had one.
@@ -502,8 +502,8 @@ pub struct PauseRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettleRequest {
-    /// Number of the row, from `set-aside list`.
-    pub id: i64,
+    /// Id of the entry, from `set-aside list`, or an unambiguous beginning of it.
+    pub id: String,
     /// How it was settled.
     pub reason: String,
 }

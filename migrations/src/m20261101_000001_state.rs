@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const STATEMENTS: [&str; 25] = [
+const STATEMENTS: [&str; 26] = [
     "CREATE TABLE people (
         id uuid NOT NULL PRIMARY KEY,
         body text NOT NULL
@@ -122,6 +122,8 @@ const STATEMENTS: [&str; 25] = [
     "CREATE INDEX steps_case ON steps (case_id, rank)",
     "CREATE INDEX steps_person ON steps (person)",
     "CREATE INDEX steps_state ON steps (state, connector)",
+    // The guard's window.
+    "CREATE INDEX steps_begun ON steps (first_started_at) WHERE first_started_at IS NOT NULL",
     "CREATE INDEX steps_recheck ON steps (recheck_on) WHERE recheck_on IS NOT NULL",
     "CREATE TABLE holds (
         id uuid NOT NULL PRIMARY KEY,

@@ -7,6 +7,7 @@ use super::filter::equals_bytes;
 use super::password;
 use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, SecondOperator};
+use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{GroupKind, GroupLink};
@@ -89,6 +90,14 @@ impl Dialect for ActiveDirectory {
 
     fn is_enabled(&self, entry: &Entry) -> bool {
         entry.number(CONTROL).is_none_or(|control| control & ACCOUNT_DISABLE == 0)
+    }
+
+    fn lock_attribute(&self) -> String {
+        CONTROL.into()
+    }
+
+    fn check<'a>(&'a self, _: &'a Session) -> BoxFuture<'a, Vec<Probed>> {
+        Box::pin(async { Vec::new() })
     }
 
     /// Sets one bit and keeps the others; naming the old value makes a change in between fail.

@@ -1,6 +1,5 @@
 //! What a directory's result codes mean for us: wait, ask a person, or look again.
 
-use super::settings::DirectoryKind;
 use lapsed_core::step::{Cause, Fault};
 
 /// A result code other than success, with the server's text.
@@ -206,14 +205,6 @@ impl Trouble {
     /// True when the server gave this result code.
     pub(super) fn is(&self, code: u32) -> bool {
         self.answer().is_some_and(|answer| answer.code == code)
-    }
-}
-
-/// How the kind is called in messages.
-pub(super) fn kind_name(kind: DirectoryKind) -> &'static str {
-    match kind {
-        DirectoryKind::ActiveDirectory => "Active Directory",
-        DirectoryKind::Openldap => "OpenLDAP",
     }
 }
 

@@ -4,6 +4,7 @@ use super::codes::Trouble;
 use super::entry::Entry;
 use super::session::{Change, Session};
 use super::settings::{GroupClass, SecondOperator};
+use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{GroupKind, GroupLink};
@@ -82,6 +83,10 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     fn only_if(&self, entry: &Entry) -> Option<String>;
     /// Whether the owner can log on, by the account's own switch.
     fn is_enabled(&self, entry: &Entry) -> bool;
+    /// The attribute by which accounts are shut.
+    fn lock_attribute(&self) -> String;
+    /// Tries what only this kind of directory needs.
+    fn check<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Vec<Probed>>;
     /// What shuts the account; `None` when it is shut.
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable>;
     /// How to put a password in place that nobody knows.

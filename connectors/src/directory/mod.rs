@@ -69,7 +69,6 @@ struct Shared {
 #[derive(Debug)]
 pub struct Directory {
     name: ConnectorName,
-    kind: DirectoryKind,
     shared: Shared,
     supervisor: Supervisor,
 }
@@ -107,7 +106,7 @@ pub fn connect(
         recent: Recent::default(),
     };
     let supervisor = Supervisor::new(settings, servers, config);
-    Ok(Directory { name: name.clone(), kind: settings.kind, shared, supervisor })
+    Ok(Directory { name: name.clone(), shared, supervisor })
 }
 
 impl Directory {

@@ -140,6 +140,7 @@ async fn groups_of(
             }
         }
     }
+    links.sort_by(|one, other| one.name.cmp(&other.name));
     if let Some(primary) = shared.dialect.primary_link(session, account).await? {
         links.retain(|link| link.id != primary.id);
         links.push(primary);

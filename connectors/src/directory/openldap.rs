@@ -5,13 +5,15 @@ use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals;
 use super::password;
-use super::session::{Change, Session};
+use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, OpenldapSettings, SecondOperator};
+use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{GroupKind, GroupLink};
 use uuid::Uuid;
 
+const POLICY_LOCK: &str = "pwdAccountLockedTime";
 const GROUP_ATTRIBUTES: &[&str] = &["entryUUID", "cn", "objectClass"];
 
 /// The dialect of OpenLDAP.
@@ -87,6 +89,20 @@ impl Dialect for Openldap {
     fn is_enabled(&self, entry: &Entry) -> bool {
         let lock = &self.settings.lock;
         !entry.texts(&lock.attribute).any(|value| value.eq_ignore_ascii_case(&lock.value))
+    }
+
+    fn lock_attribute(&self) -> String {
+        self.settings.lock.attribute.clone()
+    }
+
+    fn check<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Vec<Probed>> {
+        Box::pin(async move {
+            if !self.settings.lock.attribute.eq_ignore_ascii_case(POLICY_LOCK) {
+                return Vec::new();
+            }
+            let problem = lock_works(session).await.err();
+            vec![Probed { what: "password policy that heeds the lock".into(), problem }]
+        })
     }
 
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable> {
@@ -172,6 +188,26 @@ impl Dialect for Openldap {
     fn answers_to(&self, entry: &Entry, name: &str) -> bool {
         entry.texts("uid").any(|own| own.to_lowercase() == name)
     }
+}
+
+/// The lock has no effect unless the policy says `pwdLockout: TRUE` (slapo-ppolicy(5)).
+async fn lock_works(session: &Session) -> Result<(), String> {
+    let advice = "a locked account could still log on: set pwdLockout: TRUE in the password policy";
+    let mut seen = 0;
+    for context in &session.root.contexts {
+        let query = Query::below(context, "(objectClass=pwdPolicy)", &["pwdLockout"]);
+        // What can't be listed here is listed by the other checks, which name the trouble.
+        for policy in session.search(query).await.unwrap_or_default() {
+            seen += 1;
+            if policy.text("pwdLockout") != Some("TRUE") {
+                return Err(format!("{advice} {}", policy.dn));
+            }
+        }
+    }
+    if seen == 0 {
+        return Err(format!("no password policy can be seen; {advice}"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

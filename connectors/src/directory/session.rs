@@ -27,6 +27,7 @@ pub(super) struct Root {
     pub(super) extensions: HashSet<String>,
     pub(super) default_context: Option<String>,
     pub(super) schema: Option<String>,
+    pub(super) contexts: Vec<String>,
 }
 
 /// What to search for.
@@ -64,6 +65,7 @@ impl Change {
     pub(super) fn add(attribute: &str, value: impl Into<Vec<u8>>) -> Self {
         Self::Add(attribute.to_owned(), vec![value.into()])
     }
+    #[cfg(test)]
     pub(super) fn delete(attribute: &str, value: impl Into<Vec<u8>>) -> Self {
         Self::Delete(attribute.to_owned(), vec![value.into()])
     }
@@ -103,8 +105,13 @@ impl Session {
 
     /// Asks the server what it is.
     pub(super) async fn introduce(&mut self) -> Result<(), Trouble> {
-        let wanted =
-            ["supportedControl", "supportedExtension", "defaultNamingContext", "subschemaSubentry"];
+        let wanted = [
+            "supportedControl",
+            "supportedExtension",
+            "defaultNamingContext",
+            "subschemaSubentry",
+            "namingContexts",
+        ];
         let entries = self.search(Query::one("", &wanted)).await?;
         let root = entries.into_iter().next().unwrap_or_default();
         self.root = Root {
@@ -112,6 +119,7 @@ impl Session {
             extensions: root.texts("supportedExtension").map(str::to_owned).collect(),
             default_context: root.text("defaultNamingContext").map(str::to_owned),
             schema: root.text("subschemaSubentry").map(str::to_owned),
+            contexts: root.all("namingContexts"),
         };
         Ok(())
     }

@@ -36,7 +36,10 @@ pub(super) async fn depart(
     // Without a last day it is a dismissal on the phone: first in line.
     let for_cause = request.last_day.is_none();
     let mut changes = Vec::new();
-    notice(&mut person, About::Person, request.last_day, for_cause, context, &mut changes);
+    notice(&mut person, About::Person, request.last_day, for_cause, context, &mut changes)
+        .map_err(|why| {
+            ConsoleError::new(ErrorKind::Bad, why, "give a last day that a calendar has")
+        })?;
     if changes.is_empty() {
         return Ok(DoneView {
             message: format!("{} has that notice already; nothing was changed", person.shown()),

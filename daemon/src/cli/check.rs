@@ -2,8 +2,11 @@
 
 use super::exit::Exit;
 use super::output::{Failure, Format, Output};
-use super::{Globals, Outcome};
+use super::{Globals, Outcome, waited};
 use crate::config::{self, Config, ConfigErrors, Problem, Warning};
+use crate::rehearse::database;
+use crate::store::{Store, StoreError};
+use crate::targets::Hands;
 use crate::views::{CheckView, ProbeView, ProblemView};
 
 /// What to check.
@@ -57,8 +60,64 @@ fn sound(output: Output, file: String, config: &Config, warnings: &[Warning]) ->
 }
 
 /// Asks every connector whether it can be reached and has what is needed.
-fn probes(_config: &Config) -> Result<Vec<ProbeView>, Failure> {
-    Err(Failure::not_built("check"))
+fn probes(config: &Config) -> Result<Vec<ProbeView>, Failure> {
+    let hands = Hands::new(config)
+        .map_err(|error| Failure::caused(&error, "Mend what is named in the configuration."))?;
+    waited(async {
+        let mut all = folders(config);
+        all.push(state(config).await);
+        for (name, eye) in &hands.eyes().0 {
+            for probed in eye.probe().await {
+                all.push(ProbeView {
+                    name: name.to_string(),
+                    sound: probed.problem.is_none(),
+                    finding: match probed.problem {
+                        None => format!("{}: well", probed.what),
+                        Some(problem) => format!("{}: {problem}", probed.what),
+                    },
+                });
+            }
+        }
+        all
+    })
+}
+
+/// The inbox and where its drops go.
+fn folders(config: &Config) -> Vec<ProbeView> {
+    let inbox = &config.inbox;
+    [
+        ("inbox.folder", &inbox.folder),
+        ("inbox.accepted", &inbox.accepted),
+        ("inbox.rejected", &inbox.rejected),
+    ]
+    .into_iter()
+    .map(|(name, path)| {
+        let path = path.as_path();
+        let problem = match std::fs::read_dir(path) {
+            Ok(_) => None,
+            Err(error) => Some(format!("{error}; create it and give it to the daemon's account")),
+        };
+        ProbeView {
+            name: name.to_owned(),
+            sound: problem.is_none(),
+            finding: format!("{}: {}", path.display(), problem.unwrap_or_else(|| "well".into())),
+        }
+    })
+    .collect()
+}
+
+async fn state(config: &Config) -> ProbeView {
+    let (sound, finding) = match Store::open_to_read(&database(config)).await {
+        Ok(_) => (true, "database: well".to_owned()),
+        Err(StoreError::Absent { .. }) => {
+            (true, "database: none yet; the first run makes it".to_owned())
+        }
+        Err(StoreError::Older) => {
+            (true, "database: of an older release; the next run brings it up".to_owned())
+        }
+        Err(error) => (false, format!("database: {error}")),
+    };
+    ProbeView { name: "state".into(), sound, finding }
 }
 
 fn problem(problem: &Problem) -> ProblemView {

@@ -116,16 +116,6 @@ impl Failure {
         Self::new(Exit::Failure, chain(error), advice)
     }
 
-    /// A command whose room of the house is not there yet.
-    #[must_use]
-    pub fn not_built(command: &str) -> Self {
-        Self::new(
-            Exit::Failure,
-            format!("this build can't do `lapsed {command}` yet"),
-            "Use a later version.",
-        )
-    }
-
     /// Nobody reads the output any more: nothing to say, and all is well.
     fn gone() -> Self {
         Self::new(Exit::Fine, "", "")

@@ -19,12 +19,12 @@ enum SetAsideCommand {
     List,
     /// Say how one was settled, so that it is listed no more
     #[command(
-        after_help = "Example:\n  lapsed set-aside settle 12 --reason \"HR sent the right date on 3 June\""
+        after_help = "Example:\n  lapsed set-aside settle 019a --reason \"HR sent the right date on 3 June\""
     )]
     Settle {
-        /// Its number in the list
-        #[arg(value_name = "NUMBER")]
-        id: i64,
+        /// Its id in the list, or the beginning of it
+        #[arg(value_name = "ID")]
+        id: String,
         /// How it was settled; goes on record
         #[arg(long, value_name = "TEXT")]
         reason: String,

@@ -1,7 +1,9 @@
 //! `lapsed simulate`.
 
-use super::output::Failure;
-use super::{Globals, Outcome};
+use super::exit::Exit;
+use super::plan::{failed, rehearsal, sound_config};
+use super::{Globals, Outcome, waited};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use std::path::PathBuf;
 
@@ -20,6 +22,13 @@ pub struct SimulateArgs {
     pub name: Option<String>,
 }
 
-pub(super) fn simulate(_globals: &Globals, _args: &SimulateArgs) -> Outcome {
-    Err(Failure::not_built("simulate"))
+pub(super) fn simulate(globals: &Globals, args: &SimulateArgs) -> Outcome {
+    let config = sound_config(globals.config_path())?;
+    let view = waited(async {
+        let now = Timestamp::now();
+        let rehearsal = rehearsal(config, args.feed.as_deref(), args.name.as_deref(), now).await?;
+        rehearsal.simulate(now, args.until).await.map_err(failed)
+    })??;
+    globals.output().print(&view)?;
+    Ok(Exit::Fine)
 }

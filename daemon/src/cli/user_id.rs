@@ -5,10 +5,14 @@ mod table;
 use super::exit::Exit;
 use super::output::{Failure, Format, Output};
 use super::render::counted;
-use super::{Globals, Outcome};
+use super::{Globals, Outcome, waited};
 use crate::config::{self, Config};
+use crate::rehearse::database;
+use crate::store::{Store, StoreError};
+use crate::targets::Hands;
 use crate::views::{UserIdView, UserIdsView};
 use lapsed_core::facts::{LocationId, PersonKind, PersonName};
+use lapsed_core::observed::Scope;
 use lapsed_core::policy::Policy;
 use lapsed_core::policy::naming::{NameRequest, Namer, TakenIds};
 use std::io;
@@ -83,8 +87,39 @@ fn listed(file: &Path) -> Result<TakenIds, Failure> {
 }
 
 /// IDs of the connected directory.
-fn in_directory(_config: &Config) -> Result<TakenIds, Failure> {
-    Err(Failure::not_built("user-id` without `--taken"))
+fn in_directory(config: &Config) -> Result<TakenIds, Failure> {
+    let hands = Hands::new(config).map_err(|error| {
+        Failure::caused(&error, "See each mistake with its remedy: lapsed check")
+    })?;
+    waited(async {
+        let mut taken = TakenIds::default();
+        for (name, eye) in &hands.eyes().0 {
+            let observed = eye.observe(&Scope::TakenNames).await.map_err(|fault| {
+                Failure::new(
+                    Exit::Failure,
+                    format!("{name} can't be read, so nobody can say which IDs are free: {fault}"),
+                    "See what is wrong: lapsed check. Or name the IDs that are taken by --taken.",
+                )
+            })?;
+            for name in &observed.taken_names {
+                taken.insert(name);
+            }
+        }
+        // What was ever given stays taken, also when its account is long gone (N5).
+        match Store::open_to_read(&database(config)).await {
+            Ok(store) => {
+                let known = store.read().taken_user_ids().await;
+                let known =
+                    known.map_err(|e| Failure::caused(&e, "Run it as the daemon's account."))?;
+                for name in &known {
+                    taken.insert(name);
+                }
+            }
+            Err(StoreError::Absent { .. }) => {}
+            Err(error) => return Err(Failure::caused(&error, "Run it as the daemon's account.")),
+        }
+        Ok(taken)
+    })?
 }
 
 /// Answers for one name or a table.

@@ -86,7 +86,7 @@ impl Cycle {
                 decisions.get(&case.id).is_some_and(|plan| blocks(plan, person))
             });
         let blocked: Vec<PersonId> = blocked.iter().map(|(person, _)| person.id).collect();
-        let mut tx = self.store.begin().await?;
+        let tx = self.store.begin().await?;
         tx.clear_to_decide(&blocked).await?;
         tx.commit().await?;
         Ok(free)

@@ -104,8 +104,9 @@ impl Cycle {
             return Err(CycleError::Rule(format!("no feed is called {}", drop.feed)));
         };
         let digest = intake::digest(drop.bytes);
-        if let Some(earlier) = self.store.read().drop_by_digest(drop.feed, &digest).await?
+        if let Some(earlier) = self.store.read().drop_by_digest(&digest).await?
             && earlier.state == DropState::Accepted
+            && &earlier.source == drop.feed
         {
             return Ok(Taking::Repeated(earlier.received_at));
         }

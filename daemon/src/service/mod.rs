@@ -5,6 +5,7 @@ mod late;
 mod run;
 mod wake;
 
+pub(crate) use inbox::feed_of;
 pub use run::{RunError, run};
 
 use crate::config::{Config, ConfigErrors};
@@ -127,7 +128,9 @@ impl Daemon {
 
     /// Reads the configuration file again; every problem as a line for people.
     pub fn load_again(&self) -> Result<Config, Vec<String>> {
-        let lines = |errors: ConfigErrors| errors.to_string().lines().map(str::to_owned).collect();
+        let lines = |errors: ConfigErrors| -> Vec<String> {
+            errors.to_string().lines().map(str::to_owned).collect()
+        };
         let (config, warnings) = crate::config::load(&self.config_path).map_err(lines)?;
         for warning in &warnings {
             tracing::warn!(%warning, "configuration");
@@ -162,7 +165,10 @@ impl Daemon {
 pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
     let file = config.audit.checkpoint_file.as_path().to_owned();
     let key_file = match config.audit.signing_key() {
-        Some(source) => source.path().ok()?,
+        Some(source) => {
+            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+            source.path(folder.as_deref())?
+        }
         None => file.with_extension("key"),
     };
     Some(Checkpoints { file, key_file })

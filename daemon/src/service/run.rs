@@ -108,7 +108,8 @@ impl Daemon {
 pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     let config = daemon.cycle().config;
     let socket =
-        ControlSocket::bind(config.control.socket.as_path(), config.control.group()).await?;
+        ControlSocket::bind(config.control.socket.as_path(), config.control.group.as_deref())
+            .await?;
     daemon.started().await?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();

@@ -39,7 +39,11 @@ pub(super) fn from_body<T: DeserializeOwned>(
     what: &'static str,
     text: &str,
 ) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|source| StoreError::Body { what, source })
+    // The parser's own words quote the value, which may be a name: only the place is kept.
+    serde_json::from_str(text).map_err(|error| {
+        let place = format!("not of the expected shape at column {}", error.column());
+        StoreError::Body { what, source: serde::de::Error::custom(place) }
+    })
 }
 
 /// The word by which a plain enum is stored: the same as in its JSON.

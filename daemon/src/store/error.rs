@@ -129,6 +129,12 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process writes the file of signed checkpoints.
+    #[error("{} is being written by another lapsed; stop that one first (`systemctl stop lapsed`)", path.display())]
+    WitnessTaken {
+        /// The file.
+        path: PathBuf,
+    },
     /// A key file that holds no key.
     #[error("{} holds no Ed25519 key in PEM; restore it, or move it away to have a new one made (checkpoints before it then need the old public key)", path.display())]
     Key {
@@ -144,6 +150,10 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, DbErr> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Database { doing, source })
+        // PostgreSQL's details quote whole rows, and `Debug` would print them: only the sentence is kept.
+        self.map_err(|error| StoreError::Database {
+            doing,
+            source: DbErr::Custom(error.to_string()),
+        })
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! A body is the JSON of a type of `lapsed_core`; what is asked for stands in typed columns beside it.
 
-mod audit;
+pub mod audit;
 mod case_store;
 mod claim;
 mod connect;

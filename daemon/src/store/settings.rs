@@ -2,10 +2,11 @@
 
 use super::error::Doing as _;
 use super::tables::settings;
-use super::{Reader, StoreError, Tx, convert, sql};
+use super::{Reader, Store, StoreError, Tx, convert, sql};
+use jiff::Timestamp;
 use sea_orm::EntityTrait as _;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 impl Tx {
     /// Stores a value under a name, over what was there.
@@ -29,5 +30,34 @@ impl Reader<'_> {
             .await
             .doing("reading a setting")?;
         row.map(|row| convert::from_body("setting", &row.value)).transpose()
+    }
+}
+
+/// Who may do what only one daemon does at a time.
+#[derive(Serialize, Deserialize)]
+struct Turn {
+    owner: String,
+    until: Timestamp,
+}
+
+impl Store {
+    /// Takes, or keeps, the turn at something that only one daemon on a database does at a time, such as
+    /// planning. False while another has it; it ends by itself at `until`.
+    pub async fn take_turn(
+        &self,
+        what: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = format!("turn: {what}");
+        let tx = self.begin().await?;
+        let turn: Option<Turn> = tx.read().setting(&key).await?;
+        if turn.is_some_and(|turn| turn.owner != owner && turn.until > now) {
+            return Ok(false);
+        }
+        tx.set_setting(&key, &Turn { owner: owner.to_owned(), until }).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }

@@ -13,6 +13,8 @@ pub struct StepCount {
     pub connector: ConnectorName,
     /// The state's name.
     pub state: String,
+    /// True for steps whose date lies ahead.
+    pub ahead: bool,
     /// How many.
     pub steps: u64,
     /// Since when the first of them has been in that state.
@@ -31,14 +33,16 @@ pub enum Change {
 }
 
 impl Reader<'_> {
-    /// Steps by connector and state.
-    pub async fn step_counts(&self) -> Result<Vec<StepCount>, StoreError> {
+    /// Steps by connector, state, and whether their date lies ahead of today.
+    pub async fn step_counts(&self, today: Date) -> Result<Vec<StepCount>, StoreError> {
         let doing = "counting steps";
-        let sql = "SELECT connector, state, COUNT(*) AS steps, MIN(changed_at) AS oldest, \
-                   MIN(due_on) AS first_due FROM steps \
-                   GROUP BY connector, state ORDER BY connector, state";
+        let sql = "SELECT connector, state, CASE WHEN due_on > $1 THEN 1 ELSE 0 END AS ahead, \
+                   COUNT(*) AS steps, MIN(changed_at) AS oldest, MIN(due_on) AS first_due FROM steps \
+                   GROUP BY connector, state, CASE WHEN due_on > $1 THEN 1 ELSE 0 END \
+                   ORDER BY connector, state, ahead";
+        let values = vec![today.to_string().into()];
         let mut counts = Vec::new();
-        for row in sql::all(&self.db, doing, sql, Vec::new()).await? {
+        for row in sql::all(&self.db, doing, sql, values).await? {
             let first_due: Option<String> = row.try_get("", "first_due").doing(doing)?;
             counts.push(StepCount {
                 connector: convert::checked(
@@ -46,6 +50,7 @@ impl Reader<'_> {
                     row.try_get("", "connector").doing(doing)?,
                 )?,
                 state: row.try_get("", "state").doing(doing)?,
+                ahead: row.try_get::<i32>("", "ahead").doing(doing)? != 0,
                 steps: convert::unsigned(row.try_get("", "steps").doing(doing)?),
                 oldest: convert::moment("moment", row.try_get("", "oldest").doing(doing)?)?,
                 first_due: convert::date_if("date", first_due.as_deref())?,

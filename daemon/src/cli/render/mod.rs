@@ -168,7 +168,7 @@ impl Page {
         for row in rows {
             table.add_row(row.map(|Piece(text, tone)| toned(Cell::new(text), tone)));
         }
-        keep_short_columns_whole(&mut table, self.width);
+        keep_narrow_columns_whole(&mut table, self.width);
         for line in table.lines() {
             self.text.push_str(line.trim_end());
             self.text.push('\n');
@@ -176,14 +176,24 @@ impl Page {
     }
 }
 
-/// Hashes, dates and user IDs are to be copied: columns that are narrow anyway are not broken.
-fn keep_short_columns_whole(table: &mut Table, width: u16) {
+/// Hashes, dates and user IDs are to be read and copied whole: the narrow columns are not broken, as
+/// long as the wide ones keep room for words.
+fn keep_narrow_columns_whole(table: &mut Table, width: u16) {
+    const ROOM_FOR_WORDS: u16 = 17;
     let widths = table.column_max_content_widths();
-    let count = u16::try_from(widths.len()).unwrap_or(1).max(1);
-    let fair = (width / count).min(30);
-    for (column, content) in table.column_iter_mut().zip(widths) {
-        if content.saturating_add(2) <= fair {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(content + 2)));
+    let mut by_width: Vec<(usize, u16)> =
+        widths.into_iter().map(|content| content.saturating_add(2)).enumerate().collect();
+    by_width.sort_by_key(|(_, wide)| *wide);
+    let mut wider = u16::try_from(by_width.len()).unwrap_or(u16::MAX);
+    let mut used: u16 = 0;
+    for (index, wide) in by_width {
+        wider = wider.saturating_sub(1);
+        used = used.saturating_add(wide);
+        if used.saturating_add(wider.saturating_mul(ROOM_FOR_WORDS)) > width {
+            return;
+        }
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
         }
     }
 }

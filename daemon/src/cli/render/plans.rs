@@ -18,7 +18,7 @@ impl Text for PlansView {
                     Piece::from(when(&plan.made_at)),
                     Piece::from(&plan.about),
                     Piece::from(plan.step_count),
-                    Piece::from(plan.findings.join("; ")),
+                    Piece::from(plan.findings.join(" ")),
                 ]
             }),
         );

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(
             out,
             "ticket,last,first,preferred,location,kind,user_id,error\n\
-             1,Smith,John,,z,,mzsmitj1,\n2,\"Smith, Jr\",Jane,,z,staff,mzsmitj2,\n"
+             1,Smith,John,,z,,mzsmi1j,\n2,\"Smith, Jr\",Jane,,z,staff,mzsmi2j,\n"
         );
         assert_eq!(exit, Exit::Fine);
     }

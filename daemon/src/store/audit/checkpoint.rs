@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use lapsed_core::plan::hex;
 use sea_orm::EntityTrait as _;
 use secrecy::zeroize::Zeroizing;
+use std::fs::TryLockError;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,11 @@ impl Witness {
             .mode(0o640)
             .open(&settings.file)
             .map_err(failed)?;
+        // Two writers would number their lines alike.
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::WitnessTaken { path: settings.file.clone() },
+            TryLockError::Error(source) => failed(source),
+        })?;
         let last = last_line(&mut file).map_err(failed)?;
         let state = Mutex::new(State { file, last });
         Ok(Self { key, path: settings.file, state, alarm: PlainMutex::new(None) })

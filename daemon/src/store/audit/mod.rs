@@ -21,8 +21,8 @@
 //! Who did what to whose access, when, and under which clause. Never a secret, and of a person nothing
 //! but the user ID and the product's own ids (P1, P2).
 
-pub(super) mod checkpoint;
-pub(super) mod verify;
+pub mod checkpoint;
+pub mod verify;
 
 use super::error::Doing as _;
 use super::tables::audit;

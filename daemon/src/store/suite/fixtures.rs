@@ -39,7 +39,8 @@ pub fn person(number: u32) -> Result<Person, lapsed_core::facts::Invalid> {
         source: name("hr")?,
         employee_number: Some(name::<EmployeeNumber>(format!("E{number}"))?),
         record: String::new(),
-        generation: 0,
+        user_id: None,
+        ordinal: 0,
         name: None,
         status: Status::Departed,
         starts_on: None,
@@ -67,6 +68,7 @@ pub fn case_of(person: &Person) -> Case {
         disabled_on: Some(TODAY),
         worksite_class: None,
         reason: "left".into(),
+        before: Vec::new(),
     }
 }
 

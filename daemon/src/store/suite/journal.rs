@@ -191,7 +191,7 @@ pub async fn counts_and_windows_fit_the_journal(settings: &DatabaseSettings) -> 
     happen(&store, &steps[0], StepEvent::Refused(Cause::new("no right"))).await?;
     let counts: Vec<_> = store
         .read()
-        .step_counts()
+        .step_counts(TODAY)
         .await?
         .into_iter()
         .map(|count| (count.state, count.steps, count.oldest, count.first_due))

@@ -53,12 +53,14 @@ macro_rules! store_suite {
                 holds_are_placed_and_lifted,
                 rows_set_aside_stay_until_settled,
                 a_user_id_once_taken_stays_taken,
-                settings_take_any_value;
+                settings_take_any_value,
+                one_daemon_at_a_time_has_the_turn;
             audit: the_audit_of_many_writers_is_one_chain,
                 a_hash_is_made_as_documented,
                 each_tampering_is_found,
                 a_cut_or_forged_checkpoint_file_is_found,
                 a_missing_last_checkpoint_is_mended_and_no_alarm,
+                a_checkpoint_file_has_one_writer,
                 a_cut_audit_is_an_alarm_at_the_next_start;
         }
     };

@@ -259,7 +259,29 @@ pub async fn settings_take_any_value(settings: &DatabaseSettings) -> Ended {
     assert_eq!(hostile.as_deref(), Some("\u{0}\u{1b}[31m'; DROP TABLE people; --"));
     assert_eq!(store.read().setting::<bool>("nothing").await?, None);
     tamper(settings, "UPDATE settings SET value = 'true or so' WHERE key = 'paused'").await?;
+    let wrong = match store.read().setting::<u32>("hostile").await {
+        Ok(_) => return Err("a text was read as a number".into()),
+        Err(error) => format!("{error:?}"),
+    };
+    assert!(!wrong.contains("DROP"), "an error quotes what is stored: {wrong}");
     let damaged = store.read().setting::<bool>("paused").await;
     assert!(matches!(damaged, Err(StoreError::Body { .. })));
+    Ok(())
+}
+
+pub async fn one_daemon_at_a_time_has_the_turn(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    for (owner, at, until, expected) in [
+        ("one", 0, 60, true),
+        ("two", 59, 119, false),
+        ("one", 59, 90, true),
+        ("two", 89, 150, false),
+        ("two", 90, 150, true),
+        ("one", 91, 150, false),
+    ] {
+        let got = store.take_turn("plan", owner, later(at), later(until)).await?;
+        assert_eq!(got, expected, "{owner} at {at}");
+    }
+    assert!(store.take_turn("something else", "one", NOW, later(1)).await?);
     Ok(())
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub type Ending = Result<Outcome, Fault>;
 
 /// Settings with every default, for a server reached over LDAPS.
-fn settings(kind: DirectoryKind, base: &str) -> DirectorySettings {
+pub fn settings(kind: DirectoryKind, base: &str) -> DirectorySettings {
     DirectorySettings {
         kind,
         servers: Vec::new(),
