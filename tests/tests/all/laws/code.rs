@@ -59,7 +59,7 @@ fn is_sql(token: &str) -> bool {
     let begins = |word: &&str| text.trim_start().starts_with(*word);
     ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "CREATE TABLE ", "PRAGMA ", "BEGIN "]
         .iter()
-        .any(|word| begins(word))
+        .any(begins)
 }
 
 #[test]

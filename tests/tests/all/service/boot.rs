@@ -1,7 +1,8 @@
 //! A real boot: the unit as it is, a real binary, systemd as the first process.
 
 use super::{skip, systemd_folder};
-use lapsed_tests::process::{find_program, plain_command, tail};
+use lapsed_tests::authority::{Certificate, TlsFiles};
+use lapsed_tests::process::{Scratch, find_program, plain_command, tail};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +14,11 @@ const SECRET: &str = "canary-Yellow7";
 
 /// How long the daemon may take to end once it is told to.
 const LONGEST_STOP_MILLISECONDS: u64 = 10_000;
+
+/// `lapsed status`: something needs a person.
+const EXIT_ATTENTION: &str = "3";
+/// The socket does not let the caller in, or the caller's role does not allow it.
+const EXIT_REFUSED: &str = "4";
 
 /// `boot.sh` ends with this where the machine does not allow the mounts.
 const CANNOT: i32 = 77;
@@ -74,7 +80,13 @@ fn lay_out(folder: &Path) {
     // Only the times differ from what is installed: nobody wants to wait for half a minute here.
     let hasty = "[Service]\nWatchdogSec=3\nRestartSec=100ms\n";
     put(&files, "etc/systemd/system/lapsed.service.d/hasty.conf", hasty, 0o644);
-    put(&files, "etc/lapsed/config.yaml", include_str!("boot.yaml"), 0o644);
+    // The example as it is: it has to fit the unit. Its directory is out of reach, which is no reason
+    // not to start.
+    let example = fs::read_to_string(systemd_folder().join("../config.example.yaml")).unwrap();
+    put(&files, "etc/lapsed/config.yaml", &example, 0o644);
+    let scratch = Scratch::new("boot").unwrap();
+    let tls = TlsFiles::make(&scratch, Certificate::Good).unwrap();
+    put(&files, "etc/lapsed/ca.pem", &fs::read_to_string(&tls.ca).unwrap(), 0o644);
     put(&files, "etc/lapsed/secrets/directory-password", &format!("{SECRET}\n"), 0o600);
     fs::copy(binary(), {
         fs::create_dir_all(files.join("usr/bin")).unwrap();
@@ -145,7 +157,12 @@ fn the_service_boots_shut_in_reloads_survives_a_hang_and_stops() {
     assert!(facts.of("state.files").contains("state.db"), "{}", facts.written);
     facts.expect("logs.folder", "lapsed:lapsed:750");
     facts.expect("socket", "socket:lapsed:lapsed-operators:660");
-    facts.expect("status.answers", "yes");
+    // The daemon answers, and has something to say: nothing has been adopted yet.
+    facts.expect("status.root", EXIT_ATTENTION);
+    facts.expect("status.operator", EXIT_ATTENTION);
+    // Nobody else is let in, and an operator may do what operators may, and no more.
+    facts.expect("status.stranger", EXIT_REFUSED);
+    facts.expect("adopt.operator", EXIT_REFUSED);
 
     facts.expect("writes.etc", "no");
     facts.expect("writes.usr", "no");

@@ -146,3 +146,52 @@ fn hr_writes_into_the_inbox_only_and_nobody_else_reads_a_drop() {
         assert_eq!(seen, (mode, user, group), "{path}: mode {:o}", seen.0);
     }
 }
+
+/// The value of a directive that the unit has once.
+fn directive(key: &str) -> String {
+    let unit = fs::read_to_string(systemd_folder().join("lapsed.service")).unwrap();
+    let found = unit.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+    found.unwrap_or_else(|| panic!("the unit has no {key}=")).to_owned()
+}
+
+#[test]
+fn the_example_writes_only_where_the_unit_lets_it() {
+    let example = systemd_folder().join("../config.example.yaml");
+    let (config, _) = lapsed::config::load(&example).unwrap_or_else(|errors| panic!("{errors}"));
+    let writable = [
+        format!("/var/lib/{}", directive("StateDirectory")),
+        format!("/var/log/{}", directive("LogsDirectory")),
+        format!("/run/{}", directive("RuntimeDirectory")),
+        directive("ReadWritePaths"),
+    ];
+    let database = String::from(config.state.database.clone());
+    let written = [
+        Path::new(database.trim_start_matches("sqlite://")),
+        config.audit.checkpoint_file.as_path(),
+        config.control.socket.as_path(),
+        config.inbox.folder.as_path(),
+        config.inbox.accepted.as_path(),
+        config.inbox.rejected.as_path(),
+    ];
+    for path in written {
+        assert!(
+            writable.iter().any(|open| path.starts_with(open)),
+            "{path:?} is not in {writable:?}"
+        );
+    }
+    // Each path that is opened by itself is a mount of its own, across which nothing can be renamed.
+    let spool = PathBuf::from(directive("ReadWritePaths"));
+    assert!(written[3..].iter().all(|folder| folder.starts_with(&spool)), "{written:?}");
+}
+
+#[test]
+fn the_example_names_the_secret_and_the_group_that_the_service_has() {
+    let example = fs::read_to_string(systemd_folder().join("../config.example.yaml")).unwrap();
+    let credential = directive("LoadCredential");
+    let name = credential.split(':').next().unwrap();
+    assert!(example.contains(&format!("\n      password_credential: {name}\n")), "{name}");
+    let sysusers = fs::read_to_string(systemd_folder().join("lapsed.sysusers")).unwrap();
+    let (config, _) = lapsed::config::parse(&example, "config.example.yaml").unwrap();
+    let group = config.control.group.expect("the example names the socket's group");
+    assert!(sysusers.contains(&format!("\nm lapsed {group}\n")), "{group}");
+}

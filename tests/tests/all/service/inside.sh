@@ -53,7 +53,16 @@ fact state.folder "$(stat -c '%U:%G:%a' /var/lib/lapsed)"
 fact state.files "$(ls /var/lib/lapsed | tr '\n' ' ')"
 fact logs.folder "$(stat -c '%U:%G:%a' /var/log/lapsed)"
 fact socket "$(stat -c '%F:%U:%G:%a' /run/lapsed/control.sock)"
-fact status.answers "$(verdict lapsed status)"
+code() {
+    "$@" > /dev/null 2>&1
+    echo "$?"
+}
+useradd --no-create-home --groups lapsed-operators ann
+fact status.root "$(code lapsed status)"
+fact status.operator "$(code setpriv --reuid ann --regid ann --init-groups lapsed status)"
+fact status.stranger "$(code setpriv --reuid nobody --regid nogroup --clear-groups lapsed status)"
+fact adopt.operator "$(code setpriv --reuid ann --regid ann --init-groups \
+    lapsed adopt --feed /etc/hostname --as hr)"
 
 fact writes.etc "$(verdict in_its_mounts touch /etc/lapsed/written)"
 fact writes.usr "$(verdict in_its_mounts touch /usr/bin/written)"
