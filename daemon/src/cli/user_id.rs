@@ -67,7 +67,10 @@ fn read_config(globals: &Globals) -> Result<Config, Failure> {
         Failure::new(
             Exit::Failure,
             format!("{} has {count} in it", globals.config_path().display()),
-            "See each with its remedy: lapsed check",
+            format!(
+                "See each with its remedy: lapsed check --config {}",
+                globals.config_path().display()
+            ),
         )
     })
 }

@@ -45,7 +45,7 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::pause(&["pause", "deletions", "--reason", "r"], 0, "pause by ")]
 #[case::resume(&["resume", "deletions", "--reason", "r"], 0, "resume by ")]
 #[case::set_asides(&["set-aside", "list"], 0, "set-aside settle")]
-#[case::settle(&["set-aside", "settle", "12", "--reason", "r"], 0, "settle 12 by ")]
+#[case::settle(&["set-aside", "settle", "0191f2b4c0de", "--reason", "r"], 0, "settle 0191f2b4c0de by ")]
 #[case::audit(&["audit", "list"], 0, "step.changed")]
 #[case::unsound(&["audit", "verify"], 3, "NOT SOUND")]
 #[case::reload(&["reload"], 0, "Mon 2026-11-30")]

@@ -27,7 +27,7 @@ fn body(call: Call) -> &'static str {
         Call::Lift => r#"{"person":"mzsmitj","authority":"a","reason":"r"}"#,
         Call::Depart => r#"{"person":"mzsmitj","reason":"r","last_day":null}"#,
         Call::Pause | Call::Resume => r#"{"reason":"r"}"#,
-        Call::SettleSetAside => r#"{"id":12,"reason":"r"}"#,
+        Call::SettleSetAside => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
         Call::Adopt => {
             r#"{"feed":"hr","file_name":"f","content":"","write":false,"clocks_start":null}"#
         }

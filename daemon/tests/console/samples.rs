@@ -179,7 +179,7 @@ pub fn holds() -> HoldsView {
 pub fn set_asides() -> SetAsidesView {
     SetAsidesView {
         rows: vec![SetAsideView {
-            id: 12,
+            id: text("0191f2b4c0de"),
             from: text("hr-2026-11-25.csv line 77"),
             who: format!("104999 {HOSTILE}"),
             reason: text("the end date 2026-02-30 is no date"),

@@ -32,17 +32,17 @@ impl Text for SetAsidesView {
         }
         set_aside(page, &self.rows);
         page.gap();
-        page.line("Settle one with `lapsed set-aside settle NUMBER --reason \"...\"`.");
+        page.line("Settle one with `lapsed set-aside settle ID --reason \"...\"`.");
     }
 }
 
 /// Rows that were set aside.
 pub(super) fn set_aside(page: &mut Page, rows: &[SetAsideView]) {
     page.table(
-        ["number", "from", "who", "reason", "when"],
+        ["id", "from", "who", "reason", "when"],
         rows.iter().map(|row| {
             [
-                Piece::from(row.id.to_string()),
+                Piece::from(&row.id),
                 Piece::from(&row.from),
                 Piece::from(&row.who),
                 Piece::from(&row.reason),

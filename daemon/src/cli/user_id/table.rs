@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Failure;
 use crate::views::UserIdView;
 use csv::ByteRecord;
-use lapsed_core::shown::shown_in_a_cell;
+use lapsed_core::shown::{shown_in_a_cell, shown_within};
 use std::io::Read;
 
 /// Where each column stands in the input.
@@ -110,11 +110,18 @@ fn texts(record: &ByteRecord) -> Vec<String> {
 fn line(fields: Vec<String>, answer: [String; 2]) -> Result<Vec<u8>, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let cells = fields.into_iter().chain(answer);
-    let written = writer.write_record(cells.map(|cell| shown_in_a_cell(&cell)));
+    let written = writer.write_record(cells.map(|text| cell(&text)));
     written.map_err(unreadable)?;
     writer
         .into_inner()
         .map_err(|problem| Failure::caused(&problem, "Report this as a mistake in lapsed."))
+}
+
+/// As [`shown_in_a_cell`], but never cut: what comes out is what went in.
+fn cell(text: &str) -> String {
+    let safe = shown_within(text, usize::MAX);
+    let guarded = shown_in_a_cell(text);
+    if guarded.starts_with('\'') && !safe.starts_with('\'') { format!("'{safe}") } else { safe }
 }
 
 fn unreadable(problem: csv::Error) -> Failure {
@@ -175,6 +182,14 @@ mod tests {
     fn no_cell_starts_a_formula_or_moves_the_cursor() {
         let (out, _) = answered(b"last,first,location\n=1+1,\x1b[2J,z\n", &[]);
         assert!(out.contains("'=1+1,\\u{1b}[2J,z,"), "{out}");
+    }
+
+    #[test]
+    fn a_long_cell_comes_out_whole() {
+        let long = "x".repeat(500);
+        let (out, _) =
+            answered(format!("last,first,location,note\nSmith,John,z,{long}\n").as_bytes(), &[]);
+        assert!(out.contains(&format!(",{long},mzsmitj,")), "{out}");
     }
 
     #[test]

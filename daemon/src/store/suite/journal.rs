@@ -39,9 +39,22 @@ pub async fn adding_steps_again_leaves_what_is_under_way(settings: &DatabaseSett
     assert_eq!(again, AddedSteps { left: 2, ..AddedSteps::default() });
     assert_eq!(store.read().step(steps[0].id).await?.as_ref(), claimed.first());
     happen(&store, &steps[0], StepEvent::AlreadySo).await?;
+    // Done, and wished for again: other hands have put it back.
     let third = added(&store, &plan_of(&steps, "3"), PlanState::Passed).await?;
-    assert_eq!(third, AddedSteps { left: 2, ..AddedSteps::default() });
-    assert!(store.read().step(steps[0].id).await?.is_some_and(|step| step.state.is_done()));
+    assert_eq!(third, AddedSteps { reopened: 1, left: 1, ..AddedSteps::default() });
+    assert!(store.read().step(steps[0].id).await?.is_some_and(|step| !step.state.has_ended()));
+    Ok(())
+}
+
+pub async fn a_deletion_that_was_done_is_not_planned_again(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 1).await?;
+    let steps = [on(0, Do::DeleteHome, TODAY)?];
+    added(&store, &plan_of(&steps, "1"), PlanState::Passed).await?;
+    claim(&store, "d", 0).await?;
+    happen(&store, &steps[0], StepEvent::AlreadySo).await?;
+    let again = added(&store, &plan_of(&steps, "2"), PlanState::Passed).await?;
+    assert_eq!(again, AddedSteps { left: 1, ..AddedSteps::default() });
     Ok(())
 }
 

@@ -38,6 +38,7 @@ macro_rules! store_suite {
                 dismissals_come_first_and_groups_together,
                 ten_thousand_steps_take_seconds;
             journal: adding_steps_again_leaves_what_is_under_way,
+                a_deletion_that_was_done_is_not_planned_again,
                 a_step_of_a_replaced_plan_comes_over_to_the_new_one,
                 a_date_moves_later_but_never_earlier,
                 a_step_that_drifted_is_planned_again,

@@ -176,13 +176,20 @@ fn serve(mut stream: UnixStream, state: &Mutex<State>) {
     }
 }
 
-fn answer(state: &Mutex<State>, id: &[u8], tag: u8, operation: &[u8], paged: bool) -> (Vec<u8>, bool) {
+fn answer(
+    state: &Mutex<State>,
+    id: &[u8],
+    tag: u8,
+    operation: &[u8],
+    paged: bool,
+) -> (Vec<u8>, bool) {
     let mut state = state.lock().unwrap();
     let parts = children(operation);
     match tag {
         0x60 => (message(id, result(0x61, 0), None), false),
         0x77 => {
-            let who = [tlv(0x0a, &[0]), tlv(4, b""), tlv(4, b""), tlv(0x8b, b"dn:CN=daemon,DC=lab")];
+            let who =
+                [tlv(0x0a, &[0]), tlv(4, b""), tlv(4, b""), tlv(0x8b, b"dn:CN=daemon,DC=lab")];
             (message(id, seq(0x78, &who), None), false)
         }
         0x63 => search(&mut state, id, &parts, paged),
