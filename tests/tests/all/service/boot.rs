@@ -80,10 +80,12 @@ fn lay_out(folder: &Path) {
     // Only the times differ from what is installed: nobody wants to wait for half a minute here.
     let hasty = "[Service]\nWatchdogSec=3\nRestartSec=100ms\n";
     put(&files, "etc/systemd/system/lapsed.service.d/hasty.conf", hasty, 0o644);
-    // The example as it is: it has to fit the unit. Its directory is out of reach, which is no reason
-    // not to start.
+    // The example, with the one setting in use that the operator's page asks for: it has to fit the
+    // unit. Its directory is out of reach, which is no reason not to start.
     let example = fs::read_to_string(systemd_folder().join("../config.example.yaml")).unwrap();
-    put(&files, "etc/lapsed/config.yaml", &example, 0o644);
+    let with_group = example.replace("\n  #group: lapsed-operators", "\n  group: lapsed-operators");
+    assert_ne!(with_group, example, "the example offers the group of the operators");
+    put(&files, "etc/lapsed/config.yaml", &with_group, 0o644);
     let scratch = Scratch::new("boot").unwrap();
     let tls = TlsFiles::make(&scratch, Certificate::Good).unwrap();
     put(&files, "etc/lapsed/ca.pem", &fs::read_to_string(&tls.ca).unwrap(), 0o644);
