@@ -28,7 +28,8 @@ impl Graph {
         let output = Command::new(cargo)
             .args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path"])
             .arg(root().join("Cargo.toml"))
-            .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+            .arg("--filter-platform")
+            .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
