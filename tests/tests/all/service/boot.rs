@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A password that must be found in the credential and nowhere in the log.
 const SECRET: &str = "canary-Yellow7";
@@ -120,18 +119,10 @@ fn boot(folder: &Path) -> Result<Facts, String> {
     Ok(Facts { by_name, written: result })
 }
 
-fn has_run_command() -> bool {
-    let help = Command::new(binary()).args(["run", "--help"]).output();
-    help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--once"))
-}
-
 #[test]
 fn the_service_boots_shut_in_reloads_survives_a_hang_and_stops() {
     if let Some(reason) = obstacle() {
         return skip(&reason);
-    }
-    if !has_run_command() {
-        return skip("this build of lapsed has no `run` yet");
     }
     let folder = tempfile::tempdir().unwrap();
     let facts = match boot(folder.path()) {
