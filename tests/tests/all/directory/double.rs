@@ -19,7 +19,7 @@ pub enum Mischief {
     CutReply,
     /// Carry it out and say nothing.
     Silence,
-    /// Send these bytes; `ID` of the request is put into the second element.
+    /// Send this as the operation of the answer.
     Send(Vec<u8>),
     /// Answer the last page without saying that it is the last.
     NoPageEnd,
@@ -176,13 +176,20 @@ fn serve(mut stream: UnixStream, state: &Mutex<State>) {
     }
 }
 
-fn answer(state: &Mutex<State>, id: &[u8], tag: u8, operation: &[u8], paged: bool) -> (Vec<u8>, bool) {
+fn answer(
+    state: &Mutex<State>,
+    id: &[u8],
+    tag: u8,
+    operation: &[u8],
+    paged: bool,
+) -> (Vec<u8>, bool) {
     let mut state = state.lock().unwrap();
     let parts = children(operation);
     match tag {
         0x60 => (message(id, result(0x61, 0), None), false),
         0x77 => {
-            let who = [tlv(0x0a, &[0]), tlv(4, b""), tlv(4, b""), tlv(0x8b, b"dn:CN=daemon,DC=lab")];
+            let who =
+                [tlv(0x0a, &[0]), tlv(4, b""), tlv(4, b""), tlv(0x8b, b"dn:CN=daemon,DC=lab")];
             (message(id, seq(0x78, &who), None), false)
         }
         0x63 => search(&mut state, id, &parts, paged),
@@ -197,7 +204,7 @@ fn mischief(state: &mut State, on: On) -> Option<Mischief> {
 }
 
 fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (Vec<u8>, bool) {
-    let base = text(parts[0].1);
+    let base = text(parts[0].1).to_lowercase();
     let filter = text(parts[6].1);
     let wanted: Vec<String> = children(parts[7].1).iter().map(|(_, name)| text(name)).collect();
     let one = |entry| [message(id, entry, None), message(id, result(0x65, 0), None)].concat();
@@ -209,10 +216,10 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         state.ranges.push(range.clone());
         return (one(members(state.members, range)), false);
     }
-    if base == GROUP {
+    if base == GROUP.to_lowercase() {
         return (one(group()), false);
     }
-    let on_account = base.contains("People") || base == ACCOUNT;
+    let on_account = base.contains("people");
     let entry = if on_account && !filter.contains("group") { account(state) } else { group() };
     let done = || message(id, result(0x65, 0), paged.then(last_page));
     let whole = [message(id, entry.clone(), None), done()].concat();
@@ -223,7 +230,7 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         None | Some(Mischief::ChangeFirst(_)) => (whole, false),
         Some(Mischief::CutReply) => (whole[..whole.len() / 2].to_vec(), true),
         Some(Mischief::Silence) => (Vec::new(), false),
-        Some(Mischief::Send(bytes)) => (with_id(id, bytes), false),
+        Some(Mischief::Send(bytes)) => (message(id, bytes, None), false),
         Some(Mischief::NoPageEnd) => {
             ([message(id, entry, None), message(id, result(0x65, 0), None)].concat(), false)
         }
@@ -235,11 +242,6 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
             (message(id, result(0x65, code), paged.then(last_page)), false)
         }
     }
-}
-
-/// A whole message of the test's making, in which the first integer is the request's number.
-fn with_id(id: &[u8], operation: Vec<u8>) -> Vec<u8> {
-    message(id, operation, None)
 }
 
 fn account(state: &State) -> Vec<u8> {
@@ -314,15 +316,11 @@ fn modify(state: &mut State, id: &[u8], parts: &[(u8, &[u8])]) -> (Vec<u8>, bool
 
 /// An operation of the right kind with elements nested so deep that a recursive reader falls over.
 pub fn nested(depth: usize) -> Vec<u8> {
-    let mut inner = vec![0x30, 0x00];
-    for _ in 0..depth {
-        let mut outer = vec![0x30, 0x84];
-        outer.extend((inner.len() as u32).to_be_bytes());
-        // Growing at the end and turning round once is linear; wrapping each time is not.
-        inner.reverse();
-        outer.reverse();
-        inner.extend(outer);
-        inner.reverse();
+    const HEADER: usize = 6;
+    let mut inner = Vec::new();
+    for left in (0..depth).rev() {
+        inner.extend([0x30, 0x84]);
+        inner.extend(((left * HEADER) as u32).to_be_bytes());
     }
     seq(0x64, &[tlv(4, b"CN=x"), tlv(0x30, &inner)])
 }
