@@ -75,7 +75,7 @@ impl Plan {
         findings: Vec<Finding>,
         explanations: Vec<Explanation>,
     ) -> Self {
-        steps.sort_by(|a, b| (a.action.rank(), a.case, a.id).cmp(&(b.action.rank(), b.case, b.id)));
+        steps.sort_by_key(|step| (step.action.rank(), step.case, step.id));
         let hash = hash_of(&kind, policy_version, &steps);
         Self {
             hash,

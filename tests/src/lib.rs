@@ -4,6 +4,7 @@
 //! the tests, and stopped when its handle is dropped. Nothing outside that folder is touched, and only
 //! processes that the handle itself started are ever signalled.
 
+pub mod agency;
 pub mod authority;
 pub mod cache;
 pub mod failure;

@@ -153,3 +153,43 @@ fn pump(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let _ = to.shutdown(Shutdown::Write);
     let _ = from.shutdown(Shutdown::Read);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A server that sends back what it gets.
+    fn echo() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut from, _) = listener.accept().unwrap();
+            let mut to = from.try_clone().unwrap();
+            let _ = std::io::copy(&mut from, &mut to);
+        });
+        port
+    }
+
+    #[test]
+    fn a_stalled_relay_holds_back_and_a_cut_one_ends() {
+        let relay = Relay::start(Target::Tcp(echo())).unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", relay.port())).unwrap();
+        let mut answer = [0; 4];
+        client.write_all(b"ping").unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"ping");
+
+        relay.stall();
+        client.write_all(b"more").unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert!(client.read(&mut answer).is_err(), "nothing comes through");
+        relay.flow();
+        client.set_read_timeout(None).unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"more");
+
+        relay.cut();
+        assert!(matches!(client.read(&mut answer), Ok(0) | Err(_)));
+    }
+}

@@ -1,6 +1,7 @@
 """First process of the server's namespaces: raises the loopback interface, starts samba, and leads
 Unix sockets, which are reachable from outside, to its ports.
-inside.py FOLDER SAMBA PORT..."""
+inside.py FOLDER SAMBA ADDRESS PORT..."""
+import contextlib
 import fcntl
 import os
 import signal
@@ -12,8 +13,10 @@ import threading
 
 SIOCSIFFLAGS, UP = 0x8914, 1
 
-folder, program, ports = sys.argv[1], sys.argv[2], [int(p) for p in sys.argv[3:]]
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+folder, program, address = sys.argv[1:4]
+ports = [int(port) for port in sys.argv[4:]]
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control, \
+        contextlib.suppress(PermissionError):  # in the machine's own network it is up already
     fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", UP))
 
 
@@ -37,7 +40,7 @@ def serve(port):
     while True:
         outside, _ = listener.accept()
         try:
-            server = socket.create_connection(("127.0.0.1", port))
+            server = socket.create_connection((address, port))
         except OSError:
             outside.close()
             continue
@@ -49,6 +52,7 @@ for port in ports:
     threading.Thread(target=serve, args=(port,), daemon=True).start()
 samba = subprocess.Popen(
     [program, "-s", f"{folder}/smb.conf", "-F", "--no-process-group", "--model=single",
-     "--debug-stdout"])
-signal.signal(signal.SIGTERM, lambda *_: samba.terminate())
+     "--debug-stdout"],
+    stdin=subprocess.PIPE)  # samba ends when this pipe falls shut: whenever we are gone
+signal.signal(signal.SIGTERM, lambda *_: samba.kill())
 sys.exit(samba.wait())

@@ -13,10 +13,10 @@ use crate::process::{Scratch, Server, find_program, run};
 use crate::relay::{Relay, Target};
 use crate::witness::Witness;
 use crate::{Done, Entry, Failure, cache};
-use rustix::process::Signal;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -83,6 +83,7 @@ pub struct SambaAd {
     ldaps: Relay,
     ldap: Relay,
     namespace: Namespace,
+    address: Ipv4Addr,
     tree: PathBuf,
     scratch: Scratch,
     tls: TlsFiles,
@@ -98,17 +99,23 @@ impl SambaAd {
 
     fn from_builder(builder: &Builder) -> Done<Self> {
         let namespace = Namespace::find()?;
+        let address = namespace.address();
         let scratch = Scratch::owned_by("samba", namespace.user())?;
         let tls = TlsFiles::make(&scratch, builder.certificate)?;
         let tree = domain(builder, namespace, &scratch)?;
         scratch.write("admin.password", ADMIN_PASSWORD, 0o600)?;
         scratch.write("service.password", SERVICE_PASSWORD, 0o600)?;
-        scratch.write(tree.join("smb.conf"), smb_conf(&tree, Some(&tls), builder.fsync), 0o644)?;
+        scratch.write(
+            tree.join("smb.conf"),
+            smb_conf(&tree, address, Some(&tls), builder.fsync),
+            0o644,
+        )?;
         scratch.write("inside.py", INSIDE, 0o644)?;
         let ldaps = Relay::start(Target::Unix(tree.join("636.socket")))?;
         let ldap = Relay::start(Target::Unix(tree.join("389.socket")))?;
         let changes = AtomicU32::new(0);
-        let mut samba = Self { server: None, ldaps, ldap, namespace, tree, scratch, tls, changes };
+        let mut samba =
+            Self { server: None, ldaps, ldap, namespace, address, tree, scratch, tls, changes };
         samba.start()?;
         Ok(samba)
     }
@@ -117,18 +124,18 @@ impl SambaAd {
     pub fn start(&mut self) -> Done<()> {
         let mut command = self.namespace.enter(Path::new(PYTHON))?;
         command.arg(self.scratch.path().join("inside.py")).arg(&self.tree);
-        command.arg(find_program("samba", &[])?).args(["636", "389"]);
+        command.arg(find_program("samba", &[])?).arg(self.address.to_string());
+        command.args(["636", "389"]);
         let log = self.scratch.path().join("samba.log");
         let mut server = Server::start("samba", &mut command, &log)?;
-        server.wait_until(|| matches!(self.read(BASE, &["1.1"]), Ok(Some(_))))?;
+        server.wait_until(|| self.witness().is_answered(BASE))?;
         self.server = Some(server);
         Ok(())
     }
 
     /// Kills the server with all its processes. What it had answered is kept.
     pub fn kill(&mut self) -> Done<()> {
-        // Its namespace's first process dies with it, and with that one all others.
-        self.server.take().map_or(Ok(()), |server| server.stop(Signal::KILL))
+        self.server.take().map_or(Ok(()), |server| server.stop(self.namespace.end()))
     }
 
     /// Kills and starts.
@@ -274,7 +281,8 @@ fn provision(namespace: Namespace, scratch: &Scratch, tree: &Path) -> Done<()> {
 fn load(namespace: Namespace, scratch: &Scratch, tree: &Path, ldif: &str) -> Done<()> {
     let script = scratch.write("load.py", LOAD, 0o644)?;
     let file = scratch.write("load.ldif", ldif, 0o600)?;
-    let conf = scratch.write("load.conf", smb_conf(tree, None, false), 0o644)?;
+    let conf =
+        scratch.write("load.conf", smb_conf(tree, Ipv4Addr::LOCALHOST, None, false), 0o644)?;
     let mut command = namespace.enter(Path::new(PYTHON))?;
     run(command.arg(script).arg(conf).arg(file)).map(drop)
 }
@@ -295,14 +303,15 @@ fn digest(texts: &[&str]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-fn smb_conf(tree: &Path, tls: Option<&TlsFiles>, fsync: bool) -> String {
+fn smb_conf(tree: &Path, address: Ipv4Addr, tls: Option<&TlsFiles>, fsync: bool) -> String {
     let at = tree.display();
     let mut conf = String::from(
         "[global]\nnetbios name = DC1\nrealm = LAB.TEST\nworkgroup = LAB\n\
          server role = active directory domain controller\nserver services = ldap, cldap, kdc\n\
-         interfaces = 127.0.0.1/8\nbind interfaces only = yes\ndisable netbios = yes\n\
+         bind interfaces only = yes\ndisable netbios = yes\n\
          ldap server require strong auth = yes\nlogging = file\nmax log size = 0\n",
     );
+    conf += &format!("interfaces = {address}/8\n");
     for (key, folder) in [
         ("private dir", "private"),
         ("lock directory", ""),

@@ -40,7 +40,7 @@ pub fn text(builder: &Builder, folder: &Path, tls: &TlsFiles) -> String {
     // Whoever runs the tests and the daemon comes in by the socket without a password.
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     conf += &format!(
-        "authz-regexp gidNumber={group}\\+uidNumber={user},cn=peercred,cn=external,cn=auth cn=lapsed,ou=services,{base}\n\n"
+        "authz-regexp gidNumber={group}[+]uidNumber={user},cn=peercred,cn=external,cn=auth cn=lapsed,ou=services,{base}\n\n"
     );
     if builder.access_log {
         conf += &format!(

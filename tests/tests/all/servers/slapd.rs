@@ -102,3 +102,31 @@ fn faults_can_be_had_from_the_real_server() {
     let failure = slapd.read("cn=busy,ou=fail,dc=lab,dc=test", &[]).unwrap_err();
     assert!(failure.to_string().contains("Server is busy (51)"), "{failure}");
 }
+
+#[test]
+fn the_socket_knows_us_as_the_service_account() {
+    let slapd = Slapd::builder().start().unwrap();
+    let mut whoami = std::process::Command::new("ldapwhoami");
+    let output = whoami.args(["-Q", "-Y", "EXTERNAL", "-H", &slapd.url_ldapi()]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), format!("dn:{}", slapd.bind_dn()), "{output:?}");
+}
+
+#[test]
+fn rights_can_be_taken_from_the_service_account() {
+    let slapd = Slapd::builder()
+        .load_ldif(ANN)
+        .service_may_only_read()
+        .hidden_from_service("ou=disabled,dc=lab,dc=test")
+        .start()
+        .unwrap();
+    let service = service(&slapd, slapd.url_ldaps());
+    let scratch = tempfile::tempdir().unwrap();
+    let change = scratch.path().join("change.ldif");
+    std::fs::write(&change, format!("dn: {ANN_DN}\nchangetype: modify\nadd: title\ntitle: x\n"))
+        .unwrap();
+    let failure = service.change(&change).unwrap_err();
+    assert!(failure.to_string().contains("Insufficient access (50)"), "{failure}");
+    assert!(service.search(slapd.base(), "(ou=disabled)", &[]).unwrap().is_empty());
+    assert_eq!(slapd.search("(ou=disabled)", &[]).unwrap().len(), 1);
+}
