@@ -41,8 +41,7 @@ impl Edit {
 #[error("{0} can't be read; let the daemon's account read it")]
 pub(super) struct Unreadable(pub(super) &'static str);
 
-/// How a password nobody knows is put in place.
-#[derive(Debug)]
+/// How a password nobody knows is put in place. It can't be shown.
 pub(super) enum Scramble {
     /// By changes of an attribute; each in a request of its own.
     Changes(Vec<Change>),

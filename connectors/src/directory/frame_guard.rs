@@ -79,7 +79,7 @@ async fn requests(
     mut to: impl AsyncWrite + Unpin,
     pending: &Mutex<Pending>,
 ) -> String {
-    let mut waiting = Vec::new();
+    let mut waiting = Vec::with_capacity(CHUNK);
     loop {
         match from.read_buf(&mut waiting).await {
             Ok(0) => return "we closed the connection".into(),
