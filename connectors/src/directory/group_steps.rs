@@ -55,7 +55,8 @@ async fn leave(
 ) -> Vec<(usize, Ending)> {
     let groups = &batch.shared.layout.groups;
     let Some(group) = group.filter(|group| Layout::is_below(groups, &group.dn)) else {
-        let gone = "the group is gone, or not below group_bases; look where it went";
+        let gone =
+            "the group is gone, or not below group_bases; look where it went, or add its base";
         return indexes.iter().map(|&index| (index, drifted(gone))).collect();
     };
     let mut endings = Vec::new();

@@ -36,7 +36,8 @@ pub struct DirectorySettings {
     pub bind: BindSettings,
     /// Distinguished names below which the accounts are; nothing outside is touched.
     pub people_base: Vec<String>,
-    /// Distinguished names below which the groups are; nothing outside is touched.
+    /// Distinguished names below which the groups are; nothing outside is seen or touched. In Active
+    /// Directory name the domain itself, so that no group is missed.
     pub group_bases: Vec<String>,
     /// Further distinguished names below which names count as taken (N5).
     #[serde(default)]

@@ -27,6 +27,10 @@ pub enum Mischief {
     Pointer,
     /// Answer with this result code.
     Code(u8),
+    /// Nothing: the request after it is meant.
+    Pass,
+    /// The account has another name by now.
+    Renamed,
     /// Somebody else changes the account first.
     ChangeFirst(i64),
 }
@@ -227,7 +231,11 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         return (whole, false);
     }
     match mischief(state, On::AccountSearch) {
-        None | Some(Mischief::ChangeFirst(_)) => (whole, false),
+        None | Some(Mischief::Pass | Mischief::ChangeFirst(_)) => (whole, false),
+        Some(Mischief::Renamed) => {
+            let renamed = account_named(state, "CN=Ann Bo,OU=People,DC=lab,DC=test");
+            ([message(id, renamed, None), done()].concat(), false)
+        }
         Some(Mischief::CutReply) => (whole[..whole.len() / 2].to_vec(), true),
         Some(Mischief::Silence) => (Vec::new(), false),
         Some(Mischief::Send(bytes)) => (message(id, bytes, None), false),
@@ -245,8 +253,12 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
 }
 
 fn account(state: &State) -> Vec<u8> {
+    account_named(state, ACCOUNT)
+}
+
+fn account_named(state: &State, dn: &str) -> Vec<u8> {
     entry(
-        ACCOUNT,
+        dn,
         &[
             ("objectGUID", vec![vec![7; 16]]),
             ("sAMAccountName", vec![b"zann".to_vec()]),
