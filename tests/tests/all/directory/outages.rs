@@ -2,8 +2,8 @@
 
 use super::support::*;
 use lapsed_connectors::contract::Observe;
-use lapsed_connectors::directory::DirectorySettings;
-use lapsed_core::step::{Fault, Outcome, Step};
+use lapsed_connectors::directory::{Directory, DirectorySettings};
+use lapsed_core::step::{Fault, Outcome, Seen, Step};
 use lapsed_tests::slapd::Slapd;
 
 const LOCK: &str = "pwdAccountLockedTime";
@@ -25,10 +25,7 @@ fn agency(people: usize, groups: usize) -> (Vec<String>, String) {
     (uids, ldif(&entries))
 }
 
-async fn all_steps(
-    directory: &lapsed_connectors::directory::Directory,
-    uids: &[String],
-) -> Vec<Step> {
+async fn all_steps(directory: &Directory, uids: &[String]) -> Vec<Step> {
     let uids: Vec<&str> = uids.iter().map(String::as_str).collect();
     let mut steps = Vec::new();
     for account in people(directory, &uids).await.accounts {
@@ -67,11 +64,12 @@ async fn two_hundred_leavers_are_out_of_all_groups_in_one_batch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_in_the_middle_leaves_nothing_half_told_and_a_second_try_completes() {
-    let (uids, text) = agency(300, 10);
+    let (uids, text) = agency(400, 10);
     let mut slapd = Slapd::builder().load_ldif(&text).start().unwrap();
     let directory = std::sync::Arc::new(open(&DirectorySettings {
-        window: 4,
-        members_per_request: 10,
+        // Slow on purpose: the server is to be killed long before the end.
+        window: 1,
+        members_per_request: 5,
         ..of_slapd(&slapd)
     }));
     let steps = all_steps(&directory, &uids).await;
@@ -105,37 +103,72 @@ async fn a_server_killed_in_the_middle_leaves_nothing_half_told_and_a_second_try
             "{step:?}: {ending:?}"
         );
     }
-    all_done(&slapd, 300);
+    all_done(&slapd, 400);
     nothing_to_change(&directory, &steps).await;
+}
+
+/// Two servers that know the same person by different ids, and settings for both.
+struct Two {
+    first: Slapd,
+    second: Slapd,
+    settings: DirectorySettings,
+    _folder: tempfile::TempDir,
+}
+
+fn two() -> Two {
+    let text = ldif(&[someone("zann")]);
+    let first = Slapd::builder().load_ldif(&text).start().unwrap();
+    let second = Slapd::builder().load_ldif(&text).start().unwrap();
+    let authorities = [first.ca_path(), second.ca_path()];
+    let both = authorities.map(|path| std::fs::read_to_string(path).unwrap()).concat();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("both.pem");
+    std::fs::write(&ca, both).unwrap();
+    let settings = DirectorySettings {
+        servers: vec![first.url_ldaps(), second.url_ldaps()],
+        ca_file: Some(ca),
+        ..of_slapd(&first)
+    };
+    Two { first, second, settings, _folder: folder }
+}
+
+async fn until_answered_by(directory: &Directory, server: &str) {
+    for _ in 0..3 {
+        if observe(directory, &["zann"]).await.is_ok_and(|seen| seen.server == server) {
+            return;
+        }
+    }
+    panic!("{server} is not used");
 }
 
 #[tokio::test]
 async fn the_next_server_is_used_and_named_when_the_first_is_gone() {
-    let text = ldif(&[someone("zann")]);
-    let mut first = Slapd::builder().load_ldif(&text).start().unwrap();
-    let second = Slapd::builder().load_ldif(&text).start().unwrap();
-    let (one_ca, other_ca) = (first.ca_path(), second.ca_path());
-    let both = [one_ca, other_ca].map(|path| std::fs::read_to_string(path).unwrap()).concat();
-    let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("both.pem");
-    std::fs::write(&ca, both).unwrap();
-    let directory = open(&DirectorySettings {
-        servers: vec![first.url_ldaps(), second.url_ldaps()],
-        ca_file: Some(ca),
-        ..of_slapd(&first)
-    });
-    assert_eq!(people(&directory, &["zann"]).await.server, first.url_ldaps());
-    let gone = first.url_ldaps();
-    first.kill().unwrap();
-    let mut servers = Vec::new();
-    for _ in 0..3 {
-        servers.extend(observe(&directory, &["zann"]).await.map(|seen| seen.server));
-    }
-    assert_eq!(servers.last(), Some(&second.url_ldaps()));
-    let problems: Vec<_> =
-        directory.probe().await.into_iter().filter(|p| p.problem.is_some()).collect();
+    let mut two = two();
+    let directory = open(&two.settings);
+    assert_eq!(people(&directory, &["zann"]).await.server, two.first.url_ldaps());
+    let gone = two.first.url_ldaps();
+    two.first.kill().unwrap();
+    until_answered_by(&directory, &two.second.url_ldaps()).await;
+    let probed = directory.probe().await;
+    let problems: Vec<_> = probed.into_iter().filter(|p| p.problem.is_some()).collect();
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].what.contains(&gone), "{problems:?}");
+}
+
+#[tokio::test]
+async fn what_one_server_took_is_read_back_from_that_server() {
+    let mut two = two();
+    let directory = open(&two.settings);
+    let ann = person(&directory, "zann").await;
+    let steps = [disable(&ann)];
+    change(&directory, &steps).await;
+    two.first.kill().unwrap();
+    until_answered_by(&directory, &two.second.url_ldaps()).await;
+    let other = directory.read_back(&steps).await;
+    assert!(matches!(&other[0], Ok(Seen::CannotTell(_))), "the second knows no such id: {other:?}");
+    two.first.start().unwrap();
+    all_as_wanted(&directory, &steps).await;
+    assert_eq!(people(&directory, &["zann"]).await.server, two.second.url_ldaps());
 }
 
 #[tokio::test]
