@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: test servers lint
+.PHONY: assets test servers lint
 
 test: servers lint
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -19,3 +19,15 @@ servers:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# What a package needs beside the binary: man pages and shell completions, printed by the binary itself.
+PROFILE ?= release
+ASSETS ?= target/assets
+
+assets:
+	@mkdir -p $(ASSETS)/man $(ASSETS)/completions
+	$(CARGO) run --profile $(PROFILE) --locked -p lapsed -- man --folder $(ASSETS)/man
+	@for shell in bash zsh fish; do \
+		$(CARGO) run --quiet --profile $(PROFILE) --locked -p lapsed -- completions $$shell \
+			> $(ASSETS)/completions/lapsed.$$shell || exit 1; \
+	done

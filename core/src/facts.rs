@@ -212,10 +212,12 @@ pub struct Engagement {
     pub source: SourceName,
     /// HR's number of the person in this engagement.
     pub employee_number: Option<EmployeeNumber>,
+    /// The log-on name that the source states, when it does.
+    pub user_id: Option<UserId>,
     /// Tells several engagements with one number apart.
     pub record: String,
-    /// Which one it is of those with the same number and record: a rehire starts the next.
-    pub generation: u32,
+    /// Its number among this person's engagements: notices refer to it, whatever else changes.
+    pub ordinal: u32,
     /// Latest name.
     pub name: Option<PersonName>,
     /// Latest status.
@@ -241,17 +243,13 @@ impl Engagement {
 }
 
 /// What a notice is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "about")]
 pub enum About {
-    /// One engagement, by source, number, record and generation.
+    /// One engagement of the person.
     Engagement {
-        /// HR's number, empty when the feed matches by user ID.
-        employee_number: Option<EmployeeNumber>,
-        /// Record within the number.
-        record: String,
-        /// Generation within the record.
-        generation: u32,
+        /// See [`Engagement::ordinal`].
+        ordinal: u32,
     },
     /// The person whole: every engagement (an operator's or an LSO's notice).
     Person,
@@ -333,6 +331,17 @@ impl Person {
         numbers
     }
 
+    /// Every log-on name that an engagement states or a linked account has, each once, in order.
+    #[must_use]
+    pub fn user_ids(&self) -> Vec<UserId> {
+        let stated = self.engagements.iter().filter_map(|e| e.user_id.clone());
+        let mut ids: Vec<_> =
+            self.accounts.iter().map(|a| a.user_id.clone()).chain(stated).collect();
+        ids.sort_by_key(UserId::folded);
+        ids.dedup_by_key(|id| id.folded());
+        ids
+    }
+
     /// The newest name that any engagement gives.
     #[must_use]
     pub fn name(&self) -> Option<&PersonName> {
@@ -344,6 +353,9 @@ impl Person {
     pub fn shown(&self) -> String {
         if let Some(account) = self.accounts.first() {
             return account.user_id.to_string();
+        }
+        if let Some(user_id) = self.engagements.iter().rev().find_map(|e| e.user_id.as_ref()) {
+            return user_id.to_string();
         }
         match self.employee_numbers().first() {
             Some(number) => format!("employee {number}"),
@@ -389,6 +401,10 @@ pub struct Case {
     pub worksite_class: Option<crate::policy::departure::WorksiteClass>,
     /// Who says so and why, for people.
     pub reason: String,
+    /// The accounts as they were before the first change, with every group: what a restore starts from
+    /// even when a reply, and the receipt with it, was lost (D3, D10).
+    #[serde(default)]
+    pub before: Vec<(ConnectorName, crate::observed::ObservedAccount)>,
 }
 
 /// An order that nothing of a person be deleted (D6, D10).

@@ -1,6 +1,9 @@
 //! Judges plans against the last accepted population and limits; never edits them.
 
-use crate::facts::PersonId;
+use crate::facts::{CaseId, PersonId};
+use crate::plan::{Plan, PlanKind};
+use crate::report::Explanation;
+use crate::step::Step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +83,8 @@ pub struct Limit {
     pub window_days: u32,
     /// Percentages are not judged up to this many people: 1 % of a small agency is nobody.
     pub percent_from: u32,
-    /// Up to this many corroborated departures of one run pass although the window is used up.
+    /// Up to this many corroborated departures of one run pass although the window is used up, or
+    /// no population has been accepted yet.
     pub individual: u32,
 }
 
@@ -93,6 +97,156 @@ impl Default for Limit {
             window_days: 7,
             percent_from: 10,
             individual: 3,
+        }
+    }
+}
+
+/// The changes of one departure, before they become a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// The case.
+    pub case: CaseId,
+    /// Whose.
+    pub person: PersonId,
+    /// What is to be done.
+    pub steps: Vec<Step>,
+    /// What reconcile found.
+    pub findings: Vec<Finding>,
+    /// Why.
+    pub explanations: Vec<Explanation>,
+}
+
+/// What limits are measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Baseline {
+    /// People in the last accepted population; `None` before the first one was accepted.
+    pub population: Option<u32>,
+    /// People whose departure was let through within the window, this run not included.
+    pub departed_in_window: u32,
+}
+
+/// The guard's word on a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// May be carried out.
+    Pass,
+    /// Waits for a release by its hash; the findings are in the plan.
+    Hold,
+}
+
+/// Makes plans of one run's departures and judges each: it passes or is held whole, never trimmed.
+///
+/// A departure with a finding of its own (protected, not corroborated) is held by itself. The others
+/// are one plan each; if together they pass a limit, they become one plan that is held, so that one
+/// look and one release, bound to its hash, decides on all of them. Where only the window is used up, a
+/// few corroborated departures still go through: holding the one real leaver of the day helps nobody.
+#[must_use]
+pub fn judge(
+    proposed: Vec<Proposed>,
+    baseline: Baseline,
+    limits: &Limits,
+    policy_version: &str,
+) -> Vec<(Plan, Verdict)> {
+    let (suspect, sound): (Vec<_>, Vec<_>) =
+        proposed.into_iter().filter(|p| !p.steps.is_empty()).partition(|p| !p.findings.is_empty());
+    let mut judged: Vec<_> =
+        suspect.into_iter().map(|p| (single(p, policy_version), Verdict::Hold)).collect();
+    match trip(count(&sound), baseline, limits) {
+        None => {
+            judged.extend(sound.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)))
+        }
+        Some(finding) => judged.push((mass(sound, finding, policy_version), Verdict::Hold)),
+    }
+    judged
+}
+
+fn count(sound: &[Proposed]) -> u32 {
+    let mut people: Vec<_> = sound.iter().map(|p| p.person).collect();
+    people.sort();
+    people.dedup();
+    u32::try_from(people.len()).unwrap_or(u32::MAX)
+}
+
+/// The limit that so many departures pass, if any.
+fn trip(people: u32, baseline: Baseline, limits: &Limits) -> Option<Finding> {
+    let limit = &limits.departures;
+    if people == 0 {
+        return None;
+    }
+    if people > limit.per_run {
+        return Some(Finding::TooManyAtOnce { people, limit: format!("{} a run", limit.per_run) });
+    }
+    let Some(population) = baseline.population else {
+        return (people > limit.individual).then_some(Finding::NoBaseline);
+    };
+    if people > limit.percent_from && exceeds(people, limit.per_run_percent, population) {
+        let limit = format!("{} % of {population} a run", limit.per_run_percent);
+        return Some(Finding::TooManyAtOnce { people, limit });
+    }
+    let in_window = baseline.departed_in_window.saturating_add(people);
+    let used_up =
+        in_window > limit.percent_from && exceeds(in_window, limit.window_percent, population);
+    if used_up && people > limit.individual {
+        let limit =
+            format!("{} % of {population} in {} days", limit.window_percent, limit.window_days);
+        return Some(Finding::TooManyInWindow { people: in_window, limit });
+    }
+    None
+}
+
+fn exceeds(people: u32, percent: f64, population: u32) -> bool {
+    f64::from(people) * 100.0 > percent * f64::from(population)
+}
+
+fn single(p: Proposed, policy_version: &str) -> Plan {
+    let kind = PlanKind::Departure { case: p.case, person: p.person };
+    Plan::new(kind, policy_version, p.steps, p.findings, p.explanations)
+}
+
+fn mass(all: Vec<Proposed>, finding: Finding, policy_version: &str) -> Plan {
+    let people = count(&all);
+    let mut steps = Vec::new();
+    let mut explanations = Vec::new();
+    for proposed in all {
+        steps.extend(proposed.steps);
+        explanations.extend(proposed.explanations);
+    }
+    Plan::new(
+        PlanKind::MassDeparture { people },
+        policy_version,
+        steps,
+        vec![finding],
+        explanations,
+    )
+}
+
+impl Finding {
+    /// What was found and what to look at, as a sentence for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::TooManyAtOnce { people, limit } => format!(
+                "{people} people would depart at once, more than {limit}: compare the drop with HR's own \
+                 count, then release or reject"
+            ),
+            Self::TooManyInWindow { people, limit } => format!(
+                "{people} people depart within the window, more than {limit}: look for a slow loss in the \
+                 feed, then release or reject"
+            ),
+            Self::Protected { account, because, .. } => format!(
+                "account {account} is protected ({because}): an operator other than the one who gave \
+                 the notice has to release it"
+            ),
+            Self::NotCorroborated { account, because, .. } => {
+                format!(
+                    "account {account} matches by its key alone: {because}; ask HR, then release or reject"
+                )
+            }
+            Self::NoBaseline => {
+                "no population has been accepted yet, so nothing says how many are too many: \
+                                 adopt the directory or release by hand"
+                    .into()
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
 //! come in as arguments, and values go out. `clippy.toml` beside `Cargo.toml` bans the rest, and the
 //! tests crate checks the dependency list.
 
+pub mod absorb;
+pub mod adopt;
 pub mod citation;
 pub mod facts;
 pub mod guard;
@@ -15,4 +17,6 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod shown;
+pub mod standing;
 pub mod step;

@@ -122,3 +122,14 @@ pub enum PlanState {
     /// A newer plan for the same case took its place.
     Replaced,
 }
+
+impl Plan {
+    /// The case, where the plan is about one only.
+    #[must_use]
+    pub fn only_case(&self) -> Option<CaseId> {
+        match self.kind {
+            PlanKind::Departure { case, .. } => Some(case),
+            PlanKind::MassDeparture { .. } => None,
+        }
+    }
+}

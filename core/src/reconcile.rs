@@ -1,1 +1,294 @@
-//! Facts, policy and today give what must be; that and what is observed give the changes.
+//! Facts, policy and what is observed give the changes that a departure asks for (D2, D3, D6, D7).
+
+use crate::absorb::fold_name;
+use crate::citation::Rule;
+use crate::facts::{Case, ConnectorName, LinkedAccount, Person};
+use crate::guard::Finding;
+use crate::journal::StepState;
+use crate::observed::{GroupKind, ObservedAccount, Protection};
+use crate::policy::Policy;
+use crate::policy::departure::{self, Dated, WorksiteClass};
+use crate::report::Explanation;
+use crate::step::{Action, Due, Expect, Step, StepId, Target};
+use jiff::civil::Date;
+
+/// All that decides one departure.
+pub struct Departure<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// Whose.
+    pub person: &'a Person,
+    /// The accounts that the keys found, with the target they are in.
+    pub accounts: &'a [(ConnectorName, ObservedAccount)],
+    /// Central office, facility or unknown; the frozen one where the case has it.
+    pub worksite_class: WorksiteClass,
+    /// The agency's rules.
+    pub policy: &'a Policy,
+    /// Today in the agency's zone.
+    pub today: Date,
+    /// What the journal has of a step.
+    pub journal: &'a dyn Fn(StepId) -> Option<StepState>,
+    /// Whether the notice was given with an operator's authority, who named the person himself.
+    pub by_operator: bool,
+}
+
+/// What must happen, what a person must look at, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Changes that are not in the journal yet.
+    pub steps: Vec<Step>,
+    /// For the guard.
+    pub findings: Vec<Finding>,
+    /// For people.
+    pub explanations: Vec<Explanation>,
+    /// Accounts that are now known to be the person's.
+    pub links: Vec<LinkedAccount>,
+    /// True when every account is shut already: the clocks start today.
+    pub all_shut: bool,
+}
+
+/// Works out the changes of one departure. The same input gives the same steps with the same ids.
+///
+/// An error is a template or calendar of the policy that does not work, as a sentence for people.
+pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
+    let mut out = Reconciled { all_shut: true, ..Reconciled::default() };
+    if input.accounts.is_empty() {
+        out.all_shut = false;
+        out.explain(
+            input,
+            Rule::D1,
+            "no account carries the person's employee number or user ID".into(),
+        );
+        return Ok(out);
+    }
+    for (connector, account) in input.accounts {
+        if let Some(Protection::Never { because }) = &account.protection {
+            out.explain(
+                input,
+                Rule::D2,
+                format!(
+                    "account {} is never touched: {because}; shut it by hand if it must be",
+                    account.user_id
+                ),
+            );
+            continue;
+        }
+        out.judge(input, account);
+        out.links.push(LinkedAccount {
+            connector: connector.clone(),
+            id: account.id.clone(),
+            user_id: account.user_id.clone(),
+        });
+        out.shut(input, connector, account)?;
+        out.leave_groups(input, connector, account);
+    }
+    // Mailbox and home hang on the person's own account, not on an `adm-` one beside it.
+    let own = |(_, account): &&(ConnectorName, ObservedAccount)| {
+        touchable(account) && !is_linked(input, account)
+    };
+    if let Some((_, account)) = input.accounts.iter().find(own) {
+        out.schedule_deletions(input, account)?;
+    }
+    Ok(out)
+}
+
+fn touchable(account: &ObservedAccount) -> bool {
+    !matches!(account.protection, Some(Protection::Never { .. }))
+}
+
+fn target(account: &ObservedAccount) -> Target {
+    Target { id: account.id.clone(), label: account.user_id.to_string() }
+}
+
+impl Reconciled {
+    fn explain(&mut self, input: &Departure<'_>, rule: Rule, text: String) {
+        self.explanations.push(Explanation {
+            person: input.person.id,
+            case: Some(input.case.id),
+            rule,
+            text,
+        });
+    }
+
+    fn judge(&mut self, input: &Departure<'_>, account: &ObservedAccount) {
+        if let Some(Protection::SecondOperator { because }) = &account.protection {
+            self.findings.push(Finding::Protected {
+                person: input.person.id,
+                account: account.user_id.to_string(),
+                because: because.clone(),
+            });
+        }
+        if let Err(because) = corroborated(input, account) {
+            self.findings.push(Finding::NotCorroborated {
+                person: input.person.id,
+                account: account.user_id.to_string(),
+                because,
+            });
+        }
+    }
+
+    /// Adds a step unless the journal has it under way, or has made a deletion that can't be made twice.
+    fn add(
+        &mut self,
+        input: &Departure<'_>,
+        connector: &ConnectorName,
+        account: &ObservedAccount,
+        (action, due, rule): (Action, Due, Rule),
+    ) {
+        let expect = Expect {
+            user_id: account.user_id.clone(),
+            employee_number: account.employee_number.clone(),
+        };
+        let destroys = action.destroys();
+        let step =
+            Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
+        let known = (input.journal)(step.id);
+        let settled = known.as_ref().is_some_and(|state| {
+            !state.has_ended() || (destroys && !matches!(state, StepState::Cancelled { .. }))
+        });
+        if !settled {
+            self.steps.push(step);
+        }
+    }
+
+    fn shut(
+        &mut self,
+        input: &Departure<'_>,
+        connector: &ConnectorName,
+        account: &ObservedAccount,
+    ) -> Result<(), String> {
+        if !account.enabled {
+            self.explain(input, Rule::D2, format!("account {} is shut already", account.user_id));
+            return Ok(());
+        }
+        self.all_shut = false;
+        let rules = &input.policy.departure;
+        let at = target(account);
+        let disable = Action::Disable { account: at.clone() };
+        self.add(input, connector, account, (disable, Due::AtOnce, Rule::D2));
+        if !rules.stamp.is_empty() {
+            let text =
+                departure::stamp_text(&rules.stamp, input.today, input.case.id, &account.user_id)
+                    .map_err(|e| e.to_string())?;
+            let stamp = Action::StampDescription { account: at.clone(), text };
+            self.add(input, connector, account, (stamp, Due::AtOnce, Rule::D2));
+        }
+        if rules.scramble_password {
+            let scramble = Action::ScramblePassword { account: at };
+            self.add(input, connector, account, (scramble, Due::AtOnce, Rule::D2));
+        }
+        Ok(())
+    }
+
+    fn leave_groups(
+        &mut self,
+        input: &Departure<'_>,
+        connector: &ConnectorName,
+        account: &ObservedAccount,
+    ) {
+        for group in &account.groups {
+            let at = target(account);
+            match group.kind {
+                GroupKind::DefaultPrimary => continue,
+                GroupKind::OtherPrimary => {
+                    let reset = Action::ResetPrimaryGroup { account: at.clone() };
+                    self.add(input, connector, account, (reset, Due::AtOnce, Rule::D3));
+                }
+                GroupKind::Security | GroupKind::Distribution | GroupKind::Plain => {}
+            }
+            let leave = Action::LeaveGroup {
+                account: at,
+                group: Target { id: group.id.clone(), label: group.name.clone() },
+            };
+            self.add(input, connector, account, (leave, Due::AtOnce, Rule::D3));
+        }
+    }
+
+    /// The clocks run from the day of disabling.
+    fn schedule_deletions(
+        &mut self,
+        input: &Departure<'_>,
+        account: &ObservedAccount,
+    ) -> Result<(), String> {
+        let from = input.case.disabled_on.unwrap_or(input.today);
+        for (connector, action, rule, dated) in
+            deletions(input.policy, from, input.worksite_class, &target(account))?
+        {
+            let due = Due::On { date: dated.date, reason: dated.reason };
+            self.add(input, &connector, account, (action, due, rule));
+        }
+        Ok(())
+    }
+}
+
+/// A deletion: its connector, what it does, the rule, and its date with the reason.
+pub type Deletion = (ConnectorName, Action, Rule, Dated);
+
+/// The deletions that follow an account shut on `from`, each with its date and the reason (D6, D7).
+pub fn deletions(
+    policy: &Policy,
+    from: Date,
+    class: WorksiteClass,
+    account: &Target,
+) -> Result<Vec<Deletion>, String> {
+    let mut all = Vec::new();
+    if let Some(rule) = &policy.departure.mailbox {
+        let due = departure::mailbox_deletion(from, rule, &policy.work_days)
+            .map_err(|e| e.to_string())?;
+        let action = Action::DeleteMailbox { account: account.clone() };
+        all.push((rule.connector.clone(), action, Rule::D7, due));
+    }
+    if let Some(rule) = &policy.departure.home {
+        let due = departure::home_deletion(from, class, rule).map_err(|e| e.to_string())?;
+        let action = Action::DeleteHome { account: account.clone() };
+        all.push((rule.connector.clone(), action, Rule::D6, due));
+    }
+    Ok(all)
+}
+
+/// Whether a second attribute beside the key says that the account is the person's.
+///
+/// The key alone is not enough: numbers are mistyped and reused. The last name counts, or a user ID that
+/// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
+/// agrees; an operator who named the account is his own second attribute.
+fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
+    if input.by_operator || is_linked(input, account) {
+        return Ok(());
+    }
+    let Some(stated) = input.person.name() else {
+        return Err("the notice gives no name to compare with the account's".into());
+    };
+    let names: Vec<String> = input
+        .person
+        .engagements
+        .iter()
+        .filter_map(|e| e.name.as_ref())
+        .map(|name| fold_surname(&name.last))
+        .collect();
+    let on_account = fold_surname(&account.name.last);
+    if on_account.is_empty() {
+        return Err("the account carries no last name to compare with the notice's".into());
+    }
+    if names.contains(&on_account) {
+        return Ok(());
+    }
+    let initial = stated.last.chars().next().unwrap_or('?');
+    Err(format!("the account's last name is not the one in the notice ({initial}…)"))
+}
+
+/// A last name without suffix and punctuation, since HR and directories spell those differently.
+fn fold_surname(last: &str) -> String {
+    let words: Vec<String> = last.split_whitespace().map(fold_name).collect();
+    let is_suffix = |word: &str| matches!(word, "jr" | "sr" | "ii" | "iii" | "iv");
+    let keep =
+        words.iter().rposition(|word| !is_suffix(word) && !word.is_empty()).map_or(0, |p| p + 1);
+    words.into_iter().take(keep).collect()
+}
+
+fn is_linked(input: &Departure<'_>, account: &ObservedAccount) -> bool {
+    input.accounts.iter().any(|(_, base)| {
+        base.id != account.id
+            && departure::linked_user_ids(&input.policy.departure.linked_accounts, &base.user_id)
+                .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))
+    })
+}

@@ -1,1 +1,17 @@
-//! x
+//! The daemon and its commands: HR drops and access forms become the right state of accounts, provably.
+
+pub mod answers;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod cycle;
+pub mod drops;
+pub mod rehearse;
+pub mod service;
+pub mod store;
+pub mod targets;
+pub mod views;
+
+// The store's test suite says `lapsed::store`, here as in the tests crate, which runs it on PostgreSQL.
+#[cfg(test)]
+extern crate self as lapsed;

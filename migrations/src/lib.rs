@@ -1,1 +1,30 @@
-//! x
+//! The schema of the state database, from the first release on: one file a step, one transaction each.
+//!
+//! The statements are plain SQL that SQLite and PostgreSQL read alike, so that what a database
+//! administrator sees in `\d` is what stands here. A released step is never edited; the next one is
+//! added behind it.
+//!
+//! Conventions of every table: moments are `bigint` microseconds since 1970-01-01 UTC, calendar dates
+//! are `text` as `2026-11-25` (which sorts as a date does), bodies are JSON in `text`.
+
+mod m20261101_000001_state;
+mod m20261101_000002_audit;
+mod m20261101_000003_to_decide;
+
+use sea_orm_migration::async_trait::async_trait;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261101_000001_state::Migration),
+            Box::new(m20261101_000002_audit::Migration),
+            Box::new(m20261101_000003_to_decide::Migration),
+        ]
+    }
+}

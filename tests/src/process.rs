@@ -251,3 +251,15 @@ pub fn accepts(port: u16) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
 }
+
+/// Looks again and again until the condition holds, fails, or `patience` is used up.
+pub fn wait_until(patience: Duration, mut condition: impl FnMut() -> Done<bool>) -> Done<()> {
+    let end = Instant::now() + patience;
+    while !condition()? {
+        if Instant::now() > end {
+            return Err(Failure::new("it did not come about in time"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}

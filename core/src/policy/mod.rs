@@ -41,6 +41,16 @@ pub struct Location {
     pub class: departure::LocationClass,
 }
 
+/// What is wrong with a rule itself, by its key under `policy` in the YAML.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {problem}")]
+pub struct RuleFault {
+    /// Path of the key, such as `naming.prefix`.
+    pub key: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: String,
+}
+
 impl Policy {
     /// Digest of all rules, part of every plan's hash: a plan made under other rules is another plan.
     #[must_use]

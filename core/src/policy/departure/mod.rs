@@ -1,5 +1,15 @@
 //! When access ends, what is done then, and when what remains is deleted (D2, D6, D7).
 
+mod dates;
+mod templates;
+#[cfg(test)]
+mod tests;
+
+pub use dates::{
+    DateError, Dated, Redate, effective_at, home_deletion, mailbox_deletion, redate, worksite_class,
+};
+pub use templates::{TemplateError, linked_user_ids, stamp_text};
+
 use crate::facts::ConnectorName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

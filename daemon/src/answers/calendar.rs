@@ -1,0 +1,107 @@
+//! `lapsed due`: the calendar, each date with its reason and its clause.
+
+use crate::control::console::ConsoleError;
+use crate::cycle::{Cycle, CycleError};
+use crate::service::Daemon;
+use crate::store::{CaseFilter, Reader, StepFilter, StoredStep};
+use crate::views::{DueEntry, DueView};
+use jiff::civil::Date;
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{Case, CaseState, ConnectorName, PersonId};
+use lapsed_core::step::Due;
+use std::collections::{BTreeSet, HashMap};
+
+pub(super) async fn due(daemon: &Daemon, until: Option<Date>) -> Result<DueView, ConsoleError> {
+    let today = daemon.cycle().today(daemon.now());
+    let paused =
+        daemon.store.read().setting::<Option<String>>(crate::cycle::carry_out::PAUSED).await?;
+    let waits = Waits { configured: daemon.connector_names(), paused: paused.flatten().is_some() };
+    Ok(DueView { entries: entries(&daemon.cycle(), until, today, &waits).await? })
+}
+
+/// What a due step may wait for.
+#[derive(Debug, Clone, Default)]
+pub struct Waits {
+    /// Connectors that are there.
+    pub configured: Vec<ConnectorName>,
+    /// Deletions are paused.
+    pub paused: bool,
+}
+
+/// The calendar up to and with `until`, oldest first.
+pub async fn entries(
+    cycle: &Cycle,
+    until: Option<Date>,
+    today: Date,
+    waits: &Waits,
+) -> Result<Vec<DueEntry>, CycleError> {
+    let read = cycle.store.read();
+    let held: BTreeSet<PersonId> = read.holds().await?.into_iter().map(|h| h.person).collect();
+    let mut all = departures(cycle, &read, until, today).await?;
+    let filter = StepFilter { ended: Some(false), due_to: until, ..StepFilter::default() };
+    for step in read.steps(&filter).await? {
+        if let Due::On { date, reason } = &step.step.due {
+            all.push((
+                *date,
+                DueEntry {
+                    date: date.to_string(),
+                    overdue: *date <= today,
+                    person: step.step.action.account().label.clone(),
+                    what: step.step.action.describe(),
+                    why: reason.clone(),
+                    clause: cycle.config.policy.citations.cite(step.step.rule),
+                    waits_for: waits_for(&step, waits, &held),
+                },
+            ));
+        }
+    }
+    all.sort_by(|a, b| (a.0, &a.1.person, &a.1.what).cmp(&(b.0, &b.1.person, &b.1.what)));
+    Ok(all.into_iter().map(|(_, entry)| entry).collect())
+}
+
+fn waits_for(step: &StoredStep, waits: &Waits, held: &BTreeSet<PersonId>) -> Option<String> {
+    let mut reasons = Vec::new();
+    if !waits.configured.contains(&step.step.connector) {
+        reasons.push(format!("connector {} is not configured", step.step.connector));
+    }
+    if step.step.action.destroys() && held.contains(&step.step.person) {
+        reasons.push("a hold stands".to_owned());
+    }
+    if step.step.action.destroys() && waits.paused {
+        reasons.push("deletions are paused".to_owned());
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+async fn departures(
+    cycle: &Cycle,
+    read: &Reader<'_>,
+    until: Option<Date>,
+    today: Date,
+) -> Result<Vec<(Date, DueEntry)>, CycleError> {
+    let filter = CaseFilter { states: vec![CaseState::Scheduled], ..CaseFilter::default() };
+    let cases: Vec<Case> = read.cases(&filter).await?;
+    let ids: Vec<PersonId> = cases.iter().map(|c| c.person).collect();
+    let shown: HashMap<PersonId, String> =
+        read.people(&ids).await?.into_iter().map(|p| (p.id, p.shown())).collect();
+    let mut all = Vec::new();
+    for case in cases {
+        let date = cycle.today(case.effective_at);
+        if until.is_some_and(|until| date > until) {
+            continue;
+        }
+        all.push((
+            date,
+            DueEntry {
+                date: date.to_string(),
+                overdue: date <= today,
+                person: shown.get(&case.person).cloned().unwrap_or_default(),
+                what: format!("departure takes effect at {}", cycle.shown_time(case.effective_at)),
+                why: case.reason,
+                clause: cycle.config.policy.citations.cite(Rule::D2),
+                waits_for: None,
+            },
+        ));
+    }
+    Ok(all)
+}

@@ -1,0 +1,145 @@
+//! What the daemon answers to each question and command: the store, put into the shapes of `views`.
+
+mod adopting;
+mod audit;
+mod calendar;
+mod commands;
+mod notices;
+mod people;
+mod plans;
+mod reload;
+mod status;
+
+pub use adopting::{Adopting, adopt};
+pub use calendar::{Waits, entries};
+pub use plans::plan_view;
+pub use reload::reload_as;
+
+use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind};
+use crate::control::roles::Caller;
+use crate::cycle::CycleError;
+use crate::service::Daemon;
+use crate::store::StoreError;
+use crate::views::{
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
+    DueView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, SetAsidesView, SettleRequest, StatusView,
+};
+use jiff::civil::Date;
+use lapsed_core::facts::Person;
+use lapsed_core::plan::PlanState;
+use std::sync::Arc;
+
+/// The daemon as the control socket sees it.
+#[derive(Clone)]
+pub struct Desk(pub Arc<Daemon>);
+
+impl Console for Desk {
+    fn status(&self) -> Answer<'_, StatusView> {
+        Box::pin(status::status(&self.0))
+    }
+    fn due(&self, until: Option<Date>) -> Answer<'_, DueView> {
+        Box::pin(calendar::due(&self.0, until))
+    }
+    fn person<'a>(&'a self, who: &'a str) -> Answer<'a, PersonView> {
+        Box::pin(people::person(&self.0, who))
+    }
+    fn plans<'a>(&'a self, states: &'a [PlanState]) -> Answer<'a, PlansView> {
+        Box::pin(plans::plans(&self.0, states))
+    }
+    fn plan<'a>(&'a self, hash: &'a str) -> Answer<'a, PlanView> {
+        Box::pin(plans::plan(&self.0, hash))
+    }
+    fn holds(&self) -> Answer<'_, HoldsView> {
+        Box::pin(commands::holds(&self.0))
+    }
+    fn set_asides(&self) -> Answer<'_, SetAsidesView> {
+        Box::pin(people::set_asides(&self.0))
+    }
+    fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
+        Box::pin(audit::rows(&self.0, page))
+    }
+    fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
+        Box::pin(audit::verify(&self.0))
+    }
+    fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
+        Box::pin(plans::release(&self.0, caller, request))
+    }
+    fn reject<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
+        Box::pin(plans::reject(&self.0, caller, request))
+    }
+    fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView> {
+        Box::pin(commands::hold(&self.0, caller, request))
+    }
+    fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView> {
+        Box::pin(commands::lift(&self.0, caller, request))
+    }
+    fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView> {
+        Box::pin(notices::depart(&self.0, caller, request))
+    }
+    fn pause<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView> {
+        Box::pin(commands::pause(&self.0, caller, request))
+    }
+    fn resume<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView> {
+        Box::pin(commands::resume(&self.0, caller, request))
+    }
+    fn settle_set_aside<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(commands::settle(&self.0, caller, request))
+    }
+    fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
+        Box::pin(adopting::asked(&self.0, caller, request))
+    }
+    fn reload<'a>(&'a self, caller: &'a Caller) -> Answer<'a, ReloadView> {
+        Box::pin(reload::reload(&self.0, caller))
+    }
+    fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()> {
+        Box::pin(audit::record(&self.0, call))
+    }
+}
+
+impl From<StoreError> for ConsoleError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, source = ?std::error::Error::source(&error).map(ToString::to_string), "state not reachable");
+        Self::new(
+            ErrorKind::Unavailable,
+            error.to_string(),
+            "nothing was changed; look at the daemon's log, then try again",
+        )
+    }
+}
+
+impl From<CycleError> for ConsoleError {
+    fn from(error: CycleError) -> Self {
+        match error {
+            CycleError::Store(error) => error.into(),
+            CycleError::Rule(why) => {
+                Self::new(ErrorKind::Refused, why, "mend the configuration, then reload")
+            }
+        }
+    }
+}
+
+/// The one person that a text names, or an answer that says why not.
+pub(crate) async fn the_person(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
+    let mut found = daemon.store.read().find_person(who).await?;
+    match found.len() {
+        0 => Err(ConsoleError::new(
+            ErrorKind::NotFound,
+            format!("nobody known has the user ID, employee number or person id {who:?}"),
+            "check the spelling; names are not searched, since they are not unique",
+        )),
+        1 => Ok(found.remove(0)),
+        count => Err(ConsoleError::new(
+            ErrorKind::Conflict,
+            format!("{count} people have the key {who:?}"),
+            format!(
+                "name one by person id: {}",
+                found.iter().map(|p| p.id.to_string()).collect::<Vec<_>>().join(", ")
+            ),
+        )),
+    }
+}

@@ -1,0 +1,169 @@
+//! `lapsed person` and `lapsed set-aside list`.
+
+use super::the_person;
+use crate::control::console::ConsoleError;
+use crate::cycle::carry_out::note;
+use crate::cycle::{Cycle, shown_date};
+use crate::service::Daemon;
+use crate::store::{CaseFilter, SetAside, StepFilter, StoredStep};
+use crate::views::{CaseView, PersonView, SetAsideView, SetAsidesView, StepView};
+use lapsed_core::facts::{About, Case, Engagement, Hold, Notice, Person};
+use lapsed_core::standing::{Standing, standing};
+use lapsed_core::step::Due;
+
+pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, ConsoleError> {
+    let person = the_person(daemon, who).await?;
+    let cycle = daemon.cycle();
+    let read = daemon.store.read();
+    let filter = CaseFilter { people: vec![person.id], ..CaseFilter::default() };
+    let mut cases = Vec::new();
+    for case in read.cases(&filter).await? {
+        let steps = StepFilter { cases: vec![case.id], ..StepFilter::default() };
+        cases.push(case_view(&cycle, &case, &read.steps(&steps).await?));
+    }
+    let numbers = person.employee_numbers();
+    let keys: Vec<String> = numbers
+        .iter()
+        .map(|n| n.folded())
+        .chain(person.user_ids().iter().map(|u| u.folded()))
+        .collect();
+    let asides = read.open_set_asides().await?;
+    let theirs = |aside: &&SetAside| {
+        aside.who.as_ref().is_some_and(|who| keys.contains(&who.to_lowercase()))
+    };
+    Ok(PersonView {
+        id: person.id.to_string(),
+        shown: person.shown(),
+        standing: standing_line(&cycle, &person, daemon.now()),
+        employee_numbers: numbers.iter().map(ToString::to_string).collect(),
+        accounts: person
+            .accounts
+            .iter()
+            .map(|a| format!("{}: {}", a.connector, a.user_id))
+            .collect(),
+        engagements: person.engagements.iter().map(|e| engagement_line(&cycle, e)).collect(),
+        notices: person.notices.iter().map(|n| notice_line(&cycle, n)).collect(),
+        holds: read
+            .holds_of(person.id)
+            .await?
+            .iter()
+            .filter(|h| h.lifted_at.is_none())
+            .map(|h| hold_line(&cycle, h))
+            .collect(),
+        cases,
+        set_aside: asides.iter().filter(theirs).map(|a| aside_view(&cycle, a)).collect(),
+    })
+}
+
+fn standing_line(cycle: &Cycle, person: &Person, now: jiff::Timestamp) -> String {
+    match standing(person, now, &cycle.config.time_zone) {
+        Standing::Employed => "employed".into(),
+        Standing::Leaving(end) => format!("leaving {}: {}", cycle.shown_time(end.at), end.reason),
+        Standing::Left(end) => format!("left {}: {}", cycle.shown_time(end.at), end.reason),
+        Standing::Unknown => "no engagement is known".into(),
+    }
+}
+
+fn engagement_line(cycle: &Cycle, engagement: &Engagement) -> String {
+    let mut line = format!("{}", engagement.source);
+    if let Some(number) = &engagement.employee_number {
+        line += &format!(", number {number}");
+    }
+    if !engagement.record.is_empty() {
+        line += &format!(", record {}", engagement.record);
+    }
+    if let Some(start) = engagement.starts_on {
+        line += &format!(", from {start}");
+    }
+    if let Some(end) = engagement.ends_on {
+        line += &format!(", last day {end}");
+    }
+    if let Some(worksite) = &engagement.worksite {
+        let name =
+            cycle.config.policy.locations.get(worksite).map_or("unknown", |l| l.name.as_str());
+        line += &format!(", at {worksite} ({name})");
+    }
+    line + &format!(", {}", word(&engagement.status))
+}
+
+fn notice_line(cycle: &Cycle, notice: &Notice) -> String {
+    let what = match notice.about {
+        About::Person => "everything ends".to_owned(),
+        About::Engagement { ordinal } => format!("engagement {} ends", ordinal + 1),
+    };
+    let cause = if notice.for_cause { ", for cause" } else { "" };
+    format!(
+        "{} from {} ({}), received {}: {what} {}{cause}",
+        word(&notice.state),
+        notice.source,
+        notice.brought_by,
+        cycle.shown_time(notice.received_at),
+        cycle.shown_time(notice.effective_at),
+    )
+}
+
+pub(super) fn hold_line(cycle: &Cycle, hold: &Hold) -> String {
+    let review = hold.review_on.map(|on| format!(", look again {on}")).unwrap_or_default();
+    format!(
+        "ordered by {}: {}; placed {} by {}{review}",
+        hold.authority,
+        hold.reason,
+        cycle.shown_time(hold.placed_at),
+        hold.placed_by
+    )
+}
+
+/// A unit enum's own word, as in JSON.
+pub(super) fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+fn case_view(cycle: &Cycle, case: &Case, steps: &[StoredStep]) -> CaseView {
+    CaseView {
+        id: case.id.to_string(),
+        state: word(&case.state),
+        effective_at: cycle.shown_time(case.effective_at),
+        reason: case.reason.clone(),
+        disabled_on: case.disabled_on.map(|d| d.to_string()),
+        steps: steps.iter().map(|step| step_view(cycle, step)).collect(),
+    }
+}
+
+pub(super) fn step_view(cycle: &Cycle, stored: &StoredStep) -> StepView {
+    StepView {
+        id: stored.step.id.to_string(),
+        connector: stored.step.connector.to_string(),
+        what: stored.step.action.describe(),
+        state: stored.state.name().to_owned(),
+        due: due_line(&stored.step.due),
+        note: note(&stored.state),
+        clause: cycle.config.policy.citations.cite(stored.step.rule),
+    }
+}
+
+pub(super) fn due_line(due: &Due) -> String {
+    match due {
+        Due::AtOnce => "at once".into(),
+        Due::On { date, reason } => format!("{}: {reason}", shown_date(*date)),
+    }
+}
+
+pub(super) async fn set_asides(daemon: &Daemon) -> Result<SetAsidesView, ConsoleError> {
+    let cycle = daemon.cycle();
+    let rows = daemon.store.read().open_set_asides().await?;
+    Ok(SetAsidesView { rows: rows.iter().map(|row| aside_view(&cycle, row)).collect() })
+}
+
+fn aside_view(cycle: &Cycle, aside: &SetAside) -> SetAsideView {
+    let line = aside.line.map(|line| format!(" line {line}")).unwrap_or_default();
+    SetAsideView {
+        id: aside.id.to_string(),
+        from: format!("{}: {}{line}", aside.source, aside.file_name),
+        who: aside.who.clone().unwrap_or_default(),
+        reason: aside.reason.clone(),
+        at: cycle.shown_time(aside.at),
+    }
+}

@@ -1,0 +1,256 @@
+//! Plans: looking at them, releasing and rejecting held ones by their hash.
+
+use super::people::{due_line, step_view, word};
+use crate::control::console::{ConsoleError, ErrorKind};
+use crate::control::roles::Caller;
+use crate::cycle::Cycle;
+use crate::cycle::decide::OPERATOR;
+use crate::service::Daemon;
+use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan};
+use crate::views::{DecisionRequest, DoneView, PlanView, PlansView, StepView};
+use jiff::{SignedDuration, Timestamp};
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::NoticeState;
+use lapsed_core::guard::Finding;
+use lapsed_core::plan::{Plan, PlanKind, PlanState};
+use serde_json::json;
+
+pub(super) async fn plans(
+    daemon: &Daemon,
+    states: &[PlanState],
+) -> Result<PlansView, ConsoleError> {
+    let cycle = daemon.cycle();
+    let mut plans: Vec<PlanView> = daemon
+        .store
+        .read()
+        .plans(states)
+        .await?
+        .iter()
+        .map(|stored| PlanView {
+            steps: Vec::new(),
+            explanations: Vec::new(),
+            ..stored_view(&cycle, stored)
+        })
+        .collect();
+    plans.reverse();
+    Ok(PlansView { plans })
+}
+
+pub(super) async fn plan(daemon: &Daemon, hash: &str) -> Result<PlanView, ConsoleError> {
+    let stored = the_plan(daemon, hash).await?;
+    let cycle = daemon.cycle();
+    let mut view = stored_view(&cycle, &stored);
+    let filter = StepFilter { plan: Some(stored.plan.hash.clone()), ..StepFilter::default() };
+    let journal = daemon.store.read().steps(&filter).await?;
+    if !journal.is_empty() {
+        view.steps = journal.iter().map(|step| step_view(&cycle, step)).collect();
+    }
+    Ok(view)
+}
+
+fn stored_view(cycle: &Cycle, stored: &StoredPlan) -> PlanView {
+    let decision = stored.decided_by.as_ref().map(|by| {
+        let at = stored.decided_at.map(|at| cycle.shown_time(at)).unwrap_or_default();
+        format!(
+            "{} by {by} {at}: {}",
+            word(&stored.state),
+            stored.reason.clone().unwrap_or_default()
+        )
+    });
+    PlanView {
+        made_at: cycle.shown_time(stored.created_at),
+        decision,
+        ..plan_view(cycle, &stored.plan, &word(&stored.state))
+    }
+}
+
+/// A plan as it is shown, with the state that it has or would have.
+#[must_use]
+pub fn plan_view(cycle: &Cycle, plan: &Plan, state: &str) -> PlanView {
+    PlanView {
+        hash: plan.hash.to_string(),
+        state: state.to_owned(),
+        about: about(plan),
+        findings: plan.findings.iter().map(Finding::describe).collect(),
+        steps: plan
+            .steps
+            .iter()
+            .map(|step| StepView {
+                id: step.id.to_string(),
+                connector: step.connector.to_string(),
+                what: step.action.describe(),
+                state: "planned".into(),
+                due: due_line(&step.due),
+                note: String::new(),
+                clause: cycle.config.policy.citations.cite(step.rule),
+            })
+            .collect(),
+        step_count: plan.steps.len() as u64,
+        explanations: plan.explanations.iter().map(|e| e.text.clone()).collect(),
+        ..PlanView::default()
+    }
+}
+
+fn about(plan: &Plan) -> String {
+    match plan.kind {
+        PlanKind::Departure { .. } => {
+            plan.steps.first().map(|s| s.action.account().label.clone()).unwrap_or_default()
+        }
+        PlanKind::MassDeparture { people } => format!("{people} people"),
+    }
+}
+
+async fn the_plan(daemon: &Daemon, hash: &str) -> Result<StoredPlan, ConsoleError> {
+    let mut found = daemon.store.read().plans_by_prefix(hash).await?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(ConsoleError::new(
+            ErrorKind::NotFound,
+            "no plan has a hash that begins so",
+            "lapsed plans lists them",
+        )),
+        count => Err(ConsoleError::new(
+            ErrorKind::Conflict,
+            format!("{count} plans have a hash that begins so"),
+            "give more of the hash",
+        )),
+    }
+}
+
+pub(super) async fn release(
+    daemon: &Daemon,
+    caller: &Caller,
+    request: DecisionRequest,
+) -> Result<DoneView, ConsoleError> {
+    let stored = held(daemon, &request).await?;
+    let cycle = daemon.cycle();
+    if stored.plan.policy_version != cycle.config.policy.version() {
+        return Err(ConsoleError::new(
+            ErrorKind::Conflict,
+            "the rules have changed since the plan was made",
+            "reject it; the next round plans the same people by the rules of today",
+        ));
+    }
+    second_operator(daemon, caller, &stored).await?;
+    let now = daemon.now();
+    let hours = i64::from(cycle.config.policy.guard.release_expires_hours);
+    let expires_at = now.checked_add(SignedDuration::from_hours(hours)).ok();
+    let mut tx = daemon.store.begin().await?;
+    let decision = decision(caller, &request, now, expires_at);
+    tx.set_plan_state(&stored.plan.hash, PlanState::Released, Some(&decision)).await?;
+    crate::cycle::decide::add_steps(&tx, &stored.plan, now).await?;
+    tx.audit(entry(daemon, caller, &stored, "plan.released", &request.reason, now));
+    tx.commit().await?;
+    daemon.wake();
+    Ok(DoneView {
+        message: format!(
+            "plan {} ({}) is released; its {} steps are carried out now. The release ends {}.",
+            stored.plan.hash.short(),
+            about(&stored.plan),
+            stored.plan.steps.len(),
+            expires_at.map(|at| cycle.shown_time(at)).unwrap_or_default()
+        ),
+    })
+}
+
+pub(super) async fn reject(
+    daemon: &Daemon,
+    caller: &Caller,
+    request: DecisionRequest,
+) -> Result<DoneView, ConsoleError> {
+    let stored = held(daemon, &request).await?;
+    let now = daemon.now();
+    let mut tx = daemon.store.begin().await?;
+    let decision = decision(caller, &request, now, None);
+    tx.set_plan_state(&stored.plan.hash, PlanState::Rejected, Some(&decision)).await?;
+    tx.audit(entry(daemon, caller, &stored, "plan.rejected", &request.reason, now));
+    tx.commit().await?;
+    Ok(DoneView {
+        message: format!(
+            "plan {} ({}) is rejected: nothing is changed, and they are planned again only on a newer notice",
+            stored.plan.hash.short(),
+            about(&stored.plan)
+        ),
+    })
+}
+
+async fn held(daemon: &Daemon, request: &DecisionRequest) -> Result<StoredPlan, ConsoleError> {
+    if request.hash.len() < 12 {
+        return Err(ConsoleError::new(
+            ErrorKind::Bad,
+            "a release or rejection is bound to a hash, and this is too little of one",
+            "give at least its first twelve characters; lapsed plans shows them",
+        ));
+    }
+    if request.reason.trim().is_empty() {
+        return Err(ConsoleError::new(ErrorKind::Bad, "a reason is needed", "add --reason \"…\""));
+    }
+    let stored = the_plan(daemon, &request.hash).await?;
+    if stored.state == PlanState::Held {
+        return Ok(stored);
+    }
+    Err(ConsoleError::new(
+        ErrorKind::Conflict,
+        format!("the plan is {}, not held", word(&stored.state)),
+        "only a held plan can be released or rejected, and only once",
+    ))
+}
+
+/// A protected account's departure needs an operator other than the one who gave the notice.
+async fn second_operator(
+    daemon: &Daemon,
+    caller: &Caller,
+    stored: &StoredPlan,
+) -> Result<(), ConsoleError> {
+    for finding in &stored.plan.findings {
+        let Finding::Protected { person, account, .. } = finding else { continue };
+        let person = daemon.store.read().person(*person).await?;
+        let gave_notice = person.is_some_and(|p| {
+            p.notices.iter().any(|n| {
+                n.state == NoticeState::Standing
+                    && n.source.as_str() == OPERATOR
+                    && n.brought_by == caller.name.as_str()
+            })
+        });
+        if gave_notice {
+            return Err(ConsoleError::new(
+                ErrorKind::Refused,
+                format!("account {account} is protected, and you gave the notice yourself"),
+                "a second operator has to release it",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn decision(
+    caller: &Caller,
+    request: &DecisionRequest,
+    now: Timestamp,
+    expires_at: Option<Timestamp>,
+) -> Decision {
+    Decision { by: caller.name.clone(), at: now, reason: Some(request.reason.clone()), expires_at }
+}
+
+fn entry(
+    daemon: &Daemon,
+    caller: &Caller,
+    stored: &StoredPlan,
+    event: &str,
+    reason: &str,
+    now: Timestamp,
+) -> AuditEntry {
+    AuditEntry {
+        plan: Some(stored.plan.hash.clone()),
+        case: stored.plan.only_case(),
+        person: stored.plan.only_case().and_then(|_| stored.plan.steps.first()).map(|s| s.person),
+        user_id: stored
+            .plan
+            .only_case()
+            .and_then(|_| stored.plan.steps.first())
+            .map(|s| s.expect.user_id.clone()),
+        clause: Some(daemon.cycle().config.policy.citations.cite(Rule::P3)),
+        detail: json!({ "reason": lapsed_core::mask::mask(reason), "steps": stored.plan.steps.len() }),
+        ..AuditEntry::new(now, caller.name.as_str(), event)
+    }
+}

@@ -1,0 +1,273 @@
+//! `lapsed status`: whether all is well, and what to do where it is not.
+
+use crate::control::console::ConsoleError;
+use crate::cycle::carry_out::{PAUSED, health_key, note};
+use crate::service::Daemon;
+use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter};
+use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
+use jiff::Timestamp;
+use lapsed_core::facts::{CaseState, ConnectorName};
+use lapsed_core::guard::Finding;
+use lapsed_core::plan::PlanState;
+use lapsed_core::step::Cause;
+use std::collections::BTreeSet;
+
+/// How many of one kind of trouble are listed one by one.
+const LISTED: usize = 20;
+
+pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> {
+    let now = daemon.now();
+    let cycle = daemon.cycle();
+    let read = daemon.store.read();
+    let cases = read.cases(&CaseFilter::default()).await?;
+    let count = |state| cases.iter().filter(|c| c.state == state).count() as u64;
+    let connectors = connectors(daemon, &read, now).await?;
+    let drops = read.recent_drops(10).await?;
+    let view = StatusView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        at: cycle.shown_time(now),
+        running_since: daemon.running_since().map(|at| cycle.shown_time(at)),
+        deletions_paused: read.setting::<Option<String>>(PAUSED).await?.flatten(),
+        attention: Vec::new(),
+        people: read.people_count().await?,
+        scheduled: count(CaseState::Scheduled),
+        open: count(CaseState::Open),
+        closed: count(CaseState::Closed),
+        population: cycle.population().await?,
+        drops: drops.iter().map(|drop| drop_view(daemon, drop)).collect(),
+        connectors,
+    };
+    let attention = attention(daemon, &read, &view, now).await?;
+    Ok(StatusView { attention, ..view })
+}
+
+async fn connectors(
+    daemon: &Daemon,
+    read: &Reader<'_>,
+    now: Timestamp,
+) -> Result<Vec<ConnectorView>, ConsoleError> {
+    let today = daemon.cycle().today(now);
+    let counts = read.step_counts(today).await?;
+    let configured = daemon.connector_names();
+    let mut names: BTreeSet<ConnectorName> = configured.iter().cloned().collect();
+    names.extend(counts.iter().map(|c| c.connector.clone()));
+    let mut views = Vec::new();
+    for name in names {
+        let trouble = read.setting::<Option<Cause>>(&health_key(&name)).await?;
+        let state = match (&trouble, configured.contains(&name)) {
+            (_, false) => "not configured",
+            (None, true) => "untried",
+            (Some(None), true) => "up",
+            (Some(Some(_)), true) => "down",
+        };
+        views.push(connector_view(&name, state, trouble.flatten(), &counts));
+    }
+    Ok(views)
+}
+
+fn connector_view(
+    name: &ConnectorName,
+    state: &str,
+    trouble: Option<Cause>,
+    counts: &[StepCount],
+) -> ConnectorView {
+    let sum = |wanted: &dyn Fn(&StepCount) -> bool| {
+        counts.iter().filter(|c| &c.connector == name && wanted(c)).map(|c| c.steps).sum()
+    };
+    let under_way =
+        |c: &StepCount| matches!(c.state.as_str(), "planned" | "started" | "waiting" | "unknown");
+    ConnectorView {
+        name: name.to_string(),
+        state: state.to_owned(),
+        problem: trouble.map(|cause| cause.to_string()),
+        waiting: sum(&|c| under_way(c) && !c.ahead),
+        scheduled: sum(&|c| under_way(c) && c.ahead),
+        done: sum(&|c| matches!(c.state.as_str(), "done" | "verified" | "unverified")),
+        unverified: sum(&|c| c.state == "unverified"),
+        stuck: sum(&|c| matches!(c.state.as_str(), "refused" | "drifted")),
+    }
+}
+
+fn drop_view(daemon: &Daemon, drop: &DropRecord) -> DropView {
+    let number = |key: &str| drop.counts.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    DropView {
+        feed: drop.source.to_string(),
+        file: drop.file_name.clone(),
+        at: daemon.cycle().shown_time(drop.received_at),
+        state: match drop.state {
+            DropState::Accepted => "accepted".into(),
+            DropState::Rejected => "rejected".into(),
+        },
+        taken: number("taken"),
+        set_aside: number("set_aside"),
+        reason: drop.rejection.clone(),
+    }
+}
+
+async fn attention(
+    daemon: &Daemon,
+    read: &Reader<'_>,
+    view: &StatusView,
+    now: Timestamp,
+) -> Result<Vec<AttentionView>, ConsoleError> {
+    let mut all = Vec::new();
+    held_plans(read, &mut all).await?;
+    rejected_plans(read, &mut all).await?;
+    stuck_steps(read, &mut all).await?;
+    for connector in &view.connectors {
+        about_connector(connector, &mut all);
+    }
+    newest_drops(view, &mut all);
+    set_asides(read, &mut all).await?;
+    if let Some(paused) = &view.deletions_paused {
+        push(
+            &mut all,
+            "deletions_paused",
+            format!("deletions are paused: {paused}"),
+            "lapsed resume deletions --reason …",
+        );
+    }
+    if let Some(alarm) = daemon.store.audit_alarm() {
+        push(
+            &mut all,
+            "audit_checkpoint",
+            alarm,
+            "mend the checkpoint file's place; lapsed audit verify",
+        );
+    }
+    if view.population.is_none() {
+        push(
+            &mut all,
+            "no_baseline",
+            "no population has been accepted yet: the guard holds all but a few departures".into(),
+            "lapsed adopt --feed FILE, look at the report, then again with --write",
+        );
+    }
+    for (feed, problem) in daemon.late_feeds(now).await? {
+        push(&mut all, "late_feed", format!("feed {feed}: {problem}"), "ask HR for the file");
+    }
+    Ok(all)
+}
+
+fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
+    all.push(AttentionView { kind: kind.into(), what, remedy: remedy.into() });
+}
+
+async fn held_plans(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
+    for plan in read.plans(&[PlanState::Held]).await? {
+        let protected = plan.plan.findings.iter().any(|f| matches!(f, Finding::Protected { .. }));
+        let kind = if protected { "protected_departure" } else { "plan_held" };
+        let findings: Vec<String> = plan.plan.findings.iter().map(Finding::describe).collect();
+        let hash = plan.plan.hash.short();
+        all.insert(
+            0,
+            AttentionView {
+                kind: kind.into(),
+                what: format!("plan {hash} is held: {}", findings.join("; ")),
+                remedy: format!(
+                    "lapsed plans show {hash}, then lapsed release {hash} or lapsed reject {hash}"
+                ),
+            },
+        );
+    }
+    Ok(())
+}
+
+async fn rejected_plans(
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+) -> Result<(), ConsoleError> {
+    for plan in read.plans(&[PlanState::Rejected]).await?.into_iter().take(LISTED) {
+        let hash = plan.plan.hash.short().to_owned();
+        let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
+        push(
+            all,
+            "plan_rejected",
+            format!("plan {hash} was rejected by {by}: those people keep their access"),
+            "a newer notice from HR, or lapsed depart WHO --now, plans them again",
+        );
+    }
+    Ok(())
+}
+
+async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
+    let filter = StepFilter {
+        states: vec!["refused", "drifted", "unverified"],
+        limit: Some(LISTED as u64),
+        ..StepFilter::default()
+    };
+    for step in read.steps(&filter).await? {
+        let state = step.state.name();
+        let remedy = match state {
+            "refused" => "mend what the target names; the nightly reconcile plans it again",
+            "drifted" => "look whose account it is now; lapsed person WHO",
+            _ => "look at the target; it is read back again on the configured days",
+        };
+        push(
+            all,
+            &format!("step_{state}"),
+            format!(
+                "{} on {}: {}",
+                step.step.action.describe(),
+                step.step.connector,
+                note(&step.state)
+            ),
+            remedy,
+        );
+    }
+    Ok(())
+}
+
+fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
+    match connector.state.as_str() {
+        "down" => push(
+            all,
+            "connector_down",
+            format!(
+                "connector {} does not answer ({} steps wait): {}",
+                connector.name,
+                connector.waiting,
+                connector.problem.clone().unwrap_or_default()
+            ),
+            "lapsed check; nothing is lost, it is tried again by itself",
+        ),
+        "not configured" if connector.waiting > 0 => push(
+            all,
+            "connector_missing",
+            format!(
+                "{} steps are due and need the connector {}, which is not configured",
+                connector.waiting, connector.name
+            ),
+            "configure it under connectors, or do it by hand",
+        ),
+        _ => {}
+    }
+}
+
+/// Of each feed only the newest drop counts: a good one after a bad one has settled it.
+fn newest_drops(view: &StatusView, all: &mut Vec<AttentionView>) {
+    let mut seen = BTreeSet::new();
+    for drop in &view.drops {
+        if seen.insert(&drop.feed) && drop.state == "rejected" {
+            push(
+                all,
+                "drop_rejected",
+                format!("{} was rejected: {}", drop.file, drop.reason.clone().unwrap_or_default()),
+                "ask HR for a new file; the reasons lie beside the rejected one",
+            );
+        }
+    }
+}
+
+async fn set_asides(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
+    let open = read.open_set_asides().await?.len();
+    if open > 0 {
+        push(
+            all,
+            "set_aside",
+            format!("{open} rows or people are set aside"),
+            "lapsed set-aside list",
+        );
+    }
+    Ok(())
+}

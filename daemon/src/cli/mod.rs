@@ -1,0 +1,243 @@
+//! The commands: parse, call, print, exit code; one file a command.
+
+mod adopt;
+mod audit;
+mod check;
+mod completions;
+pub mod connect;
+mod deletions;
+mod depart;
+mod due;
+pub mod exit;
+mod hold;
+mod man;
+pub mod output;
+mod person;
+mod plan;
+mod plans;
+mod progress;
+mod reload;
+pub mod render;
+mod run;
+mod set_aside;
+mod simulate;
+mod status;
+mod user_id;
+
+pub use check::CheckArgs;
+pub use plan::PlanArgs;
+pub use run::RunArgs;
+pub use simulate::SimulateArgs;
+pub use user_id::UserIdArgs;
+
+use crate::control::client::Client;
+use clap::{Args, Parser, Subcommand};
+use exit::Exit;
+use output::{Failure, Format, Output};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// How a command ends.
+pub type Outcome = Result<Exit, Failure>;
+
+/// When someone leaves, their access lapses.
+///
+/// HR drops a file, and leavers are disabled and out of all groups within seconds; the deletion of
+/// mailbox and home is on the calendar, each date with its reason and the clause it carries out.
+/// Begin with `lapsed status`.
+#[derive(Debug, Parser)]
+#[command(name = "lapsed", version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// What all commands take.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// Which command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EVERYWHERE: &str = "For every command";
+
+/// What all commands take.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// The configuration [default: /etc/lapsed/config.yaml]
+    #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
+    pub config: Option<PathBuf>,
+    /// The daemon's socket [default: `control.socket` of the configuration]
+    #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
+    pub socket: Option<PathBuf>,
+    /// Tables for people, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = EVERYWHERE)]
+    pub format: Format,
+}
+
+impl Globals {
+    /// The configuration's path, named or default.
+    #[must_use]
+    pub fn config_path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(connect::DEFAULT_CONFIG))
+    }
+    /// How to print.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        Output::standard(self.format)
+    }
+    fn client(&self) -> Result<Client, Failure> {
+        connect::client(self.socket.as_deref(), self.config.as_deref())
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Those that need no daemon.
+    #[command(flatten)]
+    Local(LocalCommand),
+    /// Those that ask the daemon.
+    #[command(flatten)]
+    Asked(AskedCommand),
+}
+
+/// Commands that need no daemon. All but `run` write nothing.
+#[derive(Debug, Subcommand)]
+pub enum LocalCommand {
+    /// Check the configuration, all mistakes at once, and then every connector
+    Check(CheckArgs),
+    /// Show what would be done now; nothing is written
+    Plan(PlanArgs),
+    /// Show what will happen day by day; nothing is written
+    Simulate(SimulateArgs),
+    /// Show which user ID a name would get; nothing is reserved
+    UserId(UserIdArgs),
+    /// Run the daemon
+    Run(RunArgs),
+    /// Print shell completions
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
+    /// Print the man page, or write all of them into a folder
+    #[command(hide = true)]
+    Man(man::ManArgs),
+}
+
+/// Commands that ask the daemon, over its socket.
+#[derive(Debug, Subcommand)]
+pub enum AskedCommand {
+    /// Show whether all is well, and what to do where it is not
+    #[command(
+        after_help = "Ends with 3 when something needs a person.\n\nExample:\n  lapsed status"
+    )]
+    Status,
+    /// Show the calendar: what is due when, and why
+    Due(due::DueArgs),
+    /// Show everything about one person
+    Person(person::PersonArgs),
+    /// List plans, or show one
+    Plans(plans::PlansArgs),
+    /// Release a held plan: it is carried out
+    Release(plans::DecisionArgs),
+    /// Reject a held plan: it is not carried out
+    Reject(plans::DecisionArgs),
+    /// End someone's access now, or after their last day
+    Depart(depart::DepartArgs),
+    /// Place, lift or list holds: nothing of a person on hold is deleted
+    Hold(hold::HoldArgs),
+    /// Stop all deletions at once
+    Pause(deletions::PauseArgs),
+    /// Let deletions go on
+    Resume(deletions::PauseArgs),
+    /// List and settle rows that were set aside
+    SetAside(set_aside::SetAsideArgs),
+    /// Read, verify or export the audit
+    Audit(audit::AuditArgs),
+    /// Match the directory to a first full feed, before the first run
+    Adopt(adopt::AdoptArgs),
+    /// Have the daemon read its configuration again
+    #[command(
+        after_help = "The old configuration stays in use when the new one is not sound.\n\nExample:\n  lapsed reload"
+    )]
+    Reload,
+}
+
+/// Parses the command line, carries the command out, and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(problem) => return usage(&problem).into(),
+    };
+    let format = cli.globals.format;
+    match cli.carry_out() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print(format);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Help and version are asked for and fine; anything else is a wrong command line.
+fn usage(problem: &clap::Error) -> Exit {
+    // Where the message can't be written, the exit code is all that is left.
+    let _ = problem.print();
+    if problem.use_stderr() { Exit::Usage } else { Exit::Fine }
+}
+
+impl Cli {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// The sentence to print, with advice and exit code.
+    pub fn carry_out(self) -> Outcome {
+        let Self { globals, command } = self;
+        let output = globals.output();
+        match command {
+            Command::Local(LocalCommand::Run(args)) => run::run(&globals, &args),
+            Command::Local(LocalCommand::Check(args)) => check::check(&globals, &args),
+            Command::Local(LocalCommand::Plan(args)) => plan::plan(&globals, &args),
+            Command::Local(LocalCommand::Simulate(args)) => simulate::simulate(&globals, &args),
+            Command::Local(LocalCommand::UserId(args)) => user_id::user_id(&globals, &args),
+            Command::Local(LocalCommand::Completions(args)) => {
+                completions::completions(output, &args)
+            }
+            Command::Local(LocalCommand::Man(args)) => man::man(output, &args),
+            Command::Asked(asked) => waited(ask(asked, &globals.client()?, output))?,
+        }
+    }
+}
+
+/// Carries out a command by asking a daemon: over its socket, or one within this process.
+///
+/// # Errors
+/// The sentence to print, with advice and exit code.
+pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outcome {
+    match command {
+        AskedCommand::Status => status::status(client, output).await,
+        AskedCommand::Due(args) => due::due(client, output, &args).await,
+        AskedCommand::Person(args) => person::person(client, output, &args).await,
+        AskedCommand::Plans(args) => plans::plans(client, output, &args).await,
+        AskedCommand::Release(args) => plans::release(client, output, args).await,
+        AskedCommand::Reject(args) => plans::reject(client, output, args).await,
+        AskedCommand::Depart(args) => depart::depart(client, output, args).await,
+        AskedCommand::Hold(args) => hold::hold(client, output, args).await,
+        AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
+        AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
+        AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
+        AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
+        AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,
+        AskedCommand::Reload => reload::reload(client, output).await,
+    }
+}
+
+/// Waits for something asynchronous on this thread alone: a command asks one question at a time.
+fn waited<F: Future>(asked: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|problem| {
+        Failure::caused(&problem, "The machine is out of memory or of file handles.")
+    })?;
+    Ok(runtime.block_on(asked))
+}
+
+#[cfg(test)]
+mod tests;

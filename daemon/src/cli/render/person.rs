@@ -1,0 +1,56 @@
+//! `person`.
+
+use super::{Page, Piece, Text, Tone, when, when_given};
+use crate::views::{CaseView, PersonView, StepView};
+
+impl Text for PersonView {
+    fn write(&self, page: &mut Page) {
+        page.line(&format!("{}: {}", self.shown, self.standing));
+        page.field("person id", &self.id);
+        page.field("numbers", &self.employee_numbers.join(", "));
+        page.list("Accounts", &self.accounts);
+        page.list("Engagements", &self.engagements);
+        page.list("Notices", &self.notices);
+        page.list("Holds: nothing of this person is deleted", &self.holds);
+        for case in &self.cases {
+            departure(page, case);
+        }
+        if !self.set_aside.is_empty() {
+            page.heading("Set aside");
+            super::holds::set_aside(page, &self.set_aside);
+        }
+    }
+}
+
+fn departure(page: &mut Page, case: &CaseView) {
+    page.heading(&format!("Departure {}: {}", case.id, case.state));
+    page.field("access ends", &when(&case.effective_at));
+    page.field("why", &case.reason);
+    page.field("disabled on", &when_given(&case.disabled_on));
+    if !case.steps.is_empty() {
+        page.gap();
+        steps(page, &case.steps);
+    }
+}
+
+/// Steps of a departure or a plan.
+pub(super) fn steps(page: &mut Page, steps: &[StepView]) {
+    page.table(
+        ["what", "connector", "state", "due", "note", "rule"],
+        steps.iter().map(|step| {
+            let tone = match step.state.as_str() {
+                "verified" => Tone::Good,
+                "refused" | "drifted" | "unverified" => Tone::Bad,
+                _ => Tone::Plain,
+            };
+            [
+                Piece::from(&step.what),
+                Piece::from(&step.connector),
+                Piece::toned(&step.state, tone),
+                Piece::from(when(&step.due)),
+                Piece::from(&step.note),
+                Piece::from(&step.clause),
+            ]
+        }),
+    );
+}

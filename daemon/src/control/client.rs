@@ -1,0 +1,326 @@
+//! Asks the daemon, over its socket or within this process when no daemon runs.
+
+use crate::control::console::{ConsoleError, ErrorKind};
+use crate::control::endpoints::{Call, Endpoint, Method};
+use crate::control::peer::Peer;
+use crate::views::{
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
+    DueView, ErrorView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::ConnectInfo;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use jiff::civil::Date;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tower::ServiceExt;
+
+/// How long an answer may take; `adopt` and `audit verify` read everything and get longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LONG_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// How the daemon is reached.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// Over the control socket at this path.
+    Socket(PathBuf),
+    /// Within this process: the same router, the same roles, for a stopped daemon.
+    InProcess(Router),
+}
+
+/// Asks the daemon.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    #[error("the daemon does not run: nobody listens on {}", path.display())]
+    NotRunning {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The socket's mode or group keeps this account out.
+    #[error("this account may not connect to {}", path.display())]
+    NotAllowed {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The system would not connect.
+    #[error("the daemon can't be reached on {}", path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The connection broke, so a change may or may not have been made.
+    #[error("the daemon broke off before it answered")]
+    BrokenOff {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No answer in time.
+    #[error("the daemon has not answered within {} seconds", after.as_secs())]
+    TooLong {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The answer is not of the documented shape.
+    #[error("the daemon's answer can't be understood")]
+    Strange {
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The daemon says no.
+    #[error(transparent)]
+    Said(#[from] ConsoleError),
+}
+
+impl ClientError {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NotRunning { path } => format!(
+                "Start it with `systemctl start lapsed`. If it runs with another socket than {}, name \
+                 that by --socket, or name its configuration by --config.",
+                path.display()
+            ),
+            Self::NotAllowed { path } => format!(
+                "Ask to be added to the group {}, which owns the socket, and log in anew; what you may \
+                 do then is under `control.roles` in the daemon's configuration.",
+                owning_group(path)
+            ),
+            Self::Unreachable { .. } => {
+                "Check that the path is the daemon's socket (`control.socket` in its configuration)."
+                    .to_owned()
+            }
+            Self::BrokenOff { .. } | Self::TooLong { .. } => {
+                "What was asked for may have been done: look with `lapsed status` and `journalctl -u \
+                 lapsed` before asking again."
+                    .to_owned()
+            }
+            Self::Strange { .. } => {
+                "Command and daemon are of different versions: restart the daemon after an upgrade."
+                    .to_owned()
+            }
+            Self::Said(answer) => answer.advice.clone(),
+        }
+    }
+}
+
+fn owning_group(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path)
+        .ok()
+        .and_then(|found| nix::unistd::Group::from_gid(found.gid().into()).ok().flatten())
+        .map_or_else(|| "shown by `ls -l` of it".to_owned(), |group| format!("`{}`", group.name))
+}
+
+type Asked<T> = Result<T, ClientError>;
+type Query<'a> = &'a [(&'a str, &'a str)];
+
+impl Client {
+    /// A client by a transport.
+    #[must_use]
+    pub fn new(transport: Transport) -> Self {
+        Self { transport }
+    }
+
+    /// Whether all is well.
+    pub async fn status(&self) -> Asked<StatusView> {
+        self.look(Call::Status, &[]).await
+    }
+    /// The calendar up to and with `until`.
+    pub async fn due(&self, until: Option<Date>) -> Asked<DueView> {
+        match until {
+            Some(day) => self.look(Call::Due, &[("until", &day.to_string())]).await,
+            None => self.look(Call::Due, &[]).await,
+        }
+    }
+    /// Everything about one person.
+    pub async fn person(&self, who: &str) -> Asked<PersonView> {
+        self.look(Call::Person, &[("who", who)]).await
+    }
+    /// Plans in the states named, with commas between; all where empty.
+    pub async fn plans(&self, states: &str) -> Asked<PlansView> {
+        self.look(Call::Plans, &[("states", states)]).await
+    }
+    /// One plan, by the beginning of its hash.
+    pub async fn plan(&self, hash: &str) -> Asked<PlanView> {
+        self.look(Call::Plan, &[("hash", hash)]).await
+    }
+    /// Standing holds.
+    pub async fn holds(&self) -> Asked<HoldsView> {
+        self.look(Call::Holds, &[]).await
+    }
+    /// What waits to be settled.
+    pub async fn set_asides(&self) -> Asked<SetAsidesView> {
+        self.look(Call::SetAsides, &[]).await
+    }
+    /// Rows of the audit after a place in the chain.
+    pub async fn audit(&self, after: u64, limit: u32, person: Option<&str>) -> Asked<AuditView> {
+        let (after, limit) = (after.to_string(), limit.to_string());
+        let mut query = vec![("after", after.as_str()), ("limit", limit.as_str())];
+        query.extend(person.map(|who| ("person", who)));
+        self.look(Call::Audit, &query).await
+    }
+    /// Checks the whole chain.
+    pub async fn audit_verify(&self) -> Asked<AuditVerifyView> {
+        self.look(Call::AuditVerify, &[]).await
+    }
+    /// Releases a held plan.
+    pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {
+        self.change(Call::Release, request).await
+    }
+    /// Rejects a held plan.
+    pub async fn reject(&self, request: &DecisionRequest) -> Asked<DoneView> {
+        self.change(Call::Reject, request).await
+    }
+    /// Places a hold.
+    pub async fn hold(&self, request: &HoldRequest) -> Asked<DoneView> {
+        self.change(Call::Hold, request).await
+    }
+    /// Lifts a hold.
+    pub async fn lift(&self, request: &LiftRequest) -> Asked<DoneView> {
+        self.change(Call::Lift, request).await
+    }
+    /// An operator's notice of a departure.
+    pub async fn depart(&self, request: &DepartRequest) -> Asked<DoneView> {
+        self.change(Call::Depart, request).await
+    }
+    /// Pauses all deletions.
+    pub async fn pause(&self, request: &PauseRequest) -> Asked<DoneView> {
+        self.change(Call::Pause, request).await
+    }
+    /// Lets deletions go on.
+    pub async fn resume(&self, request: &PauseRequest) -> Asked<DoneView> {
+        self.change(Call::Resume, request).await
+    }
+    /// Settles something that was set aside.
+    pub async fn settle_set_aside(&self, request: &SettleRequest) -> Asked<DoneView> {
+        self.change(Call::SettleSetAside, request).await
+    }
+    /// Matches a first full feed to what the directory holds.
+    pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {
+        self.change(Call::Adopt, request).await
+    }
+    /// Reads the configuration again.
+    pub async fn reload(&self) -> Asked<ReloadView> {
+        self.change(Call::Reload, &serde_json::json!({})).await
+    }
+
+    async fn look<T: DeserializeOwned>(&self, call: Call, query: Query<'_>) -> Asked<T> {
+        self.ask(call.endpoint(), query, Bytes::new()).await
+    }
+
+    async fn change<B: Serialize, T: DeserializeOwned>(&self, call: Call, body: &B) -> Asked<T> {
+        let body = serde_json::to_vec(body).map_err(|source| ClientError::Strange { source })?;
+        self.ask(call.endpoint(), &[], body.into()).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        endpoint: Endpoint,
+        query: Query<'_>,
+        body: Bytes,
+    ) -> Asked<T> {
+        let request = request(endpoint, query, body)?;
+        let after = match endpoint.call {
+            Call::Adopt | Call::AuditVerify => LONG_PATIENCE,
+            _ => PATIENCE,
+        };
+        let sent = async {
+            match &self.transport {
+                Transport::Socket(path) => over_socket(path, request).await,
+                Transport::InProcess(router) => within(router.clone(), request).await,
+            }
+        };
+        let (status, bytes) = tokio::time::timeout(after, sent)
+            .await
+            .map_err(|_| ClientError::TooLong { after })??;
+        understood(status, &bytes)
+    }
+}
+
+fn request(endpoint: Endpoint, query: Query<'_>, body: Bytes) -> Asked<Request<Full<Bytes>>> {
+    let method = match endpoint.method {
+        Method::Get => hyper::Method::GET,
+        Method::Post => hyper::Method::POST,
+    };
+    let mut target = endpoint.path.to_owned();
+    if !query.is_empty() {
+        let pairs = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        target = format!("{target}?{pairs}");
+    }
+    Request::builder()
+        .method(method)
+        .uri(target)
+        .header(hyper::header::HOST, "lapsed")
+        .header(hyper::header::CONTENT_TYPE, "application/json")
+        .body(Full::new(body))
+        .map_err(broken)
+}
+
+async fn over_socket(path: &Path, request: Request<Full<Bytes>>) -> Asked<(StatusCode, Bytes)> {
+    let stream = UnixStream::connect(path).await.map_err(|source| unconnected(path, source))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // Ends by itself when the sender is dropped.
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(broken)?;
+    let status = response.status();
+    let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+    Ok((status, bytes))
+}
+
+async fn within(router: Router, mut request: Request<Full<Bytes>>) -> Asked<(StatusCode, Bytes)> {
+    request.extensions_mut().insert(ConnectInfo(Peer::own()));
+    let response = match router.oneshot(request.map(axum::body::Body::new)).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let status = response.status();
+    let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+    Ok((status, bytes))
+}
+
+fn unconnected(path: &Path, source: io::Error) -> ClientError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ClientError::NotRunning { path }
+        }
+        io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path },
+        _ => ClientError::Unreachable { path, source },
+    }
+}
+
+fn broken(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
+    ClientError::BrokenOff { source: source.into() }
+}
+
+fn understood<T: DeserializeOwned>(status: StatusCode, bytes: &[u8]) -> Asked<T> {
+    if status.is_success() {
+        return serde_json::from_slice(bytes).map_err(|source| ClientError::Strange { source });
+    }
+    let view: ErrorView =
+        serde_json::from_slice(bytes).map_err(|source| ClientError::Strange { source })?;
+    let kind = ErrorKind::of_status(status.as_u16());
+    Err(ConsoleError::new(kind, view.error, view.advice).into())
+}

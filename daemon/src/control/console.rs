@@ -1,0 +1,170 @@
+//! What the daemon answers: one method a question or command, over the shapes in [`crate::views`].
+
+use crate::control::roles::Caller;
+use crate::views::{
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
+    DueView, ErrorView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+};
+use futures_util::future::BoxFuture;
+use jiff::civil::Date;
+use lapsed_core::plan::PlanState;
+
+/// An answer on its way.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ConsoleError>>;
+
+/// The daemon as the control socket sees it. Callers are authorised before any of this is called, and
+/// every call is recorded; an implementation still writes its own audit row for what it changes.
+pub trait Console: Send + Sync + 'static {
+    /// Whether all is well.
+    fn status(&self) -> Answer<'_, StatusView>;
+    /// The calendar up to and with `until`; all of it where that is absent.
+    fn due(&self, until: Option<Date>) -> Answer<'_, DueView>;
+    /// Everything about one person, by user ID, employee number or own id.
+    fn person<'a>(&'a self, who: &'a str) -> Answer<'a, PersonView>;
+    /// Plans in one of `states`, newest first, without their steps.
+    fn plans<'a>(&'a self, states: &'a [PlanState]) -> Answer<'a, PlansView>;
+    /// One plan with its steps, by a beginning of its hash that is not ambiguous.
+    fn plan<'a>(&'a self, hash: &'a str) -> Answer<'a, PlanView>;
+    /// Standing holds.
+    fn holds(&self) -> Answer<'_, HoldsView>;
+    /// What waits to be settled.
+    fn set_asides(&self) -> Answer<'_, SetAsidesView>;
+    /// Rows of the audit, oldest first.
+    fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
+    /// Checks the whole chain.
+    fn audit_verify(&self) -> Answer<'_, AuditVerifyView>;
+
+    /// Releases a held plan.
+    fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
+    /// Rejects a held plan.
+    fn reject<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
+    /// Places a hold: nothing of the person is deleted.
+    fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView>;
+    /// Lifts a hold.
+    fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView>;
+    /// An operator's notice of a departure.
+    fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView>;
+    /// Pauses all deletions.
+    fn pause<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView>;
+    /// Lets deletions go on.
+    fn resume<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView>;
+    /// Settles something that was set aside.
+    fn settle_set_aside<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Matches a first full feed to what the directory holds; writes only when asked to.
+    fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
+    /// Reads the configuration again, or keeps the old one and says why.
+    fn reload<'a>(&'a self, caller: &'a Caller) -> Answer<'a, ReloadView>;
+
+    /// Puts a call on record (P3). A look that can't be recorded is not answered, and a change that
+    /// can't be recorded is not begun.
+    fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()>;
+}
+
+/// Which rows of the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPage {
+    /// Only rows after this place in the chain; 0 for the first.
+    pub after: u64,
+    /// At most so many rows.
+    pub limit: u32,
+    /// Only rows about this person.
+    pub person: Option<String>,
+}
+
+/// One call, as it goes on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Who called; `None` where the kernel did not say.
+    pub caller: Option<Caller>,
+    /// `GET` or `POST`.
+    pub method: String,
+    /// Path with its query, made safe to show.
+    pub path: String,
+    /// How it went.
+    pub outcome: CallOutcome,
+}
+
+/// How far a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// A change that is about to be made.
+    Asked,
+    /// Answered, with this HTTP status; 403 is a call that was not allowed.
+    Answered(u16),
+}
+
+/// Why there is no answer, by what the caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No such person, plan, row.
+    NotFound,
+    /// The caller may not, or a rule forbids it.
+    Refused,
+    /// Not in this state: a plan that is decided already, a hold that stands.
+    Conflict,
+    /// Not now: the database or the directory can't be reached.
+    Unavailable,
+    /// The question makes no sense as it was put.
+    Bad,
+}
+
+impl ErrorKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::NotFound, Self::Refused, Self::Conflict, Self::Unavailable, Self::Bad];
+
+    /// The HTTP status that stands for it.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Bad => 400,
+            Self::Refused => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// The kind that an HTTP status stands for.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            403 => Self::Refused,
+            404 => Self::NotFound,
+            409 => Self::Conflict,
+            400..=499 => Self::Bad,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+/// An answer that says no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct ConsoleError {
+    /// What kind of no.
+    pub kind: ErrorKind,
+    /// What is wrong, in one sentence.
+    pub error: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl ConsoleError {
+    /// An error of a kind, with advice.
+    #[must_use]
+    pub fn new(kind: ErrorKind, error: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { kind, error: error.into(), advice: advice.into() }
+    }
+
+    /// The shape in which it is sent and printed.
+    #[must_use]
+    pub fn view(&self) -> ErrorView {
+        ErrorView { error: self.error.clone(), advice: self.advice.clone() }
+    }
+}

@@ -1,0 +1,137 @@
+//! The calls of the control socket, in one table: path, method, and the role that each needs.
+
+use crate::config::Role;
+
+/// How a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A look; the question is in the query.
+    Get,
+    /// A change; the request is a JSON body.
+    Post,
+}
+
+/// A call of the control socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are those of the commands; the table says what each is")]
+pub enum Call {
+    Status,
+    Due,
+    Person,
+    Plans,
+    Plan,
+    Holds,
+    SetAsides,
+    Audit,
+    AuditVerify,
+    Release,
+    Reject,
+    Hold,
+    Lift,
+    Depart,
+    Pause,
+    Resume,
+    SettleSetAside,
+    Adopt,
+    Reload,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Which call.
+    pub call: Call,
+    /// How it is made.
+    pub method: Method,
+    /// Its path; a new version gets a new first segment.
+    pub path: &'static str,
+    /// The least role that may make it.
+    pub needs: Role,
+    /// The command that makes it.
+    pub command: &'static str,
+}
+
+const fn row(
+    call: Call,
+    method: Method,
+    path: &'static str,
+    needs: Role,
+    command: &'static str,
+) -> Endpoint {
+    Endpoint { call, method, path, needs, command }
+}
+
+/// Every call. What is not here can't be asked of the daemon.
+#[rustfmt::skip]
+pub const ENDPOINTS: [Endpoint; 19] = {
+    use Method::{Get, Post};
+    use Role::{Administrator, Auditor, Operator, Viewer};
+    [
+        row(Call::Status,         Get,  "/v1/status",           Viewer,        "status"),
+        row(Call::Due,            Get,  "/v1/due",              Viewer,        "due"),
+        row(Call::Person,         Get,  "/v1/person",           Viewer,        "person"),
+        row(Call::Plans,          Get,  "/v1/plans",            Viewer,        "plans"),
+        row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
+        row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
+        row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
+        row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
+        row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
+        row(Call::Release,        Post, "/v1/release",          Operator,      "release"),
+        row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
+        row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
+        row(Call::Lift,           Post, "/v1/hold/lift",        Operator,      "hold lift"),
+        row(Call::Depart,         Post, "/v1/depart",           Operator,      "depart"),
+        row(Call::Pause,          Post, "/v1/deletions/pause",  Operator,      "pause deletions"),
+        row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),
+        row(Call::SettleSetAside, Post, "/v1/set-aside/settle", Operator,      "set-aside settle"),
+        row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
+        row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
+    ]
+};
+
+impl Endpoint {
+    /// The longest request body that is read, in bytes: only `adopt` carries a file.
+    #[must_use]
+    pub fn body_limit(&self) -> usize {
+        match self.call {
+            Call::Adopt => 64 * 1024 * 1024,
+            _ => 64 * 1024,
+        }
+    }
+}
+
+impl Call {
+    /// The call's line in the table.
+    #[must_use]
+    pub fn endpoint(self) -> Endpoint {
+        // The table is in the order of the calls; a test holds it to that.
+        ENDPOINTS[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_call_has_its_own_line_in_the_order_of_the_calls() {
+        for (index, endpoint) in ENDPOINTS.iter().enumerate() {
+            assert_eq!(endpoint.call as usize, index, "{}", endpoint.path);
+            assert_eq!(endpoint.call.endpoint(), *endpoint);
+        }
+        assert_eq!(Call::Reload as usize + 1, ENDPOINTS.len());
+        let paths: BTreeSet<_> = ENDPOINTS.iter().map(|endpoint| endpoint.path).collect();
+        assert_eq!(paths.len(), ENDPOINTS.len());
+    }
+
+    #[test]
+    fn no_look_needs_more_than_an_auditor_and_no_change_less_than_an_operator() {
+        for endpoint in ENDPOINTS {
+            match endpoint.method {
+                Method::Get => assert!(endpoint.needs <= Role::Auditor, "{}", endpoint.path),
+                Method::Post => assert!(endpoint.needs >= Role::Operator, "{}", endpoint.path),
+            }
+        }
+    }
+}

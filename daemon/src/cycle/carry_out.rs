@@ -1,0 +1,470 @@
+//! Carries due steps out: intent on stable storage first, then the call, then the look back.
+//!
+//! **Flow.** `claim_due` marks a batch Started under a lease and commits. The connector applies it.
+//! Outcomes and audit rows are committed together. Then each change is read back from the server that
+//! took it, and that is committed as well.
+//!
+//! **Guarantees.** No call is made that a restart would not know of. A step whose reply was lost, or
+//! whose daemon died, is looked at before it is tried again: every `apply` begins with a look.
+//!
+//! **Assumptions.** A lease outlasts a batch; a daemon that wakes after its lease has run out finds its
+//! outcomes refused by the fencing token, and the steps with their next owner.
+
+use super::{Cycle, CycleError, DAEMON};
+use crate::store::{AuditEntry, Claim, StepFilter, StepUpdate, StoredStep};
+use crate::targets::Hands;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use lapsed_connectors::contract::Apply;
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName};
+use lapsed_core::journal::{StepEvent, StepState};
+use lapsed_core::policy::departure::{Redate, WorksiteClass, redate, worksite_class};
+use lapsed_core::reconcile::deletions;
+use lapsed_core::standing::{Standing, standing};
+use lapsed_core::step::{Action, Cause, Due, Fault, Outcome, Seen, Step, StepId, next_attempt};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// What one round carried out.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct CarriedOut {
+    /// Steps that ended as wanted.
+    pub done: u64,
+    /// Steps that were refused or had drifted.
+    pub stuck: u64,
+    /// Steps that will be tried again.
+    pub waiting: u64,
+}
+
+impl std::ops::AddAssign for CarriedOut {
+    fn add_assign(&mut self, other: Self) {
+        self.done += other.done;
+        self.stuck += other.stuck;
+        self.waiting += other.waiting;
+    }
+}
+
+/// So many steps are looked at again in one round; the next round takes up the rest.
+const MOST_LOOKS: u64 = 100_000;
+
+/// Where the moment comes from: the system's clock, or a test's.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A cycle with hands.
+#[derive(Clone)]
+pub struct Executor {
+    /// State, rules and eyes.
+    pub cycle: Cycle,
+    /// The targets that it may change.
+    pub hands: Hands,
+    /// This daemon's name in leases.
+    pub owner: String,
+    /// The moment.
+    pub clock: Clock,
+}
+
+impl Executor {
+    /// Carries out all that is due now, every target by itself: a slow one holds up no other.
+    pub async fn carry_out(&self) -> Result<CarriedOut, CycleError> {
+        let mut all = CarriedOut::default();
+        let never = CancellationToken::new();
+        let runs = self.hands.0.iter().map(|(name, hand)| self.drain(name, hand.as_ref(), &never));
+        for run in join_all(runs).await {
+            all += run?;
+        }
+        Ok(all)
+    }
+
+    /// One target's due steps, batch by batch, until none is ready, the target can't be reached, or
+    /// `stop`: then the batch under way is still finished and recorded.
+    pub async fn drain(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+        stop: &CancellationToken,
+    ) -> Result<CarriedOut, CycleError> {
+        let mut all = CarriedOut::default();
+        loop {
+            if stop.is_cancelled() {
+                return Ok(all);
+            }
+            let batch = self.claim(name).await?;
+            if batch.is_empty() {
+                return Ok(all);
+            }
+            let round = self.batch(name, hand, &batch).await?;
+            let unreachable = round.done == 0 && round.stuck == 0;
+            all += round;
+            if unreachable {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn claim(&self, name: &ConnectorName) -> Result<Vec<StoredStep>, CycleError> {
+        let now = (self.clock)();
+        let settings = &self.cycle.config.execution;
+        let deletions_allowed =
+            self.cycle.store.read().setting::<Option<String>>(PAUSED).await?.flatten().is_none();
+        Ok(self
+            .cycle
+            .store
+            .claim_due(&Claim {
+                connectors: std::slice::from_ref(name),
+                now,
+                today: self.cycle.today(now),
+                owner: &self.owner,
+                lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
+                limit: settings.batch as usize,
+                deletions_allowed,
+            })
+            .await?)
+    }
+
+    async fn batch(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+        batch: &[StoredStep],
+    ) -> Result<CarriedOut, CycleError> {
+        let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
+        let results = self.apply(hand, &steps).await;
+        let mut outcomes = self.record(name, batch, results).await?;
+        let look: Vec<StoredStep> = outcomes
+            .iter()
+            .filter(|s| matches!(s.state, StepState::Done { .. } | StepState::Unknown { .. }))
+            .cloned()
+            .collect();
+        if !look.is_empty() {
+            let seen = self.look_back(hand, &look).await?;
+            outcomes.retain(|s| !seen.iter().any(|other| other.step.id == s.step.id));
+            outcomes.extend(seen);
+        }
+        self.after_disabling(batch).await?;
+        let mut round = CarriedOut::default();
+        for step in &outcomes {
+            match &step.state {
+                state if state.is_done() => round.done += 1,
+                StepState::Drifted { .. } | StepState::Refused { .. } => round.stuck += 1,
+                _ => round.waiting += 1,
+            }
+        }
+        Ok(round)
+    }
+
+    /// A call that outlasts its time is given up; what became of it is looked up, never assumed.
+    async fn apply(&self, hand: &dyn Apply, steps: &[Step]) -> Vec<Result<Outcome, Fault>> {
+        // The lease bounds the batch: past it, another daemon may take the steps over.
+        let lease = Duration::from_secs(u64::from(self.cycle.config.execution.lease_seconds));
+        match tokio::time::timeout(lease, hand.apply(steps)).await {
+            Ok(results) if results.len() == steps.len() => results,
+            Ok(_) => lost(steps, "the connector did not answer for every step"),
+            Err(_) => lost(steps, "no answer within the lease (execution.lease_seconds)"),
+        }
+    }
+
+    async fn record(
+        &self,
+        name: &ConnectorName,
+        batch: &[StoredStep],
+        results: Vec<Result<Outcome, Fault>>,
+    ) -> Result<Vec<StoredStep>, CycleError> {
+        let now = (self.clock)();
+        let trouble = results.iter().find_map(|result| match result {
+            Err(Fault::Retry(cause) | Fault::Unknown(cause)) => Some(cause.clone()),
+            _ => None,
+        });
+        let events = batch
+            .iter()
+            .zip(results)
+            .map(|(stored, result)| (stored, event_of(result, now, stored.attempts)));
+        let after = self.store_events(events, now).await?;
+        let tx = self.cycle.store.begin().await?;
+        tx.set_setting(&health_key(name), &trouble).await?;
+        tx.commit().await?;
+        Ok(after)
+    }
+
+    /// Writes what events make of steps, each with its audit row, in one transaction. A step that
+    /// another daemon has taken over meanwhile is that daemon's to tell about: it is left out.
+    async fn store_events(
+        &self,
+        events: impl Iterator<Item = (&StoredStep, StepEvent)>,
+        now: Timestamp,
+    ) -> Result<Vec<StoredStep>, CycleError> {
+        let mut updates = Vec::new();
+        let mut after = Vec::new();
+        for (stored, event) in events {
+            let Ok(update) = stored.on(event) else { continue };
+            let update = self.next_look(update, stored, now);
+            after.push((stored.clone().after(update.clone()), stored.state.name()));
+            updates.push(update);
+        }
+        let mut tx = self.cycle.store.begin().await?;
+        let lost: BTreeSet<StepId> = tx.set_steps(&updates, now).await?.into_iter().collect();
+        if !lost.is_empty() {
+            tracing::warn!(steps = lost.len(), "lease lost: outcomes left to the new owner");
+        }
+        after.retain(|(moved, _)| !lost.contains(&moved.step.id));
+        let mut undone = BTreeSet::new();
+        for (moved, was) in &after {
+            if moved.state.name() != *was {
+                tx.audit(self.outcome_entry(moved, now));
+            }
+            if matches!(moved.state, StepState::Unverified { .. }) {
+                undone.insert(moved.step.person);
+            }
+        }
+        // Someone put it back, or it never took: the person is planned for anew.
+        tx.mark_to_decide(&undone.into_iter().collect::<Vec<_>>(), now).await?;
+        tx.commit().await?;
+        Ok(after.into_iter().map(|(moved, _)| moved).collect())
+    }
+
+    /// Reads steps back (D13) and records what was seen; a lost reply becomes done, or is tried again.
+    pub async fn look_back(
+        &self,
+        hand: &dyn Apply,
+        steps: &[StoredStep],
+    ) -> Result<Vec<StoredStep>, CycleError> {
+        let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
+        let seen = hand.read_back(&wanted).await;
+        let now = (self.clock)();
+        // A lost reply with the change in place takes two events: the change, then the look.
+        let found: Vec<(&StoredStep, Vec<StepEvent>)> = steps
+            .iter()
+            .zip(seen)
+            .map(|(stored, seen)| (stored, seen_events(stored, seen, now)))
+            .collect();
+        let first =
+            found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));
+        let mut after = self.store_events(first, now).await?;
+        let second: Vec<(StoredStep, StepEvent)> = found
+            .iter()
+            .filter_map(|(stored, events)| {
+                let event = events.get(1)?.clone();
+                let moved = after.iter().find(|s| s.step.id == stored.step.id)?.clone();
+                Some((moved, event))
+            })
+            .collect();
+        let again = self.store_events(second.iter().map(|(s, e)| (s, e.clone())), now).await?;
+        after.retain(|s| !again.iter().any(|other| other.step.id == s.step.id));
+        after.extend(again);
+        Ok(after)
+    }
+
+    /// Access gets put back by other hands: a look that told something sets the next of the configured
+    /// days for another one (D13).
+    fn next_look(&self, update: StepUpdate, stored: &StoredStep, now: Timestamp) -> StepUpdate {
+        if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
+            return update;
+        }
+        let days = &self.cycle.config.policy.departure.recheck_days;
+        let on = days.get(stored.recheck_index as usize).and_then(|days| {
+            self.cycle.today(now).checked_add(jiff::Span::new().days(i64::from(*days))).ok()
+        });
+        update.recheck(on, stored.recheck_index.saturating_add(1))
+    }
+
+    /// Looks again at what was done on earlier days, where the day for it has come (D13).
+    pub async fn recheck(&self) -> Result<(), CycleError> {
+        let today = self.cycle.today((self.clock)());
+        let steps = self.cycle.store.read().steps_to_read_back(today, MOST_LOOKS).await?;
+        for (name, hand) in &self.hands.0 {
+            let theirs: Vec<StoredStep> =
+                steps.iter().filter(|s| &s.step.connector == name).cloned().collect();
+            for block in theirs.chunks(self.cycle.config.execution.batch.max(1) as usize) {
+                self.look_back(hand.as_ref(), block).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first day with every account of a case shut starts its clocks and freezes its worksite class.
+    async fn after_disabling(&self, batch: &[StoredStep]) -> Result<(), CycleError> {
+        let cases: BTreeSet<_> = batch
+            .iter()
+            .filter(|s| matches!(s.step.action, Action::Disable { .. }))
+            .map(|s| s.step.case)
+            .collect();
+        for id in cases {
+            let steps = self.steps_of(id).await?;
+            let mut disabling =
+                steps.iter().filter(|s| matches!(s.step.action, Action::Disable { .. }));
+            let all_ended = disabling.clone().all(|s| s.state.has_ended());
+            if !all_ended || !disabling.any(|s| s.state.is_done()) {
+                continue;
+            }
+            if let Some(case) = self.cycle.store.read().case(id).await?
+                && case.disabled_on.is_none()
+            {
+                self.start_clocks(case, &steps).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn steps_of(&self, case: CaseId) -> Result<Vec<StoredStep>, CycleError> {
+        let filter = StepFilter { cases: vec![case], ..StepFilter::default() };
+        Ok(self.cycle.store.read().steps(&filter).await?)
+    }
+
+    async fn start_clocks(&self, mut case: Case, steps: &[StoredStep]) -> Result<(), CycleError> {
+        let now = (self.clock)();
+        let today = self.cycle.today(now);
+        let class = match case.worksite_class {
+            Some(class) => class,
+            None => self.class_of(&case, now).await?,
+        };
+        case.disabled_on = Some(today);
+        case.worksite_class = Some(class);
+        let mut tx = self.cycle.store.begin().await?;
+        tx.save_case(&case).await?;
+        for stored in steps.iter().filter(|s| s.step.action.destroys()) {
+            if let Some(step) = self.later(stored, class, today)? {
+                tx.redate_step(&step).await?;
+            }
+        }
+        tx.audit(AuditEntry {
+            person: Some(case.person),
+            case: Some(case.id),
+            user_id: steps.first().map(|s| s.step.expect.user_id.clone()),
+            clause: Some(self.cycle.config.policy.citations.cite(Rule::D6)),
+            detail: json!({ "disabled_on": today, "worksite": class }),
+            ..AuditEntry::new(now, DAEMON, "case.clocks_started")
+        });
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn class_of(&self, case: &Case, now: Timestamp) -> Result<WorksiteClass, CycleError> {
+        let person = self.cycle.store.read().person(case.person).await?;
+        let worksite = person.and_then(|p| match standing(&p, now, &self.cycle.config.time_zone) {
+            Standing::Left(end) | Standing::Leaving(end) => end.worksite,
+            Standing::Employed | Standing::Unknown => None,
+        });
+        Ok(worksite_class(worksite.as_ref(), &self.cycle.config.policy.locations))
+    }
+
+    /// The deletion with a later date, where disabling came later than planned; never an earlier one (D15).
+    fn later(
+        &self,
+        stored: &StoredStep,
+        class: WorksiteClass,
+        today: jiff::civil::Date,
+    ) -> Result<Option<Step>, CycleError> {
+        let Due::On { date, .. } = &stored.step.due else { return Ok(None) };
+        let all = deletions(&self.cycle.config.policy, today, class, stored.step.action.account())
+            .map_err(CycleError::Rule)?;
+        let fresh =
+            all.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
+        Ok(fresh.and_then(|(.., dated)| match redate(*date, dated.date) {
+            Redate::Later(date) => {
+                Some(Step { due: Due::On { date, reason: dated.reason }, ..stored.step.clone() })
+            }
+            Redate::Same | Redate::EarlierNeedsRelease(_) => None,
+        }))
+    }
+
+    /// Closes cases in which nothing is left to do and nothing is stuck.
+    pub async fn close_cases(&self) -> Result<(), CycleError> {
+        let now = (self.clock)();
+        for mut case in self.cycle.store.read().cases_ended().await? {
+            let mut tx = self.cycle.store.begin().await?;
+            case.state = CaseState::Closed;
+            tx.save_case(&case).await?;
+            tx.audit(AuditEntry {
+                person: Some(case.person),
+                case: Some(case.id),
+                clause: Some(self.cycle.config.policy.citations.cite(Rule::D13)),
+                ..AuditEntry::new(now, DAEMON, "case.closed")
+            });
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    fn outcome_entry(&self, stored: &StoredStep, now: Timestamp) -> AuditEntry {
+        let detail = json!({
+            "do": stored.step.action.describe(),
+            "connector": stored.step.connector,
+            "attempts": stored.attempts,
+            "note": note(&stored.state),
+        });
+        let clause = self.cycle.config.policy.citations.cite(stored.step.rule);
+        AuditEntry {
+            plan: Some(stored.plan.clone()),
+            detail,
+            ..AuditEntry::new(now, DAEMON, format!("step.{}", stored.state.name()))
+                .of_step(&stored.step, clause)
+        }
+    }
+}
+
+/// The setting that says by whom and since when deletions are paused.
+pub const PAUSED: &str = "pause.deletions";
+
+/// The setting under which a connector's last trouble is kept; null when it answered.
+#[must_use]
+pub fn health_key(name: &ConnectorName) -> String {
+    format!("health.{name}")
+}
+
+/// One line about a state, for people.
+#[must_use]
+pub fn note(state: &StepState) -> String {
+    match state {
+        StepState::Planned | StepState::Started { .. } => String::new(),
+        StepState::Waiting { cause, .. }
+        | StepState::Unknown { cause }
+        | StepState::Refused { cause }
+        | StepState::Unverified { cause, .. } => cause.to_string(),
+        StepState::Done { receipt: None } | StepState::Verified { receipt: None, .. } => {
+            "it was so already".into()
+        }
+        StepState::Done { receipt: Some(_) } => "changed".into(),
+        StepState::Verified { receipt: Some(_), .. } => "changed and read back".into(),
+        StepState::Drifted { found } => found.description.clone(),
+        StepState::Cancelled { reason } => reason.clone(),
+    }
+}
+
+fn lost(steps: &[Step], why: &str) -> Vec<Result<Outcome, Fault>> {
+    steps.iter().map(|_| Err(Fault::Unknown(Cause::new(why)))).collect()
+}
+
+fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> StepEvent {
+    match result {
+        Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
+        Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
+        Ok(Outcome::Drifted(found)) => StepEvent::Drifted(found),
+        Err(Fault::Retry(cause)) => StepEvent::RetryAt(next_attempt(now, attempts), cause),
+        Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
+        Err(Fault::Unknown(cause)) => StepEvent::ReplyLost(cause),
+    }
+}
+
+/// What a look at a step makes of it; nothing where the server could not be asked.
+fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -> Vec<StepEvent> {
+    let lost = matches!(stored.state, StepState::Unknown { .. });
+    let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
+    match seen {
+        // The reply was lost, but the change is there; its before-image is in the case.
+        Ok(Seen::AsWanted) if lost => vec![StepEvent::AlreadySo, StepEvent::SeenAsWanted(now)],
+        Ok(Seen::AsWanted) => vec![StepEvent::SeenAsWanted(now)],
+        Ok(Seen::Otherwise(found)) if lost => retry(Cause::new(found.description)),
+        Ok(Seen::CannotTell(cause)) if lost => retry(cause),
+        Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
+            retry(cause)
+        }
+        Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
+        Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],
+        // The server went away after the change: the next recheck looks again.
+        Err(Fault::Retry(_) | Fault::Unknown(_)) => Vec::new(),
+        Err(Fault::Refused(cause)) => vec![StepEvent::NotSeen(cause)],
+    }
+}

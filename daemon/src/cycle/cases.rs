@@ -1,0 +1,198 @@
+//! From a person's standing to the state of their departure case (D1, D10, D12).
+
+use super::{Cycle, CycleError, DAEMON};
+use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
+use jiff::Timestamp;
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
+use lapsed_core::journal::StepEvent;
+use lapsed_core::plan::PlanState;
+use lapsed_core::standing::{End, Standing, standing};
+use serde_json::json;
+
+impl Cycle {
+    /// Brings a person's case in line with their standing; returns the case if it is in effect.
+    pub(super) async fn settle_case(
+        &self,
+        tx: &mut Tx,
+        person: &mut Person,
+        now: Timestamp,
+    ) -> Result<Option<Case>, CycleError> {
+        let id = CaseId::departure(person.id, person.episode);
+        let known = tx.read().case(id).await?;
+        match standing(person, now, &self.config.time_zone) {
+            Standing::Employed | Standing::Unknown => {
+                if let Some(case) = known {
+                    self.stop_case(tx, person, case, now).await?;
+                }
+                Ok(None)
+            }
+            Standing::Leaving(end) => {
+                self.schedule_case(tx, person, known, id, end, now).await?;
+                Ok(None)
+            }
+            Standing::Left(end) => Ok(Some(self.open_case(tx, person, known, id, end, now).await?)),
+        }
+    }
+
+    /// The departure is off: pending deletions stop at once (D10). What was taken comes back by a form.
+    async fn stop_case(
+        &self,
+        tx: &mut Tx,
+        person: &mut Person,
+        mut case: Case,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let withdrawn = person.notices.iter().any(|n| n.state == NoticeState::Withdrawn)
+            && person.engagements.iter().all(|e| e.ordinal == 0 || e.goes_on());
+        let rehired = person.engagements.iter().any(|e| {
+            e.goes_on()
+                && e.starts_on.is_some_and(|start| {
+                    start > case.effective_at.to_zoned(self.config.time_zone.clone()).date()
+                })
+        });
+        case.state = if rehired || !withdrawn { CaseState::Rehired } else { CaseState::Withdrawn };
+        let why = match case.state {
+            CaseState::Rehired => "the person is employed again",
+            _ => "the notice was withdrawn by its own source",
+        };
+        person.episode += 1;
+        tx.save_case(&case).await?;
+        tx.save_person(person).await?;
+        self.cancel_steps(tx, case.id, why, now).await?;
+        self.note_case(tx, &case, person, "case.stopped", Rule::D10, why, now);
+        Ok(())
+    }
+
+    async fn schedule_case(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        known: Option<Case>,
+        id: CaseId,
+        end: End,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let fresh = self.case_of(person.id, id, CaseState::Scheduled, &end, now);
+        match known {
+            Some(case) if case.state == CaseState::Scheduled && same_end(&case, &end) => {
+                return Ok(());
+            }
+            Some(case) if case.state == CaseState::Open => {
+                // A moved end: the person is wanted until then, so nothing more is taken meanwhile.
+                self.cancel_steps(
+                    tx,
+                    id,
+                    "the end of the engagement was moved to a later day",
+                    now,
+                )
+                .await?;
+                tx.save_case(&Case { opened_at: case.opened_at, ..fresh.clone() }).await?;
+            }
+            _ => tx.save_case(&fresh).await?,
+        }
+        let when = format!("takes effect {}: {}", self.shown_time(end.at), end.reason);
+        self.note_case(tx, &fresh, person, "case.scheduled", Rule::D2, &when, now);
+        Ok(())
+    }
+
+    async fn open_case(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        known: Option<Case>,
+        id: CaseId,
+        end: End,
+        now: Timestamp,
+    ) -> Result<Case, CycleError> {
+        if let Some(case) = &known
+            && matches!(case.state, CaseState::Open | CaseState::Closed)
+            && same_end(case, &end)
+        {
+            return Ok(case.clone());
+        }
+        let fresh = self.case_of(person.id, id, CaseState::Open, &end, now);
+        let case = match known {
+            // Frozen facts stay: the clocks of what is shut already do not start again.
+            Some(case) => Case {
+                opened_at: case.opened_at,
+                disabled_on: case.disabled_on,
+                worksite_class: case.worksite_class,
+                before: case.before,
+                ..fresh
+            },
+            None => fresh,
+        };
+        tx.save_case(&case).await?;
+        self.note_case(tx, &case, person, "case.opened", Rule::D2, &case.reason.clone(), now);
+        Ok(case)
+    }
+
+    fn case_of(
+        &self,
+        person: PersonId,
+        id: CaseId,
+        state: CaseState,
+        end: &End,
+        now: Timestamp,
+    ) -> Case {
+        Case {
+            id,
+            person,
+            state,
+            effective_at: end.at,
+            for_cause: end.for_cause,
+            opened_at: now,
+            disabled_on: None,
+            worksite_class: None,
+            reason: end.reason.clone(),
+            before: Vec::new(),
+        }
+    }
+
+    /// Stops what has not been done yet; a plan that waits for a release has nothing left to release.
+    async fn cancel_steps(
+        &self,
+        tx: &mut Tx,
+        case: CaseId,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let filter = StepFilter { cases: vec![case], ended: Some(false), ..StepFilter::default() };
+        let steps = tx.read().steps(&filter).await?;
+        // What is under way at this moment can't be called back; the journal refuses, and it is seen.
+        let cancel = |s: &StoredStep| s.on(StepEvent::Cancel(why.to_owned())).ok();
+        let updates: Vec<StepUpdate> = steps.iter().filter_map(cancel).collect();
+        tx.set_steps(&updates, now).await?;
+        for plan in tx.read().plans(&[PlanState::Held]).await? {
+            if plan.plan.only_case() == Some(case) {
+                tx.set_plan_state(&plan.plan.hash, PlanState::Replaced, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_case(
+        &self,
+        tx: &mut Tx,
+        case: &Case,
+        person: &Person,
+        event: &str,
+        rule: Rule,
+        why: &str,
+        now: Timestamp,
+    ) {
+        tx.audit(AuditEntry {
+            person: Some(person.id),
+            case: Some(case.id),
+            user_id: person.user_ids().into_iter().next(),
+            clause: Some(self.config.policy.citations.cite(rule)),
+            detail: json!({ "why": why, "for_cause": case.for_cause }),
+            ..AuditEntry::new(now, DAEMON, event)
+        });
+    }
+}
+
+fn same_end(case: &Case, end: &End) -> bool {
+    case.effective_at == end.at && case.for_cause == end.for_cause
+}

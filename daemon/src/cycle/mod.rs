@@ -1,0 +1,62 @@
+//! The one loop: drops become facts, facts become plans, plans pass the guard and are carried out.
+//!
+//! A wake-up carries no input, it only says "look again": everything that a round needs stands in the
+//! store. `plan` and `simulate` run the same code on a scratch copy of the store, without hands.
+
+pub mod carry_out;
+pub mod cases;
+pub mod decide;
+pub mod departing;
+pub mod take;
+
+use crate::config::Config;
+use crate::store::{Store, StoreError};
+use crate::targets::Eyes;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use std::sync::Arc;
+
+/// The actor of everything that the daemon does by itself.
+pub const DAEMON: &str = "daemon";
+
+/// What every part of a round needs: state, rules, and eyes on the targets.
+#[derive(Clone)]
+pub struct Cycle {
+    /// The state.
+    pub store: Store,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// The targets, read-only.
+    pub eyes: Eyes,
+}
+
+/// Why a round could not be finished. What was committed before stays; the next round goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// The state database.
+    #[error("the state could not be read or written")]
+    Store(#[from] StoreError),
+    /// A rule of the YAML that does not work, found only when it was used.
+    #[error("a rule of the configuration does not work: {0}")]
+    Rule(String),
+}
+
+impl Cycle {
+    /// The calendar date at `now` in the agency's zone.
+    #[must_use]
+    pub fn today(&self, now: Timestamp) -> Date {
+        now.to_zoned(self.config.time_zone.clone()).date()
+    }
+
+    /// A moment in the agency's zone, for people: `2026-11-20 17:00 -06:00`.
+    #[must_use]
+    pub fn shown_time(&self, at: Timestamp) -> String {
+        at.to_zoned(self.config.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+}
+
+/// A date with its weekday, for people: `Fri 2026-11-20`.
+#[must_use]
+pub fn shown_date(date: Date) -> String {
+    date.strftime("%a %Y-%m-%d").to_string()
+}

@@ -1,0 +1,428 @@
+//! Takes one drop into the facts: whole, or not at all, in one transaction (D1).
+
+use super::{Cycle, CycleError, DAEMON};
+use crate::store::{AuditEntry, DropRecord, DropState, SetAside as Waiting, Tx};
+use jiff::Timestamp;
+use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status};
+use lapsed_core::intake::receipt::Effect;
+use lapsed_core::intake::spec::Mode;
+use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
+
+/// People are looked up and written so many rows at a time.
+const ROWS_AT_ONCE: usize = 400;
+
+/// A drop as it was read from the inbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Drop<'a> {
+    /// Which feed's it is.
+    pub feed: &'a SourceName,
+    /// Its name, safe to show.
+    pub file_name: &'a str,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Its `.done` file's.
+    pub done: Option<&'a [u8]>,
+}
+
+/// What became of a drop.
+#[derive(Debug)]
+pub enum Taking {
+    /// The very same drop was accepted before, at this moment; nothing changes.
+    Repeated(Timestamp),
+    /// Rejected whole.
+    Rejected(Rejection),
+    /// Taken.
+    Taken(Summary),
+}
+
+/// What a taken drop meant, for the receipt.
+#[derive(Debug)]
+pub struct Summary {
+    /// What the parser made of it.
+    pub taken: Taken,
+    /// Rows for which exactly one person could not be found, or which contradict what is known.
+    pub unmatched: Vec<SetAside>,
+    /// Rows that said the same as before.
+    pub unchanged: u64,
+    /// People seen for the first time.
+    pub new_people: u64,
+    /// New and moved notices.
+    pub notices: u64,
+    /// Notices taken back.
+    pub withdrawn: u64,
+    /// Rehires.
+    pub rehired: u64,
+    /// Keys in the last full drop and not in this one. Absence is no notice: a person looks.
+    pub missing: Vec<String>,
+}
+
+impl Summary {
+    fn new(taken: Taken) -> Self {
+        Self {
+            taken,
+            unmatched: Vec::new(),
+            unchanged: 0,
+            new_people: 0,
+            notices: 0,
+            withdrawn: 0,
+            rehired: 0,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Every row that was set aside, by the parser or by the matching.
+    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.taken.set_aside.iter().chain(&self.unmatched)
+    }
+
+    /// Statements that were used.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        (self.taken.statements.len() as u64).saturating_sub(self.unmatched.len() as u64)
+    }
+
+    /// The same for the receipt.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        Effect {
+            changed: self.used().saturating_sub(self.unchanged),
+            unchanged: self.unchanged,
+            unmatched: self.unmatched.len() as u64,
+        }
+    }
+}
+
+impl Cycle {
+    /// Takes a drop. The store is changed in one transaction, or not at all.
+    pub async fn take_drop(&self, drop: Drop<'_>, now: Timestamp) -> Result<Taking, CycleError> {
+        let Some(feed) = self.config.feeds.get(drop.feed) else {
+            return Err(CycleError::Rule(format!("no feed is called {}", drop.feed)));
+        };
+        let digest = intake::digest(drop.bytes);
+        if let Some(earlier) = self.store.read().drop_by_digest(&digest).await?
+            && earlier.state == DropState::Accepted
+            && &earlier.source == drop.feed
+        {
+            return Ok(Taking::Repeated(earlier.received_at));
+        }
+        let last = self.store.read().last_accepted_drop(drop.feed).await?;
+        let previous = last.as_ref().map(previous);
+        match intake::take(&feed.spec, drop.bytes, drop.done, drop.file_name, previous.as_ref()) {
+            Err(rejection) => {
+                self.reject_drop(drop, &digest, &rejection, now).await?;
+                Ok(Taking::Rejected(rejection))
+            }
+            Ok(taken) => Ok(Taking::Taken(self.absorb_drop(drop, taken, now).await?)),
+        }
+    }
+
+    async fn reject_drop(
+        &self,
+        drop: Drop<'_>,
+        digest: &str,
+        rejection: &Rejection,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let mut tx = self.store.begin().await?;
+        tx.record_drop(&DropRecord {
+            id: Uuid::now_v7(),
+            sha256: digest.to_owned(),
+            source: drop.feed.clone(),
+            file_name: drop.file_name.to_owned(),
+            received_at: now,
+            state: DropState::Rejected,
+            sequence: None,
+            headcount: None,
+            as_of: None,
+            counts: json!({}),
+            rejection: Some(rejection.to_string()),
+        })
+        .await?;
+        tx.audit(AuditEntry {
+            clause: Some(self.config.policy.citations.cite(Rule::D1)),
+            detail: json!({
+                "feed": drop.feed, "file": drop.file_name, "sha256": digest, "reason": rejection.to_string(),
+            }),
+            ..AuditEntry::new(now, DAEMON, "drop.rejected")
+        });
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn absorb_drop(
+        &self,
+        drop: Drop<'_>,
+        taken: Taken,
+        now: Timestamp,
+    ) -> Result<Summary, CycleError> {
+        let known = self.store.read().statement_digests(drop.feed).await?;
+        let mut tx = self.store.begin().await?;
+        let id = Uuid::now_v7();
+        let is_full = self.config.feeds.get(drop.feed).is_some_and(|f| f.spec.mode == Mode::Full);
+        let mut work = Work {
+            cycle: self,
+            drop,
+            now,
+            known: &known,
+            people: HashMap::new(),
+            by_key: HashMap::new(),
+            dirty: HashSet::new(),
+            digests: Vec::new(),
+            seen: HashSet::new(),
+            summary: Summary::new(taken),
+        };
+        // Taken out while it is walked, since the rows' outcome goes into the same summary.
+        let statements = std::mem::take(&mut work.summary.taken.statements);
+        for rows in statements.chunks(ROWS_AT_ONCE) {
+            work.take_rows(&tx, rows).await?;
+            work.save(&mut tx).await?;
+        }
+        let population = statements.iter().filter(|s| s.status != Status::Departed).count();
+        work.summary.taken.statements = statements;
+        let summary = work.finish(is_full);
+        tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
+        tx.set_aside(&waiting(id, drop, summary.set_aside(), now)).await?;
+        if is_full {
+            tx.set_setting(&format!("population.{}", drop.feed), &population).await?;
+        }
+        tx.audit(AuditEntry {
+            clause: Some(self.config.policy.citations.cite(Rule::D1)),
+            detail: json!({
+                "feed": drop.feed, "file": drop.file_name, "sha256": summary.taken.digest,
+                "rows": summary.taken.rows, "set_aside": summary.set_aside().count(),
+                "notices": summary.notices, "withdrawn": summary.withdrawn,
+                "missing": summary.missing.len(),
+            }),
+            ..AuditEntry::new(now, DAEMON, "drop.accepted")
+        });
+        tx.commit().await?;
+        Ok(summary)
+    }
+
+    fn record_of(
+        &self,
+        id: Uuid,
+        drop: Drop<'_>,
+        summary: &Summary,
+        is_full: bool,
+        now: Timestamp,
+    ) -> DropRecord {
+        DropRecord {
+            id,
+            sha256: summary.taken.digest.clone(),
+            source: drop.feed.clone(),
+            file_name: drop.file_name.to_owned(),
+            received_at: now,
+            state: DropState::Accepted,
+            sequence: summary.taken.sequence,
+            headcount: is_full.then_some(summary.taken.headcount),
+            as_of: summary.taken.as_of,
+            counts: json!({
+                "rows": summary.taken.rows, "taken": summary.used(),
+                "set_aside": summary.set_aside().count(), "unchanged": summary.unchanged,
+                "new_people": summary.new_people, "notices": summary.notices,
+                "withdrawn": summary.withdrawn, "rehired": summary.rehired,
+                "missing": summary.missing.len(),
+            }),
+            rejection: None,
+        }
+    }
+}
+
+fn previous(drop: &DropRecord) -> PreviousDrop {
+    PreviousDrop {
+        sequence: drop.sequence,
+        headcount: drop.headcount.unwrap_or(0),
+        digest: drop.sha256.clone(),
+        as_of: drop.as_of,
+    }
+}
+
+fn waiting<'a>(
+    id: Uuid,
+    drop: Drop<'_>,
+    rows: impl Iterator<Item = &'a SetAside>,
+    now: Timestamp,
+) -> Vec<Waiting> {
+    rows.map(|row| Waiting {
+        // The same row of the same drop is the same entry.
+        id: Uuid::new_v5(&id, row.line.to_string().as_bytes()),
+        drop: Some(id),
+        source: drop.feed.clone(),
+        file_name: drop.file_name.to_owned(),
+        line: Some(row.line),
+        reason: row.reason.clone(),
+        who: row.who.clone(),
+        at: now,
+        settled_at: None,
+    })
+    .collect()
+}
+
+/// The key under which a statement's digest is kept.
+fn statement_key(statement: &Statement) -> String {
+    let number = statement.employee_number.as_ref().map(|n| n.folded()).unwrap_or_default();
+    let user_id = statement.user_id.as_ref().map(|u| u.folded()).unwrap_or_default();
+    format!("{number}\u{1f}{}\u{1f}{user_id}", statement.record)
+}
+
+fn statement_digest(statement: &Statement) -> String {
+    // The line is where it stood, not what it said.
+    let said = Statement { line: 0, ..statement.clone() };
+    intake::digest(&serde_json::to_vec(&said).unwrap_or_default()).chars().take(32).collect()
+}
+
+struct Work<'a> {
+    cycle: &'a Cycle,
+    drop: Drop<'a>,
+    now: Timestamp,
+    known: &'a HashMap<String, String>,
+    people: HashMap<PersonId, Person>,
+    by_key: HashMap<String, Vec<PersonId>>,
+    dirty: HashSet<PersonId>,
+    digests: Vec<(String, String)>,
+    seen: HashSet<String>,
+    summary: Summary,
+}
+
+impl Work<'_> {
+    async fn take_rows(&mut self, tx: &Tx, rows: &[Statement]) -> Result<(), CycleError> {
+        let mut fresh = Vec::new();
+        for statement in rows {
+            let key = statement_key(statement);
+            let digest = statement_digest(statement);
+            let unchanged = self.known.get(&key).is_some_and(|known| *known == digest);
+            self.seen.insert(key.clone());
+            if unchanged {
+                self.summary.unchanged += 1;
+            } else {
+                fresh.push((statement, key, digest));
+            }
+        }
+        self.load(tx, fresh.iter().map(|(statement, ..)| *statement)).await?;
+        for (statement, key, digest) in fresh {
+            match self.take_row(statement) {
+                Ok(()) => self.digests.push((key, digest)),
+                Err(reason) => {
+                    let who = statement
+                        .employee_number
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .or_else(|| statement.user_id.as_ref().map(ToString::to_string));
+                    self.summary.unmatched.push(SetAside { line: statement.line, reason, who });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn load<'s>(
+        &mut self,
+        tx: &Tx,
+        rows: impl Iterator<Item = &'s Statement>,
+    ) -> Result<(), CycleError> {
+        let mut numbers = Vec::new();
+        let mut user_ids = Vec::new();
+        for statement in rows {
+            numbers.extend(statement.employee_number.clone());
+            numbers.extend(statement.former_employee_number.clone());
+            user_ids.extend(statement.user_id.clone());
+        }
+        for person in tx.read().people_by_keys(&numbers, &user_ids).await? {
+            if !self.people.contains_key(&person.id) {
+                self.index(&person);
+                self.people.insert(person.id, person);
+            }
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, person: &Person) {
+        let numbers = person.employee_numbers().into_iter().map(|n| format!("n{}", n.folded()));
+        let user_ids = person.user_ids().into_iter().map(|u| format!("u{}", u.folded()));
+        for key in numbers.chain(user_ids) {
+            let ids = self.by_key.entry(key).or_default();
+            if !ids.contains(&person.id) {
+                ids.push(person.id);
+            }
+        }
+    }
+
+    fn candidates(&self, statement: &Statement) -> Vec<Person> {
+        let numbers = [&statement.employee_number, &statement.former_employee_number];
+        let numbers = numbers.into_iter().flatten().map(|n| format!("n{}", n.folded()));
+        let user_id = statement.user_id.iter().map(|u| format!("u{}", u.folded()));
+        let mut ids: Vec<PersonId> = numbers
+            .chain(user_id)
+            .filter_map(|key| self.by_key.get(&key))
+            .flatten()
+            .copied()
+            .collect();
+        ids.sort();
+        ids.dedup();
+        ids.iter().filter_map(|id| self.people.get(id)).cloned().collect()
+    }
+
+    fn take_row(&mut self, statement: &Statement) -> Result<(), String> {
+        let candidates = self.candidates(statement);
+        let source = self.drop.feed;
+        let mut person = match match_person(statement, source, &candidates) {
+            Match::Known(place) => candidates[place].clone(),
+            Match::New => Person::new(PersonId(Uuid::now_v7())),
+            Match::Unclear(reason) => return Err(reason),
+        };
+        let is_new = person.engagements.is_empty();
+        let context = Context {
+            source,
+            brought_by: self.drop.file_name,
+            received_at: self.now,
+            policy: &self.cycle.config.policy.departure,
+            zone: &self.cycle.config.time_zone,
+        };
+        let changes = absorb(&mut person, statement, context)?;
+        self.summary.new_people += u64::from(is_new);
+        for change in &changes {
+            match change {
+                Change::Noticed => self.summary.notices += 1,
+                Change::NoticeWithdrawn => self.summary.withdrawn += 1,
+                Change::Rehired => self.summary.rehired += 1,
+                Change::Joined | Change::Updated => {}
+            }
+        }
+        self.index(&person);
+        if !changes.is_empty() {
+            self.dirty.insert(person.id);
+        }
+        self.people.insert(person.id, person);
+        Ok(())
+    }
+
+    /// Writes what the rows so far have changed; people stay at hand for later rows of the same drop.
+    async fn save(&mut self, tx: &mut Tx) -> Result<(), CycleError> {
+        let mut dirty: Vec<PersonId> = self.dirty.drain().collect();
+        dirty.sort();
+        let people: Vec<Person> =
+            dirty.iter().filter_map(|id| self.people.get(id)).cloned().collect();
+        tx.save_people(&people).await?;
+        tx.mark_to_decide(&dirty, self.now).await?;
+        tx.save_statement_digests(self.drop.feed, &std::mem::take(&mut self.digests)).await?;
+        Ok(())
+    }
+
+    fn finish(self, is_full: bool) -> Summary {
+        let mut summary = self.summary;
+        if is_full {
+            let mut missing: BTreeMap<&str, ()> = BTreeMap::new();
+            for key in self.known.keys().filter(|key| !self.seen.contains(*key)) {
+                missing.insert(key.split('\u{1f}').next().unwrap_or(key), ());
+            }
+            summary.missing = missing.into_keys().map(str::to_owned).collect();
+        }
+        summary
+    }
+}

@@ -1,0 +1,426 @@
+//! The inbox: which drops are complete, reading them safely, and moving them with their receipt.
+//!
+//! The folder belongs to HR, so nothing in it is trusted: only plain files are opened, never through a
+//! link, never a pipe or device, never past the size limit; and a file that is still growing is left alone.
+
+use lapsed_core::shown::shown;
+use rustix::fs::{FileType, Mode, OFlags};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Endings under which senders write before they rename.
+const UNFINISHED: [&str; 4] = [".tmp", ".part", ".filepart", ".crdownload"];
+
+/// Why a drop can't be read or moved.
+#[derive(Debug, thiserror::Error)]
+pub enum DropError {
+    /// The file system said no.
+    #[error("cannot {what} {path}")]
+    Io {
+        /// `read`, `move`, …
+        what: &'static str,
+        /// Which file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not a plain file.
+    #[error("{path} is {found}, not a plain file: drops must be plain files of their own")]
+    NotPlain {
+        /// Which file.
+        path: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// Larger than a drop may be.
+    #[error("{path} has {size} bytes; a drop may have {limit} (feeds.*.contract.max_bytes)")]
+    TooLarge {
+        /// Which file.
+        path: String,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DropError {
+    let path = shown(&path.to_string_lossy());
+    move |source| DropError::Io { what, path, source }
+}
+
+/// What a look at a file showed; two equal looks far enough apart mean that it is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    inode: u64,
+    size: u64,
+    modified: i64,
+}
+
+/// The inbox and where its drops go.
+#[derive(Debug)]
+pub struct Inbox {
+    folder: PathBuf,
+    accepted: PathBuf,
+    rejected: PathBuf,
+    settle: Duration,
+    looks: HashMap<OsString, (Look, Instant)>,
+    finished: BTreeSet<OsString>,
+}
+
+/// A complete drop, ready to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Its name in the inbox.
+    pub name: OsString,
+}
+
+impl Ready {
+    /// The name, made safe to show and to store.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown(&self.name.to_string_lossy())
+    }
+}
+
+/// Where a drop goes when it has been handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handled {
+    /// Taken, or the same as one that was.
+    Accepted,
+    /// Rejected whole.
+    Rejected,
+}
+
+impl Inbox {
+    /// An inbox whose files count as complete when they have not changed for `settle`.
+    #[must_use]
+    pub fn new(folder: PathBuf, accepted: PathBuf, rejected: PathBuf, settle: Duration) -> Self {
+        Self {
+            folder,
+            accepted,
+            rejected,
+            settle,
+            looks: HashMap::new(),
+            finished: BTreeSet::new(),
+        }
+    }
+
+    /// The folder that is watched.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Notes that the system said a writer closed the file or renamed it into place.
+    pub fn finished(&mut self, name: &OsStr) {
+        self.finished.insert(name.to_owned());
+    }
+
+    /// Lists the complete drops, by name. `wants_done` says whether a drop is incomplete without its
+    /// `.done` file; `settle_at_once` is for `run --once`, which has nobody to come back for the rest.
+    pub fn ready(
+        &mut self,
+        now: Instant,
+        settle_at_once: bool,
+        wants_done: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Ready>, DropError> {
+        let mut present: HashMap<OsString, Look> = HashMap::new();
+        for entry in fs::read_dir(&self.folder).map_err(failed("list", &self.folder))? {
+            let entry = entry.map_err(failed("list", &self.folder))?;
+            // Gone again between listing and looking: nothing to do.
+            let Ok(data) = entry.metadata() else { continue };
+            if data.is_dir() {
+                continue;
+            }
+            let look = Look {
+                inode: data.ino(),
+                size: data.len(),
+                modified: data.mtime_nsec() ^ data.mtime(),
+            };
+            present.insert(entry.file_name(), look);
+        }
+        self.looks.retain(|name, _| present.contains_key(name));
+        self.finished.retain(|name| present.contains_key(name));
+        let mut ready: Vec<Ready> = Vec::new();
+        for (name, look) in &present {
+            let text = name.to_string_lossy();
+            if is_set_aside(&text) || (wants_done(&text) && !present.contains_key(&done_name(name)))
+            {
+                continue;
+            }
+            let complete = self.finished.contains(name)
+                || present.contains_key(&done_name(name))
+                || self.has_settled(name, *look, now)
+                || settle_at_once;
+            if complete {
+                ready.push(Ready { name: name.clone() });
+            }
+        }
+        ready.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(ready)
+    }
+
+    fn has_settled(&mut self, name: &OsStr, look: Look, now: Instant) -> bool {
+        match self.looks.get(name) {
+            Some((before, since)) if *before == look => now.duration_since(*since) >= self.settle,
+            _ => {
+                self.looks.insert(name.to_owned(), (look, now));
+                false
+            }
+        }
+    }
+
+    /// Reads a drop and its `.done` file, refusing whatever is not a plain file of at most `limit` bytes.
+    pub fn read(&self, drop: &Ready, limit: u64) -> Result<(Vec<u8>, Option<Vec<u8>>), DropError> {
+        let bytes = read_plain(&self.folder.join(&drop.name), limit)?;
+        let done = self.folder.join(done_name(&drop.name));
+        let done = match fs::symlink_metadata(&done) {
+            Ok(_) => Some(read_plain(&done, 64 * 1024)?),
+            Err(_) => None,
+        };
+        Ok((bytes, done))
+    }
+
+    /// Moves a drop and its `.done` file away and writes the receipt beside it; returns where it went.
+    ///
+    /// The receipt is written first: a crash in between leaves the drop in the inbox, where it is
+    /// recognised by its digest and only moved.
+    pub fn finish(
+        &mut self,
+        drop: &Ready,
+        how: Handled,
+        stamp: &str,
+        receipt: &str,
+    ) -> Result<PathBuf, DropError> {
+        let folder = match how {
+            Handled::Accepted => &self.accepted,
+            Handled::Rejected => &self.rejected,
+        };
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        let to = free_path(folder, &format!("{stamp}-{}", safe_name(&drop.name)));
+        write_synced(&with_ending(&to, ".receipt.txt"), receipt.as_bytes())?;
+        move_file(&self.folder.join(&drop.name), &to)?;
+        let done = self.folder.join(done_name(&drop.name));
+        if fs::symlink_metadata(&done).is_ok() {
+            move_file(&done, &with_ending(&to, ".done"))?;
+        }
+        self.finished.remove(&drop.name);
+        self.looks.remove(&drop.name);
+        Ok(to)
+    }
+}
+
+fn is_set_aside(name: &str) -> bool {
+    name.starts_with('.')
+        || name.ends_with(".done")
+        || UNFINISHED.iter().any(|end| name.ends_with(end))
+}
+
+fn done_name(name: &OsStr) -> OsString {
+    let mut done = name.to_owned();
+    done.push(".done");
+    done
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut text = path.as_os_str().to_owned();
+    text.push(ending);
+    PathBuf::from(text)
+}
+
+fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
+    // NONBLOCK: opening a pipe that nobody writes must not hang the daemon.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::LOOP) => {
+            return Err(DropError::NotPlain {
+                path: shown(&path.to_string_lossy()),
+                found: "a link",
+            });
+        }
+        Err(errno) => return Err(failed("read", path)(errno.into())),
+    };
+    let data = rustix::fs::fstat(&fd).map_err(|e| failed("read", path)(e.into()))?;
+    if FileType::from_raw_mode(data.st_mode) != FileType::RegularFile {
+        return Err(DropError::NotPlain {
+            path: shown(&path.to_string_lossy()),
+            found: "a pipe or device",
+        });
+    }
+    let size = u64::try_from(data.st_size).unwrap_or(u64::MAX);
+    if size > limit {
+        return Err(DropError::TooLarge { path: shown(&path.to_string_lossy()), size, limit });
+    }
+    let mut bytes = Vec::new();
+    File::from(fd)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failed("read", path))?;
+    if bytes.len() as u64 > limit {
+        return Err(DropError::TooLarge {
+            path: shown(&path.to_string_lossy()),
+            size: bytes.len() as u64,
+            limit,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Letters, digits, dot, dash and underscore of the name; everything else becomes `_`.
+fn safe_name(name: &OsStr) -> String {
+    let text = String::from_utf8_lossy(name.as_bytes());
+    let safe =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    text.chars().take(120).map(safe).collect()
+}
+
+fn free_path(folder: &Path, name: &str) -> PathBuf {
+    let first = folder.join(name);
+    if fs::symlink_metadata(&first).is_err() {
+        return first;
+    }
+    (2_u32..)
+        .map(|n| folder.join(format!("{name}.{n}")))
+        .find(|path| fs::symlink_metadata(path).is_err())
+        .unwrap_or(first)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), DropError> {
+    let mut file = File::create(path).map_err(failed("write", path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", path))
+}
+
+fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(()),
+        // Another file system: copy, then remove.
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let bytes = read_plain(from, u64::MAX - 1)?;
+            write_synced(to, &bytes)?;
+            fs::remove_file(from).map_err(failed("remove", from))
+        }
+        Err(error) => Err(failed("move", from)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Place {
+        root: tempfile::TempDir,
+        inbox: Inbox,
+    }
+
+    fn place() -> Place {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("inbox");
+        fs::create_dir(&folder).unwrap();
+        let inbox = Inbox::new(
+            folder,
+            root.path().join("accepted"),
+            root.path().join("rejected"),
+            Duration::from_secs(5),
+        );
+        Place { root, inbox }
+    }
+
+    fn names(ready: Vec<Ready>) -> Vec<String> {
+        ready.into_iter().map(|r| r.shown()).collect()
+    }
+
+    #[test]
+    fn a_file_is_ready_once_it_has_not_changed_for_the_settling_time() {
+        let mut p = place();
+        let file = p.inbox.folder().join("hr.csv");
+        fs::write(&file, "a").unwrap();
+        let start = Instant::now();
+        let later = |s| start + Duration::from_secs(s);
+        assert!(p.inbox.ready(later(0), false, |_| false).unwrap().is_empty());
+        fs::write(&file, "ab").unwrap();
+        assert!(p.inbox.ready(later(6), false, |_| false).unwrap().is_empty());
+        assert!(p.inbox.ready(later(8), false, |_| false).unwrap().is_empty());
+        assert_eq!(names(p.inbox.ready(later(12), false, |_| false).unwrap()), ["hr.csv"]);
+    }
+
+    #[test]
+    fn a_closed_file_is_ready_at_once_but_not_without_the_done_file_that_its_feed_wants() {
+        let mut p = place();
+        fs::write(p.inbox.folder().join("hr.csv"), "a").unwrap();
+        p.inbox.finished(OsStr::new("hr.csv"));
+        let now = Instant::now();
+        assert!(p.inbox.ready(now, false, |_| true).unwrap().is_empty());
+        assert_eq!(names(p.inbox.ready(now, false, |_| false).unwrap()), ["hr.csv"]);
+        fs::write(p.inbox.folder().join("hr.csv.done"), "size=1").unwrap();
+        assert_eq!(names(p.inbox.ready(now, false, |_| true).unwrap()), ["hr.csv"]);
+    }
+
+    #[test]
+    fn unfinished_and_hidden_names_are_left_alone() {
+        let mut p = place();
+        for name in [".hr.csv", "hr.csv.tmp", "hr.csv.part", "x.done"] {
+            fs::write(p.inbox.folder().join(name), "a").unwrap();
+        }
+        assert!(p.inbox.ready(Instant::now(), true, |_| false).unwrap().is_empty());
+    }
+
+    #[test]
+    fn links_and_pipes_are_refused() {
+        let p = place();
+        let secret = p.root.path().join("secret");
+        fs::write(&secret, "s").unwrap();
+        std::os::unix::fs::symlink(&secret, p.inbox.folder().join("link.csv")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            p.inbox.folder().join("pipe.csv"),
+            FileType::Fifo,
+            Mode::RUSR | Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        for name in ["link.csv", "pipe.csv"] {
+            let error = p.inbox.read(&Ready { name: name.into() }, 100).unwrap_err();
+            assert!(matches!(error, DropError::NotPlain { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_past_the_limit_is_refused_unread() {
+        let p = place();
+        File::create(p.inbox.folder().join("big.csv")).unwrap().set_len(1 << 40).unwrap();
+        let error = p.inbox.read(&Ready { name: "big.csv".into() }, 1000).unwrap_err();
+        assert!(matches!(error, DropError::TooLarge { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_handled_drop_moves_with_its_done_file_and_a_receipt_and_never_over_another() {
+        let mut p = place();
+        for round in 0..2 {
+            fs::write(p.inbox.folder().join("h r\n.csv"), format!("{round}")).unwrap();
+            fs::write(p.inbox.folder().join("h r\n.csv.done"), "d").unwrap();
+            let drop = Ready { name: "h r\n.csv".into() };
+            p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
+        }
+        let mut left: Vec<_> = fs::read_dir(p.root.path().join("accepted"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let base = "20261122T090000-h_r_.csv";
+        let expected: Vec<String> =
+            ["", ".2", ".2.done", ".2.receipt.txt", ".done", ".receipt.txt"]
+                .iter()
+                .map(|end| format!("{base}{end}"))
+                .collect();
+        assert_eq!(left, expected);
+        assert!(fs::read_dir(p.inbox.folder()).unwrap().next().is_none());
+    }
+}

@@ -1,0 +1,159 @@
+//! From complete files in the inbox to facts, each with its receipt beside it.
+
+use super::Daemon;
+use crate::cycle::take::{Drop, Summary, Taking};
+use crate::cycle::{Cycle, CycleError};
+use crate::drops::{DropError, Handled, Ready};
+use jiff::Timestamp;
+use lapsed_core::facts::SourceName;
+use lapsed_core::intake::receipt;
+use lapsed_core::intake::spec::Done;
+use lapsed_core::intake::{Rejection, digest};
+use std::time::Instant;
+
+impl Daemon {
+    /// Handles every complete drop of the inbox; says how many. One that can't be handled now stays
+    /// where it is, and the others are still handled.
+    pub async fn take_inbox(&self, settle_at_once: bool) -> Result<usize, CycleError> {
+        let cycle = self.cycle();
+        let wants_done = |name: &str| {
+            feed_of(&cycle, name).is_some_and(|feed| {
+                cycle.config.feeds.get(feed).is_some_and(|f| f.spec.contract.done != Done::Optional)
+            })
+        };
+        let ready = match self.inbox.lock().await.ready(Instant::now(), settle_at_once, wants_done)
+        {
+            Ok(ready) => ready,
+            Err(error) => {
+                warn(&error);
+                return Ok(0);
+            }
+        };
+        let mut handled = 0;
+        for drop in ready {
+            match self.handle(&cycle, &drop).await {
+                Ok(()) => handled += 1,
+                Err(HandleError::Drop(error)) => warn(&error),
+                Err(HandleError::Cycle(error)) => return Err(error),
+            }
+        }
+        Ok(handled)
+    }
+
+    async fn handle(&self, cycle: &Cycle, drop: &Ready) -> Result<(), HandleError> {
+        let now = self.now();
+        let name = drop.shown();
+        let Some(feed) = feed_of(cycle, &drop.name.to_string_lossy()) else {
+            let text =
+                format!("REJECTED: no feed of the configuration has files named like {name}\n");
+            return self.finish(cycle, drop, Handled::Rejected, now, &text).await;
+        };
+        let limit = cycle.config.feeds.get(feed).map_or(0, |f| f.spec.contract.max_bytes);
+        let read = self.inbox.lock().await.read(drop, limit);
+        let (bytes, done) = match read {
+            Ok(read) => read,
+            // What can't be read as a drop is rejected like one; what fails for now is tried again.
+            Err(error @ (DropError::NotPlain { .. } | DropError::TooLarge { .. })) => {
+                let text = format!("REJECTED: {error}\n");
+                tracing::warn!(drop = %name, reason = %error, "drop rejected");
+                return self.finish(cycle, drop, Handled::Rejected, now, &text).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let taking = cycle
+            .take_drop(Drop { feed, file_name: &name, bytes: &bytes, done: done.as_deref() }, now)
+            .await?;
+        let (how, text) = receipt_of(cycle, feed, &name, &bytes, &taking, now);
+        report(&name, feed, &taking);
+        self.finish(cycle, drop, how, now, &text).await
+    }
+
+    async fn finish(
+        &self,
+        cycle: &Cycle,
+        drop: &Ready,
+        how: Handled,
+        now: Timestamp,
+        text: &str,
+    ) -> Result<(), HandleError> {
+        let stamp =
+            now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
+        self.inbox.lock().await.finish(drop, how, &stamp, text)?;
+        Ok(())
+    }
+
+    /// Notes that the kernel said a file of the inbox was closed or moved into place.
+    pub(super) async fn file_finished(&self, name: &std::ffi::OsStr) {
+        self.inbox.lock().await.finished(name);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HandleError {
+    #[error(transparent)]
+    Drop(#[from] DropError),
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+}
+
+/// The feed whose pattern a file name fits.
+pub(crate) fn feed_of<'a>(cycle: &'a Cycle, name: &str) -> Option<&'a SourceName> {
+    cycle.config.feeds.iter().find(|(_, feed)| feed.files.matches(name)).map(|(name, _)| name)
+}
+
+fn receipt_of(
+    cycle: &Cycle,
+    feed: &SourceName,
+    name: &str,
+    bytes: &[u8],
+    taking: &Taking,
+    now: Timestamp,
+) -> (Handled, String) {
+    let read_at = now.to_zoned(cycle.config.time_zone.clone());
+    let digest = digest(bytes);
+    let about =
+        receipt::About { feed: feed.as_str(), file_name: name, read_at: &read_at, digest: &digest };
+    match taking {
+        Taking::Rejected(rejection) => (Handled::Rejected, receipt::of_rejected(about, rejection)),
+        Taking::Repeated(_) => (Handled::Accepted, receipt::of_repeated(about)),
+        Taking::Taken(summary) => {
+            let text =
+                receipt::of_taken(about, &summary.taken, &summary.unmatched, summary.effect());
+            (Handled::Accepted, text + &missing(summary))
+        }
+    }
+}
+
+fn missing(summary: &Summary) -> String {
+    if summary.missing.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\nIn the last full drop and not in this one: {}. Absence is no notice; nothing was changed for\n\
+         them. If they have left, send them with their last day:\n",
+        summary.missing.len()
+    );
+    for key in summary.missing.iter().take(1_000) {
+        text += &format!("  {}\n", lapsed_core::shown::shown_in_a_cell(key));
+    }
+    text
+}
+
+fn report(name: &str, feed: &SourceName, taking: &Taking) {
+    match taking {
+        Taking::Repeated(_) => tracing::info!(drop = name, %feed, "drop was taken before"),
+        Taking::Rejected(rejection) => {
+            let reason: &Rejection = rejection;
+            tracing::warn!(drop = name, %feed, %reason, "drop rejected");
+        }
+        Taking::Taken(summary) => tracing::info!(
+            drop = name, %feed, rows = summary.taken.rows, notices = summary.notices,
+            set_aside = summary.taken.set_aside.len() + summary.unmatched.len(), "drop taken"
+        ),
+    }
+}
+
+fn warn(error: &DropError) {
+    let why = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(%error, why, "a file of the inbox is left where it is");
+}

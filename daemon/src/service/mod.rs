@@ -1,0 +1,183 @@
+//! The running daemon: its state, its rounds, and what wakes them.
+
+mod inbox;
+mod late;
+mod run;
+mod wake;
+
+pub(crate) use inbox::feed_of;
+pub use run::{RunError, run};
+
+use crate::config::{Config, ConfigErrors};
+use crate::cycle::Cycle;
+use crate::cycle::carry_out::{Clock, Executor};
+use crate::drops::Inbox;
+use crate::store::{Checkpoints, Store};
+use crate::targets::{Hands, SetUpError};
+use jiff::Timestamp;
+use lapsed_core::facts::ConnectorName;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use tokio::sync::{Mutex, Notify, watch};
+
+/// What is in force: a configuration with the targets that it names.
+#[derive(Clone)]
+struct InForce {
+    config: Arc<Config>,
+    hands: Hands,
+}
+
+/// The daemon, shared by its rounds and its control socket.
+pub struct Daemon {
+    /// The state.
+    pub store: Store,
+    in_force: RwLock<InForce>,
+    config_path: PathBuf,
+    checkpoints: Option<Checkpoints>,
+    clock: Clock,
+    started_at: Option<Timestamp>,
+    owner: String,
+    decide: Notify,
+    execute: watch::Sender<u64>,
+    inbox: Mutex<Inbox>,
+    roles: watch::Sender<Arc<crate::config::Roles>>,
+}
+
+impl Daemon {
+    /// A daemon over an open store. `started_at` is `None` where none runs and a command answers itself.
+    pub fn new(
+        store: Store,
+        config: Config,
+        config_path: PathBuf,
+        clock: Clock,
+        started_at: Option<Timestamp>,
+    ) -> Result<Self, SetUpError> {
+        let hands = Hands::new(&config)?;
+        let inbox = Inbox::new(
+            config.inbox.folder.as_path().to_owned(),
+            config.inbox.accepted.as_path().to_owned(),
+            config.inbox.rejected.as_path().to_owned(),
+            config.inbox.settle(),
+        );
+        let roles = watch::Sender::new(Arc::new(config.control.roles.clone()));
+        let checkpoints = checkpoints_of(&config);
+        Ok(Self {
+            store,
+            in_force: RwLock::new(InForce { config: Arc::new(config), hands }),
+            config_path,
+            checkpoints,
+            clock,
+            started_at,
+            owner: owner_name(),
+            decide: Notify::new(),
+            execute: watch::Sender::new(0),
+            inbox: Mutex::new(inbox),
+            roles,
+        })
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Since when the daemon runs.
+    #[must_use]
+    pub fn running_since(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
+    fn in_force(&self) -> InForce {
+        // A poisoned lock means that a reader panicked: what is in force is still whole.
+        self.in_force.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// State, rules in force and eyes on the targets.
+    #[must_use]
+    pub fn cycle(&self) -> Cycle {
+        let InForce { config, hands } = self.in_force();
+        Cycle { store: self.store.clone(), config, eyes: hands.eyes() }
+    }
+
+    /// The same, with hands.
+    #[must_use]
+    pub fn executor(&self) -> Executor {
+        let InForce { config, hands } = self.in_force();
+        let cycle = Cycle { store: self.store.clone(), config, eyes: hands.eyes() };
+        Executor { cycle, hands, owner: self.owner.clone(), clock: self.clock.clone() }
+    }
+
+    /// Names of the configured targets.
+    #[must_use]
+    pub fn connector_names(&self) -> Vec<ConnectorName> {
+        self.in_force().hands.names()
+    }
+
+    /// Where checkpoints of the audit go.
+    #[must_use]
+    pub fn checkpoints(&self) -> Option<&Checkpoints> {
+        self.checkpoints.as_ref()
+    }
+
+    /// Says "look again" to everything that works by itself.
+    pub fn wake(&self) {
+        self.decide.notify_one();
+        self.execute.send_modify(|round| *round = round.wrapping_add(1));
+    }
+
+    /// Reads the configuration file again; every problem as a line for people.
+    pub fn load_again(&self) -> Result<Config, Vec<String>> {
+        let lines = |errors: ConfigErrors| -> Vec<String> {
+            errors.to_string().lines().map(str::to_owned).collect()
+        };
+        let (config, warnings) = crate::config::load(&self.config_path).map_err(lines)?;
+        for warning in &warnings {
+            tracing::warn!(%warning, "configuration");
+        }
+        Hands::new(&config).map_err(|error| vec![error.to_string()])?;
+        Ok(config)
+    }
+
+    /// Puts a configuration in force. Folder, socket and database stay those of the start.
+    pub fn use_config(&self, config: Config) {
+        let Ok(hands) = Hands::new(&config) else { return };
+        self.roles.send_replace(Arc::new(config.control.roles.clone()));
+        let mut in_force = self.in_force.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *in_force = InForce { config: Arc::new(config), hands };
+    }
+
+    /// Who may do what, for the control socket; changes with the configuration.
+    #[must_use]
+    pub fn roles(&self) -> watch::Receiver<Arc<crate::config::Roles>> {
+        self.roles.subscribe()
+    }
+
+    /// The configuration file's path, for advice.
+    #[must_use]
+    pub fn config_path(&self) -> &std::path::Path {
+        &self.config_path
+    }
+}
+
+/// Checkpoints and their key as the YAML names them; without a key, one is kept beside the state.
+#[must_use]
+pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
+    let file = config.audit.checkpoint_file.as_path().to_owned();
+    let key_file = match config.audit.signing_key() {
+        Some(source) => {
+            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+            source.path(folder.as_deref())?
+        }
+        None => file.with_extension("key"),
+    };
+    Some(Checkpoints { file, key_file })
+}
+
+/// This daemon's name in leases: the same after a restart, so that it takes its own steps up at once.
+fn owner_name() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "lapsed".into())
+}

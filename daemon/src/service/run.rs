@@ -1,0 +1,324 @@
+//! `lapsed run`: rounds until told to stop, or one round with `--once`.
+
+use super::{Daemon, wake};
+use crate::answers::Desk;
+use crate::control::peer::MachineAccounts;
+use crate::control::server::{Control, router};
+use crate::control::socket::{ControlSocket, SocketError};
+use crate::cycle::carry_out::CarriedOut;
+use crate::cycle::{CycleError, DAEMON};
+use crate::store::AuditEntry;
+use crate::targets::SetUpError;
+use lapsed_core::facts::ConnectorName;
+use lapsed_core::plan::PlanState;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Why the daemon could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state.
+    #[error("the daemon can't work with its state")]
+    Cycle(#[from] CycleError),
+    /// The control socket.
+    #[error("the control socket can't be opened")]
+    Socket(#[from] SocketError),
+    /// A connector.
+    #[error("the configuration can't be used")]
+    SetUp(#[from] SetUpError),
+    /// Signals.
+    #[error("the system refused a signal handler")]
+    Signals(#[source] std::io::Error),
+}
+
+/// After a failed round: state trouble is waited for, not answered by ending.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+impl Daemon {
+    /// One round of deciding: the inbox, then everyone whose facts have changed.
+    pub async fn decide_round(&self, settle_at_once: bool) -> Result<(), CycleError> {
+        self.take_inbox(settle_at_once).await?;
+        let decided = self.cycle().decide(self.now()).await?;
+        for (connector, fault) in &decided.unreadable {
+            tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
+            self.note_trouble(connector, fault).await?;
+        }
+        for (plan, state) in &decided.plans {
+            let (hash, steps) = (plan.hash.short(), plan.steps.len());
+            match state {
+                PlanState::Held => {
+                    let findings: Vec<_> = plan.findings.iter().map(|f| f.describe()).collect();
+                    tracing::warn!(plan = hash, steps, ?findings, "plan held");
+                }
+                _ => tracing::info!(plan = hash, steps, "plan passed"),
+            }
+        }
+        self.execute.send_modify(|round| *round = round.wrapping_add(1));
+        Ok(())
+    }
+
+    async fn note_trouble(
+        &self,
+        connector: &ConnectorName,
+        fault: &lapsed_core::step::Fault,
+    ) -> Result<(), CycleError> {
+        use lapsed_core::step::Fault;
+        let (Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) = fault;
+        let tx = self.store.begin().await?;
+        tx.set_setting(&crate::cycle::carry_out::health_key(connector), &Some(cause)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// `run --once`: what is there and due, then the end.
+    pub async fn once(&self) -> Result<CarriedOut, CycleError> {
+        let mut all = CarriedOut::default();
+        self.store.release_own_leases(&self.owner).await?;
+        loop {
+            self.decide_round(true).await?;
+            let executor = self.executor();
+            let round = executor.carry_out().await?;
+            executor.recheck().await?;
+            executor.close_cases().await?;
+            all += round.clone();
+            if round.done == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn started(&self) -> Result<(), CycleError> {
+        self.store.release_own_leases(&self.owner).await?;
+        let mut tx = self.store.begin().await?;
+        tx.audit(AuditEntry {
+            detail: serde_json::json!({
+                "version": env!("CARGO_PKG_VERSION"), "policy": self.cycle().config.policy.version(),
+            }),
+            ..AuditEntry::new(self.now(), DAEMON, "daemon.started")
+        });
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Runs until SIGTERM or SIGINT; steps under way are finished or left under their lease.
+pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
+    let config = daemon.cycle().config;
+    let socket =
+        ControlSocket::bind(config.control.socket.as_path(), config.control.group.as_deref())
+            .await?;
+    daemon.started().await?;
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let control = Control {
+        console: Arc::new(Desk(daemon.clone())),
+        roles: daemon.roles(),
+        accounts: Arc::new(MachineAccounts),
+        config_path: daemon.config_path().display().to_string().into(),
+    };
+    let serving = socket.serve(router(control), stop.clone());
+    tasks.spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "control socket ended");
+        }
+    });
+    tasks.spawn(until(stop.clone(), deciding(daemon.clone())));
+    tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
+    tasks.spawn(until(stop.clone(), watching(daemon.clone())));
+    tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
+    tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
+    notify_manager(&[sd_notify::NotifyState::Ready]);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "lapsed runs");
+
+    signals(&daemon).await?;
+
+    notify_manager(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("lapsed stops");
+    stop.cancel();
+    tasks.close();
+    let patience = Duration::from_secs(u64::from(config.execution.stop_seconds));
+    if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
+        tracing::warn!("steps under way did not end in time; the next start looks at them first");
+    }
+    Ok(())
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+fn notify_manager(states: &[sd_notify::NotifyState<'_>]) {
+    // Not under systemd there is nobody to tell.
+    let _ = sd_notify::notify(states);
+}
+
+async fn signals(daemon: &Arc<Daemon>) -> Result<(), RunError> {
+    let listen = |kind| signal(kind).map_err(RunError::Signals);
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => reload(daemon).await,
+        }
+    }
+}
+
+async fn reload(daemon: &Arc<Daemon>) {
+    if let Ok(state) = sd_notify::NotifyState::monotonic_usec_now() {
+        notify_manager(&[sd_notify::NotifyState::Reloading, state]);
+    }
+    match crate::answers::reload_as(daemon, DAEMON).await {
+        Ok(view) if view.loaded => {
+            tracing::info!(moved_dates = view.moved_dates.len(), "configuration reloaded");
+            for moved in &view.moved_dates {
+                tracing::warn!(what = %moved.what, stored = %moved.stored, computed = %moved.computed, "stored date stays");
+            }
+        }
+        Ok(view) => {
+            for problem in &view.problems {
+                tracing::error!(%problem, "configuration not reloaded");
+            }
+        }
+        Err(error) => tracing::error!(%error, "configuration not reloaded"),
+    }
+    notify_manager(&[sd_notify::NotifyState::Ready]);
+}
+
+/// The inbox and everyone marked, whenever something says "look again", and at every poll.
+async fn deciding(daemon: Arc<Daemon>) {
+    loop {
+        let pause = match daemon.decide_round(false).await {
+            Ok(()) => daemon.cycle().config.inbox.poll(),
+            Err(error) => {
+                log_failure("deciding", &error);
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = daemon.decide.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// One task a connector: a slow or dead target holds up no other.
+async fn executing(daemon: Arc<Daemon>, tasks: TaskTracker, stop: CancellationToken) {
+    let mut known: Vec<ConnectorName> = Vec::new();
+    let mut rounds = daemon.execute.subscribe();
+    loop {
+        for name in daemon.connector_names() {
+            if !known.contains(&name) {
+                known.push(name.clone());
+                tasks.spawn(draining(daemon.clone(), name, stop.clone()));
+            }
+        }
+        if rounds.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Drains one connector's due steps. A batch that was begun is finished and recorded before it stops.
+async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationToken) {
+    let mut rounds = daemon.execute.subscribe();
+    while !stop.is_cancelled() {
+        rounds.mark_unchanged();
+        let executor = daemon.executor();
+        let Some(hand) = executor.hands.0.get(&name).cloned() else { return };
+        let pause = match executor.drain(&name, hand.as_ref(), &stop).await {
+            Ok(_) => daemon.pause_until_next_step().await,
+            Err(error) => {
+                log_failure("carrying out", &error);
+                AFTER_FAILURE
+            }
+        };
+        if let Err(error) = executor.close_cases().await {
+            log_failure("closing cases", &error);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = rounds.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+impl Daemon {
+    /// How long nothing comes due: until the next retry, half a minute at most.
+    async fn pause_until_next_step(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(30);
+        let now = self.now();
+        match self.store.read().next_step_at(now).await {
+            Ok(Some(at)) => Duration::try_from(at.duration_since(now))
+                .unwrap_or_default()
+                .clamp(Duration::from_millis(100), LONGEST),
+            _ => LONGEST,
+        }
+    }
+}
+
+async fn watching(daemon: Arc<Daemon>) {
+    let folder = daemon.cycle().config.inbox.folder.as_path().to_owned();
+    let Some((_watcher, mut names)) = wake::watch(&folder) else {
+        return std::future::pending().await;
+    };
+    while let Some(name) = names.recv().await {
+        daemon.file_finished(&name).await;
+        daemon.decide.notify_one();
+    }
+}
+
+/// The nightly reconcile and the later looks at what was done.
+async fn keeping_time(daemon: Arc<Daemon>) {
+    let zone = daemon.cycle().config.time_zone.clone();
+    let full = async {
+        loop {
+            wake::next(&daemon, || daemon.cycle().config.schedule.full_reconcile.clone(), &zone)
+                .await;
+            match daemon.store.mark_departed_to_decide(daemon.now()).await {
+                Ok(people) => {
+                    tracing::info!(people, "nightly reconcile");
+                    daemon.decide.notify_one();
+                }
+                Err(error) => log_failure("nightly reconcile", &error.into()),
+            }
+        }
+    };
+    let recheck = async {
+        loop {
+            wake::next(&daemon, || daemon.cycle().config.schedule.recheck.clone(), &zone).await;
+            if let Err(error) = daemon.executor().recheck().await {
+                log_failure("reading back", &error);
+            }
+            daemon.wake();
+        }
+    };
+    tokio::join!(full, recheck);
+}
+
+/// Tells systemd that the daemon lives, as long as its state answers.
+async fn reporting(daemon: Arc<Daemon>) {
+    let Some(watchdog) = sd_notify::watchdog_enabled() else {
+        return std::future::pending().await;
+    };
+    loop {
+        if daemon.store.read().audit_head().await.is_ok() {
+            notify_manager(&[sd_notify::NotifyState::Watchdog]);
+        }
+        tokio::time::sleep(watchdog / 3).await;
+    }
+}
+
+fn log_failure(doing: &str, error: &CycleError) {
+    let why = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(doing, %error, why, "round failed; it is tried again");
+}

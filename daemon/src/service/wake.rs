@@ -1,0 +1,74 @@
+//! What wakes the rounds: the kernel's word on the inbox, the clock, and the control socket.
+
+use super::Daemon;
+use crate::config::CronPattern;
+use jiff::{Timestamp, tz::TimeZone};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// No sleep is longer: a clock that is set, or a laptop's lid, must not lose a day.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Watches the inbox. The kernel's word is a hint only: network file systems give none, and polling
+/// finds what it missed.
+pub(super) fn watch(
+    folder: &Path,
+) -> Option<(RecommendedWatcher, mpsc::UnboundedReceiver<OsString>)> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let report = move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let is_complete = matches!(
+            event.kind,
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+                | EventKind::Modify(ModifyKind::Name(RenameMode::To))
+        );
+        if !is_complete {
+            return;
+        }
+        for name in event.paths.iter().filter_map(|path| path.file_name()) {
+            // The receiver is gone only when the daemon stops.
+            let _ = sender.send(name.to_owned());
+        }
+    };
+    let mut watcher = notify::recommended_watcher(report).ok()?;
+    match watcher.watch(folder, RecursiveMode::NonRecursive) {
+        Ok(()) => Some((watcher, receiver)),
+        Err(error) => {
+            tracing::warn!(%error, "the inbox can't be watched; it is polled");
+            None
+        }
+    }
+}
+
+/// Sleeps until the pattern's next moment in the agency's zone, in short naps, so that a clock that
+/// jumps is noticed. Returns the moment that came.
+pub(super) async fn next(
+    daemon: &Arc<Daemon>,
+    pattern: impl Fn() -> CronPattern,
+    zone: &TimeZone,
+) -> Timestamp {
+    let mut due = next_of(&pattern(), daemon.now(), zone);
+    loop {
+        let now = daemon.now();
+        match due {
+            Some(at) if at <= now => return at,
+            Some(at) => {
+                let left = Duration::try_from(at.duration_since(now)).unwrap_or(LONGEST_SLEEP);
+                tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+            }
+            None => {
+                tokio::time::sleep(LONGEST_SLEEP).await;
+                due = next_of(&pattern(), daemon.now(), zone);
+            }
+        }
+    }
+}
+
+fn next_of(pattern: &CronPattern, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    pattern.next_after(&now.to_zoned(zone.clone())).map(|at| at.timestamp())
+}

@@ -1,0 +1,220 @@
+//! Claims: which steps may be carried out now, marked as started before anybody learns of them.
+
+use super::connect::Store;
+use super::error::Doing as _;
+use super::journal_store::stored;
+use super::tables::steps;
+use super::tx::{advisory, lock};
+use super::{StoreError, StoredStep, convert, sql};
+use jiff::{SignedDuration, Timestamp, civil::Date};
+use lapsed_core::facts::ConnectorName;
+use lapsed_core::journal::{StepEvent, transition};
+use lapsed_core::step::StepId;
+use sea_orm::{
+    ConnectionTrait as _, DatabaseExecutor, DbBackend, EntityTrait as _, Statement, Value,
+};
+use std::collections::BTreeSet;
+
+/// What to claim.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// Connectors that can take work now.
+    pub connectors: &'a [ConnectorName],
+    /// Now.
+    pub now: Timestamp,
+    /// Today in the agency's zone; overdue is due.
+    pub today: Date,
+    /// Who claims: a name that no other daemon on the same database has.
+    pub owner: &'a str,
+    /// How long the steps are held; longer than a batch can take, or see [`Store::extend_leases`].
+    pub lease_for: SignedDuration,
+    /// At most so many.
+    pub limit: usize,
+    /// False while deletions are paused.
+    pub deletions_allowed: bool,
+}
+
+impl Store {
+    /// Claims steps that may be carried out now. When this returns, their intent is durable: state
+    /// `started`, a lease, one more attempt.
+    ///
+    /// A step may be carried out when its plan has passed or its release is good; it is planned, or has
+    /// waited long enough, or was left behind by a lease that ran out; its date has come; no step of the
+    /// same departure and connector with a lower rank is still to come; and the person was not hired
+    /// again, nor the notice withdrawn. What destroys also needs that deletions are allowed, the
+    /// departure is open, the account's disabling is on record, and no hold stands: all looked at in
+    /// this same transaction. Dismissals for cause come first, then lower ranks, then steps on the same
+    /// object together.
+    pub async fn claim_due(&self, claim: &Claim<'_>) -> Result<Vec<StoredStep>, StoreError> {
+        if claim.connectors.is_empty() || claim.limit == 0 {
+            return Ok(Vec::new());
+        }
+        // SQLite has one writer: it stands in line with the others. PostgreSQL gives each claim other
+        // rows, so claims need not wait.
+        match self.backend() {
+            DbBackend::Postgres => {
+                let tx = self.begin_immediate().await?;
+                if claim.deletions_allowed {
+                    advisory(&(&tx).into(), "pg_advisory_xact_lock_shared", lock::HOLDS).await?;
+                }
+                let claimed = claim_in(&(&tx).into(), claim).await?;
+                tx.commit().await.doing("committing a claim")?;
+                Ok(claimed)
+            }
+            _ => {
+                let tx = self.begin().await?;
+                let claimed = claim_in(&tx.db(), claim).await?;
+                tx.inner.commit().await.doing("committing a claim")?;
+                Ok(claimed)
+            }
+        }
+    }
+
+    /// Gives the leases of a daemon's earlier life back, so that its steps need not wait for them to run
+    /// out. For the start, before the first claim; says how many there were.
+    pub async fn release_own_leases(&self, owner: &str) -> Result<u64, StoreError> {
+        let tx = self.begin().await?;
+        let sql = "UPDATE steps SET lease_owner = NULL, lease_until = NULL, \
+                   lease_token = lease_token + 1 WHERE lease_owner = $1 AND NOT ended";
+        let released = sql::run(&tx.db(), "giving leases back", sql, vec![owner.into()]).await?;
+        tx.commit().await?;
+        Ok(released)
+    }
+
+    /// Holds claimed steps until another moment; gives the ids of those that are lost to another. The
+    /// fencing counter stays, so outcomes can be written from the steps as they were claimed.
+    pub async fn extend_leases(
+        &self,
+        claimed: &[StoredStep],
+        until: Timestamp,
+    ) -> Result<Vec<StepId>, StoreError> {
+        let tx = self.begin().await?;
+        let mut lost = Vec::new();
+        for some in claimed.chunks(sql::rows_at_once(2)) {
+            let sql = format!(
+                "UPDATE steps SET lease_until = $1 FROM (VALUES {}) AS v \
+                 WHERE steps.id = v.column1 AND steps.lease_token = v.column2 RETURNING steps.id",
+                sql::value_rows(2, 2, some.len()),
+            );
+            let mut values: Vec<Value> = vec![convert::micros(until).into()];
+            values.extend(some.iter().flat_map(|s| [s.step.id.0.into(), s.token.into()]));
+            let ids = some.iter().map(|stored| stored.step.id);
+            lost.extend(tx.written(&sql, values, ids, "extending leases").await?);
+        }
+        tx.commit().await?;
+        Ok(lost)
+    }
+}
+
+async fn claim_in(
+    db: &DatabaseExecutor<'_>,
+    claim: &Claim<'_>,
+) -> Result<Vec<StoredStep>, StoreError> {
+    let ready = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        ready_sql(db.get_database_backend(), claim.connectors.len(), claim.limit),
+        ready_values(claim),
+    );
+    let rows =
+        steps::Entity::find().from_raw_sql(ready).all(db).await.doing("looking for due steps")?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut step = stored(row)?;
+        step.state = transition(&step.state, StepEvent::Start(claim.now))?;
+        step.token += 1;
+        step.attempts = step.attempts.saturating_add(1);
+        step.first_started_at = step.first_started_at.or(Some(claim.now));
+        step.changed_at = claim.now;
+        step.lease_owner = Some(claim.owner.to_owned());
+        step.lease_until = Some(lease_end(claim));
+        claimed.push(step);
+    }
+    mark_started(db, claim, &claimed).await?;
+    use_releases(db, &claimed).await?;
+    Ok(claimed)
+}
+
+fn lease_end(claim: &Claim<'_>) -> Timestamp {
+    claim.now.checked_add(claim.lease_for).unwrap_or(Timestamp::MAX)
+}
+
+fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
+    let mut sql = format!(
+        "SELECT s.* FROM steps s \
+         JOIN plans p ON p.hash = s.plan \
+         JOIN cases c ON c.id = s.case_id \
+         WHERE NOT s.ended \
+         AND s.not_before <= $1 \
+         AND (s.lease_until IS NULL OR s.lease_until <= $1) \
+         AND (s.due_on IS NULL OR s.due_on <= $2) \
+         AND (p.state = 'passed' OR (p.state = 'released' \
+              AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
+         AND c.state NOT IN ('rehired', 'withdrawn') \
+         AND (NOT s.destroys OR ($3 AND c.state = 'open' AND c.disabled_on IS NOT NULL \
+              AND NOT EXISTS (SELECT 1 FROM holds h \
+                              WHERE h.person = s.person AND h.lifted_at IS NULL))) \
+         AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
+                         AND b.connector = s.connector AND b.rank < s.rank) \
+         AND s.connector IN ({}) \
+         ORDER BY s.for_cause DESC, s.rank, s.target_key, s.id LIMIT {limit}",
+        sql::placeholders(4, connectors),
+    );
+    // SQLite has no row locks and needs none: the transaction holds the whole database.
+    if backend == DbBackend::Postgres {
+        sql.push_str(" FOR UPDATE OF s SKIP LOCKED");
+    }
+    sql
+}
+
+fn ready_values(claim: &Claim<'_>) -> Vec<Value> {
+    let mut values: Vec<Value> = vec![
+        convert::micros(claim.now).into(),
+        claim.today.to_string().into(),
+        claim.deletions_allowed.into(),
+    ];
+    values.extend(claim.connectors.iter().map(|name| Value::from(name.as_str())));
+    values
+}
+
+async fn mark_started(
+    db: &DatabaseExecutor<'_>,
+    claim: &Claim<'_>,
+    claimed: &[StoredStep],
+) -> Result<(), StoreError> {
+    for some in claimed.chunks(sql::rows_at_once(1)) {
+        let Some(first) = some.first() else { continue };
+        // All were started at the same moment, so one body serves all of them.
+        let sql = format!(
+            "UPDATE steps SET state = $1, state_body = $2, lease_owner = $3, lease_until = $4, \
+             lease_token = lease_token + 1, attempts = attempts + 1, changed_at = $5, \
+             first_started_at = COALESCE(first_started_at, $5) WHERE id IN ({})",
+            sql::placeholders(6, some.len()),
+        );
+        let mut values: Vec<Value> = vec![
+            first.state.name().into(),
+            convert::body("step state", &first.state)?.into(),
+            claim.owner.into(),
+            convert::micros(lease_end(claim)).into(),
+            convert::micros(claim.now).into(),
+        ];
+        values.extend(some.iter().map(|stored| Value::from(stored.step.id.0)));
+        sql::run(db, "marking steps as started", &sql, values).await?;
+    }
+    Ok(())
+}
+
+/// A release that has been used no longer expires: its later steps wait for their dates.
+async fn use_releases(db: &DatabaseExecutor<'_>, claimed: &[StoredStep]) -> Result<(), StoreError> {
+    let plans: BTreeSet<&str> = claimed.iter().map(|stored| stored.plan.0.as_str()).collect();
+    let plans: Vec<&str> = plans.into_iter().collect();
+    for some in plans.chunks(sql::rows_at_once(1)) {
+        let sql = format!(
+            "UPDATE plans SET release_expires_at = NULL \
+             WHERE release_expires_at IS NOT NULL AND state = 'released' AND hash IN ({})",
+            sql::placeholders(1, some.len()),
+        );
+        let values = some.iter().map(|hash| Value::from(*hash)).collect();
+        sql::run(db, "marking a release as used", &sql, values).await?;
+    }
+    Ok(())
+}

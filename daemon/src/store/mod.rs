@@ -1,0 +1,55 @@
+//! The state: people, drops, departures, plans, the journal of steps, and the audit.
+//!
+//! The only code that speaks SQL. SQLite by default, PostgreSQL by URL; both run the same tests.
+//!
+//! - [`Store::begin`] starts a [`Tx`]: everything that belongs together is written in one, with its
+//!   audit entries; dropping it leaves nothing behind. Write transactions stand in line: SQLite has one
+//!   writer anyway, and on PostgreSQL an advisory lock makes the same order, so that read-modify-write
+//!   loses nothing and the audit is one chain.
+//! - [`Store::read`] and [`Tx::read`] give a [`Reader`] with every query.
+//! - [`Store::claim_due`] is how steps come to be carried out: it writes the intent durably (state
+//!   `started`, a lease) before it returns them. Every row of the journal carries a fencing counter that
+//!   each write raises; a write with an old counter changes nothing and is told so.
+//!
+//! A body is the JSON of a type of `lapsed_core`; what is asked for stands in typed columns beside it.
+
+pub mod audit;
+mod case_store;
+mod claim;
+mod connect;
+mod convert;
+mod decide_store;
+mod drop_store;
+mod error;
+mod hold_store;
+mod journal_store;
+mod ledger;
+mod people_store;
+mod plan_store;
+mod scratch;
+mod settings;
+mod sql;
+mod status;
+mod step_write;
+#[cfg(test)]
+mod suite;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod tx;
+
+pub use audit::checkpoint::{Checkpoints, Witness};
+pub use audit::verify::{AuditFinding, AuditReport, verify_audit};
+pub use audit::{AuditEntry, AuditRow, GENESIS, chain_hash};
+pub use case_store::CaseFilter;
+pub use claim::Claim;
+pub use connect::{DatabaseSettings, Store};
+pub use drop_store::{DropRecord, DropState};
+pub use error::StoreError;
+pub use hold_store::SetAside;
+pub use journal_store::{StepFilter, StoredStep};
+pub use ledger::{IdOrigin, UserIdRecord};
+pub use plan_store::{Decision, StoredPlan};
+pub use status::{Change, StepCount};
+pub use step_write::{AddedSteps, StepUpdate};
+pub use tx::{Reader, Tx};

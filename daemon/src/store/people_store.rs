@@ -1,0 +1,187 @@
+//! People, and by what they are found.
+
+use super::error::Doing as _;
+use super::tables::{people, person_keys, statement_digests};
+use super::{Reader, StoreError, Tx, convert, sql};
+use lapsed_core::facts::{
+    ConnectorName, EmployeeNumber, Person, PersonId, SourceName, StableId, UserId,
+};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
+
+const NUMBER: &str = "number";
+const USER_ID: &str = "user_id";
+const ACCOUNT: &str = "account";
+
+impl Tx {
+    /// Stores a person over what was there, with the keys by which they are found.
+    pub async fn save_person(&self, person: &Person) -> Result<(), StoreError> {
+        self.save_people(std::slice::from_ref(person)).await
+    }
+
+    /// Stores many people; each may come once.
+    pub async fn save_people(&self, all: &[Person]) -> Result<(), StoreError> {
+        let doing = "storing people";
+        let mut rows = Vec::with_capacity(all.len());
+        let mut keys = Vec::new();
+        for person in all {
+            rows.push(people::Model { id: person.id.0, body: convert::body("person", person)? });
+            keys.extend(keys_of(person).into_iter().map(|(kind, value)| person_keys::Model {
+                kind: kind.to_owned(),
+                value,
+                person: person.id.0,
+            }));
+        }
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        sql::put_all(&self.db(), doing, rows, Some(sql::replace::<people::Entity>())).await?;
+        for some in ids.chunks(sql::rows_at_once(1)) {
+            person_keys::Entity::delete_many()
+                .filter(person_keys::Column::Person.is_in(some.iter().copied()))
+                .exec(&self.db())
+                .await
+                .doing(doing)?;
+        }
+        sql::put_all(&self.db(), doing, keys, None).await
+    }
+
+    /// Remembers what a source said last of each engagement (key, digest).
+    pub async fn save_statement_digests(
+        &self,
+        source: &SourceName,
+        digests: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        // One statement can't set a row twice: of a key that comes twice the last digest counts.
+        let last: HashMap<&String, &String> = digests.iter().map(|(key, d)| (key, d)).collect();
+        let rows = last.into_iter().map(|(key, digest)| statement_digests::Model {
+            source: source.to_string(),
+            key: key.clone(),
+            digest: digest.clone(),
+        });
+        let conflict = sql::replace::<statement_digests::Entity>();
+        sql::put_all(&self.db(), "storing statements", rows.collect(), Some(conflict)).await
+    }
+}
+
+fn keys_of(person: &Person) -> BTreeSet<(&'static str, String)> {
+    let numbers = person.employee_numbers().into_iter().map(|number| (NUMBER, number.folded()));
+    let accounts = person.accounts.iter().flat_map(|account| {
+        [
+            (USER_ID, account.user_id.folded()),
+            (ACCOUNT, account_key(&account.connector, &account.id)),
+        ]
+    });
+    numbers.chain(accounts).collect()
+}
+
+fn account_key(connector: &ConnectorName, id: &StableId) -> String {
+    format!("{connector}\u{1f}{}", id.folded())
+}
+
+impl Reader<'_> {
+    /// One person.
+    pub async fn person(&self, id: PersonId) -> Result<Option<Person>, StoreError> {
+        Ok(self.people(&[id]).await?.pop())
+    }
+
+    /// Those of the people given that are known, in the order of their ids.
+    pub async fn people(&self, ids: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(sql::rows_at_once(1)) {
+            let rows = people::Entity::find()
+                .filter(people::Column::Id.is_in(some.iter().map(|id| id.0)))
+                .all(&self.db)
+                .await
+                .doing("reading people")?;
+            for row in rows {
+                found.push(convert::from_body::<Person>("person", &row.body)?);
+            }
+        }
+        found.sort_by_key(|person| person.id);
+        Ok(found)
+    }
+
+    /// Everybody who carries one of the employee numbers or user IDs, each once.
+    pub async fn people_by_keys(
+        &self,
+        numbers: &[EmployeeNumber],
+        user_ids: &[UserId],
+    ) -> Result<Vec<Person>, StoreError> {
+        let numbers: Vec<String> = numbers.iter().map(EmployeeNumber::folded).collect();
+        let user_ids: Vec<String> = user_ids.iter().map(UserId::folded).collect();
+        let mut ids = self.ids_by_key(NUMBER, &numbers).await?;
+        ids.extend(self.ids_by_key(USER_ID, &user_ids).await?);
+        self.people(&ids.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Everybody to whom one of the accounts belongs, each once.
+    pub async fn people_by_account(
+        &self,
+        connector: &ConnectorName,
+        accounts: &[StableId],
+    ) -> Result<Vec<Person>, StoreError> {
+        let keys: Vec<String> = accounts.iter().map(|id| account_key(connector, id)).collect();
+        let ids: Vec<_> = self.ids_by_key(ACCOUNT, &keys).await?.into_iter().collect();
+        self.people(&ids).await
+    }
+
+    async fn ids_by_key(
+        &self,
+        kind: &str,
+        values: &[String],
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
+        let mut ids = BTreeSet::new();
+        for some in values.chunks(sql::rows_at_once(1)) {
+            let rows = person_keys::Entity::find()
+                .filter(person_keys::Column::Kind.eq(kind))
+                .filter(person_keys::Column::Value.is_in(some.iter().cloned()))
+                .all(&self.db)
+                .await
+                .doing("looking people up")?;
+            ids.extend(rows.into_iter().map(|row| PersonId(row.person)));
+        }
+        Ok(ids)
+    }
+
+    /// People in the order of their ids, after the one given: for walks over everybody.
+    pub async fn people_page(
+        &self,
+        after: Option<PersonId>,
+        limit: u64,
+    ) -> Result<Vec<Person>, StoreError> {
+        let mut query = people::Entity::find().order_by_asc(people::Column::Id).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(people::Column::Id.gt(after.0));
+        }
+        let rows = query.all(&self.db).await.doing("reading people")?;
+        rows.iter().map(|row| convert::from_body("person", &row.body)).collect()
+    }
+
+    /// Whom someone at a keyboard means: a user ID, an employee number or the product's own id.
+    pub async fn find_person(&self, text: &str) -> Result<Vec<Person>, StoreError> {
+        let folded = text.trim().to_lowercase();
+        let mut ids = BTreeSet::new();
+        if let Ok(id) = folded.parse::<Uuid>() {
+            ids.insert(PersonId(id));
+        }
+        for kind in [USER_ID, NUMBER] {
+            ids.extend(self.ids_by_key(kind, std::slice::from_ref(&folded)).await?);
+        }
+        self.people(&ids.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// What a source said last of each engagement: digests by key.
+    pub async fn statement_digests(
+        &self,
+        source: &SourceName,
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let rows = statement_digests::Entity::find()
+            .filter(statement_digests::Column::Source.eq(source.as_str()))
+            .all(&self.db)
+            .await
+            .doing("reading statements")?;
+        Ok(rows.into_iter().map(|row| (row.key, row.digest)).collect())
+    }
+}

@@ -1,0 +1,63 @@
+//! Single values by name: the baseline population, whether deletions are paused, and the like.
+
+use super::error::Doing as _;
+use super::tables::settings;
+use super::{Reader, Store, StoreError, Tx, convert, sql};
+use jiff::Timestamp;
+use sea_orm::EntityTrait as _;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+impl Tx {
+    /// Stores a value under a name, over what was there.
+    pub async fn set_setting<T: Serialize + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let value = convert::body("setting", value)?;
+        let row = settings::Model { key: key.to_owned(), value };
+        let conflict = sql::replace::<settings::Entity>();
+        sql::put_all(&self.db(), "storing a setting", vec![row], Some(conflict)).await
+    }
+}
+
+impl Reader<'_> {
+    /// The value under a name, if there is one.
+    pub async fn setting<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        let row = settings::Entity::find_by_id(key.to_owned())
+            .one(&self.db)
+            .await
+            .doing("reading a setting")?;
+        row.map(|row| convert::from_body("setting", &row.value)).transpose()
+    }
+}
+
+/// Who may do what only one daemon does at a time.
+#[derive(Serialize, Deserialize)]
+struct Turn {
+    owner: String,
+    until: Timestamp,
+}
+
+impl Store {
+    /// Takes, or keeps, the turn at something that only one daemon on a database does at a time, such as
+    /// planning. False while another has it; it ends by itself at `until`.
+    pub async fn take_turn(
+        &self,
+        what: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = format!("turn: {what}");
+        let tx = self.begin().await?;
+        let turn: Option<Turn> = tx.read().setting(&key).await?;
+        if turn.is_some_and(|turn| turn.owner != owner && turn.until > now) {
+            return Ok(false);
+        }
+        tx.set_setting(&key, &Turn { owner: owner.to_owned(), until }).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}

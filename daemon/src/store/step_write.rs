@@ -1,0 +1,266 @@
+//! Writing the journal: new steps, and what became of those that are there.
+
+use super::error::Doing as _;
+use super::journal_store::{due_on, target_key};
+use super::tables::{plans, steps};
+use super::tx::Tx;
+use super::{StoreError, StoredStep, convert, sql};
+use jiff::{Timestamp, civil::Date};
+use lapsed_core::journal::StepState;
+use lapsed_core::plan::{PlanHash, PlanState};
+use lapsed_core::step::{Step, StepId};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Value};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// What became of the steps of a plan when they were added to the journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AddedSteps {
+    /// Not known before.
+    pub new: usize,
+    /// Known and ended, not a deletion that was done, and planned again.
+    pub reopened: usize,
+    /// Known and not ended, of a plan that no longer counts or with a later date: now of this plan.
+    pub taken_over: usize,
+    /// Left as they were: under way, still to come by a plan that counts, or a deletion that was done.
+    pub left: usize,
+}
+
+/// A step's new state, with the fencing counter of the row from which it was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepUpdate {
+    /// Which step.
+    pub id: StepId,
+    /// The counter as read.
+    pub token: i64,
+    /// The new state.
+    pub state: StepState,
+    /// Not to be started before.
+    pub not_before: Option<Timestamp>,
+    /// When to read it back again.
+    pub recheck_on: Option<Date>,
+    /// How many of the later read-backs are behind it.
+    pub recheck_index: u32,
+}
+
+impl StepUpdate {
+    /// A new state for a step as it was read; [`StoredStep::on`] makes one from an event. A waiting step
+    /// is not started before its moment; everything else is kept.
+    #[must_use]
+    pub fn new(step: &StoredStep, state: StepState) -> Self {
+        let not_before = match &state {
+            StepState::Waiting { until, .. } => Some(*until),
+            _ => None,
+        };
+        Self {
+            id: step.step.id,
+            token: step.token,
+            state,
+            not_before,
+            recheck_on: step.recheck_on,
+            recheck_index: step.recheck_index,
+        }
+    }
+
+    /// Not to be started, or looked at after a lost reply, before this moment.
+    #[must_use]
+    pub fn not_before(mut self, moment: Timestamp) -> Self {
+        self.not_before = Some(moment);
+        self
+    }
+
+    /// When to read it back again, and how many of the later read-backs are behind it.
+    #[must_use]
+    pub fn recheck(mut self, on: Option<Date>, index: u32) -> Self {
+        self.recheck_on = on;
+        self.recheck_index = index;
+        self
+    }
+}
+
+impl Tx {
+    /// Adds a plan's steps to the journal; the plan and its departures must be stored. Each step may
+    /// come once.
+    ///
+    /// A step that is there already is left as it is, with three exceptions: one that has ended is
+    /// planned again, unless it is a deletion that was done; one that has not ended comes over to this plan if its own no longer
+    /// counts (held, rejected, replaced); and one not begun takes a later date with this plan. A date
+    /// never moves to earlier by itself (D15).
+    pub async fn add_steps(
+        &self,
+        plan: &PlanHash,
+        all: &[Step],
+        for_cause: bool,
+        now: Timestamp,
+    ) -> Result<AddedSteps, StoreError> {
+        let doing = "adding steps to the journal";
+        let mut known: HashMap<Uuid, steps::Model> = HashMap::new();
+        for some in all.chunks(sql::rows_at_once(1)) {
+            let these = steps::Column::Id.is_in(some.iter().map(|step| step.id.0));
+            let rows = steps::Entity::find().filter(these).all(&self.db()).await.doing(doing)?;
+            known.extend(rows.into_iter().map(|row| (row.id, row)));
+        }
+        let counting = self.plans_that_count(known.values()).await?;
+        let mut added = AddedSteps::default();
+        let mut rows = Vec::new();
+        for step in all {
+            let fresh = new_row(plan, step, for_cause, now)?;
+            match known.remove(&step.id.0) {
+                None => {
+                    added.new += 1;
+                    rows.push(fresh);
+                }
+                Some(old) => {
+                    let counts = counting.contains(&old.plan);
+                    rows.extend(merged(old, fresh, counts, &mut added));
+                }
+            }
+        }
+        let conflict = sql::replace::<steps::Entity>();
+        sql::put_all(&self.db(), doing, rows, Some(conflict)).await?;
+        Ok(added)
+    }
+
+    async fn plans_that_count(
+        &self,
+        rows: impl Iterator<Item = &steps::Model>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let hashes: Vec<String> =
+            rows.map(|row| row.plan.clone()).collect::<HashSet<_>>().into_iter().collect();
+        let states = [PlanState::Passed, PlanState::Released].map(convert::word);
+        let mut counting = HashSet::new();
+        for some in hashes.chunks(sql::rows_at_once(1)) {
+            let rows = plans::Entity::find()
+                .filter(plans::Column::Hash.is_in(some.iter().cloned()))
+                .filter(plans::Column::State.is_in(states.clone()))
+                .all(&self.db())
+                .await
+                .doing("reading plans")?;
+            counting.extend(rows.into_iter().map(|row| row.hash));
+        }
+        Ok(counting)
+    }
+
+    /// Writes the new states of steps and gives their leases back. Gives the ids of those that were
+    /// *not* written, because another has written them since they were read: their lease had run out
+    /// and was taken over, or an operator was quicker. Each step may come once.
+    pub async fn set_steps(
+        &self,
+        updates: &[StepUpdate],
+        now: Timestamp,
+    ) -> Result<Vec<StepId>, StoreError> {
+        let mut lost = Vec::new();
+        for some in updates.chunks(sql::rows_at_once(COLUMNS)) {
+            let sql = format!(
+                "UPDATE steps SET state = v.column3, ended = v.column4, state_body = v.column5, \
+                 not_before = v.column6, recheck_on = v.column7, recheck_index = v.column8, \
+                 changed_at = $1, lease_token = steps.lease_token + 1, \
+                 lease_owner = CASE WHEN v.column3 = 'started' THEN steps.lease_owner END, \
+                 lease_until = CASE WHEN v.column3 = 'started' THEN steps.lease_until END \
+                 FROM (VALUES {}) AS v \
+                 WHERE steps.id = v.column1 AND steps.lease_token = v.column2 RETURNING steps.id",
+                sql::value_rows(2, COLUMNS, some.len()),
+            );
+            let mut values: Vec<Value> = vec![convert::micros(now).into()];
+            for update in some {
+                values.extend(columns(update)?);
+            }
+            let ids = some.iter().map(|update| update.id);
+            lost.extend(self.written(&sql, values, ids, "writing the outcome of steps").await?);
+        }
+        Ok(lost)
+    }
+
+    /// Runs a fenced update and gives those of the ids that it did not write.
+    pub(super) async fn written(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+        ids: impl Iterator<Item = StepId>,
+        doing: &'static str,
+    ) -> Result<Vec<StepId>, StoreError> {
+        let mut written = HashSet::new();
+        for row in sql::all(&self.db(), doing, sql, values).await? {
+            written.insert(StepId(row.try_get("", "id").doing(doing)?));
+        }
+        Ok(ids.filter(|id| !written.contains(id)).collect())
+    }
+}
+
+/// Columns of one row of `set_steps`.
+const COLUMNS: usize = 8;
+
+fn columns(update: &StepUpdate) -> Result<[Value; COLUMNS], StoreError> {
+    Ok([
+        update.id.0.into(),
+        update.token.into(),
+        update.state.name().into(),
+        update.state.has_ended().into(),
+        convert::body("step state", &update.state)?.into(),
+        update.not_before.map_or(0, convert::micros).into(),
+        update.recheck_on.map(|date| date.to_string()).into(),
+        i64::from(update.recheck_index).into(),
+    ])
+}
+
+fn new_row(
+    plan: &PlanHash,
+    step: &Step,
+    for_cause: bool,
+    now: Timestamp,
+) -> Result<steps::Model, StoreError> {
+    let state = StepState::Planned;
+    Ok(steps::Model {
+        id: step.id.0,
+        plan: plan.0.clone(),
+        case_id: step.case.0,
+        person: step.person.0,
+        connector: step.connector.to_string(),
+        action: step.action.name().to_owned(),
+        rank: i32::from(step.action.rank()),
+        destroys: step.action.destroys(),
+        for_cause,
+        due_on: due_on(step),
+        not_before: 0,
+        state: state.name().to_owned(),
+        ended: state.has_ended(),
+        attempts: 0,
+        first_started_at: None,
+        changed_at: convert::micros(now),
+        target_key: target_key(step).to_owned(),
+        body: convert::body("step", step)?,
+        state_body: convert::body("step state", &state)?,
+        lease_owner: None,
+        lease_until: None,
+        lease_token: 0,
+        recheck_on: None,
+        recheck_index: 0,
+    })
+}
+
+/// The row to write for a step that is there already, if any.
+fn merged(
+    old: steps::Model,
+    fresh: steps::Model,
+    plan_counts: bool,
+    added: &mut AddedSteps,
+) -> Option<steps::Model> {
+    let is_done = matches!(old.state.as_str(), "done" | "verified" | "unverified");
+    let is_waiting = matches!(old.state.as_str(), "planned" | "waiting");
+    let lease_token = old.lease_token + 1;
+    // What was done and is wished for again was undone by other hands (D13); a deletion can't be.
+    if old.ended && !(is_done && old.destroys) {
+        added.reopened += 1;
+        return Some(steps::Model { lease_token, first_started_at: old.first_started_at, ..fresh });
+    }
+    let is_later = is_waiting && fresh.due_on > old.due_on;
+    if is_done || (plan_counts && !is_later) {
+        added.left += 1;
+        return None;
+    }
+    added.taken_over += 1;
+    let for_cause = old.for_cause || fresh.for_cause;
+    let taken =
+        if is_later { steps::Model { body: fresh.body, due_on: fresh.due_on, ..old } } else { old };
+    Some(steps::Model { plan: fresh.plan, for_cause, lease_token, ..taken })
+}

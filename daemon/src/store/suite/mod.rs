@@ -1,0 +1,78 @@
+//! What every database must do. The daemon's unit tests run it on SQLite, the tests crate includes
+//! these files and runs them on PostgreSQL: so nothing here knows which one it is.
+
+pub mod audit;
+pub mod claims;
+pub mod fixtures;
+pub mod journal;
+pub mod records;
+pub mod transactions;
+
+/// How a test ends: errors say enough by themselves.
+pub type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Makes a test of every function of the suite: `place` gives an empty database, and keeps it for as
+/// long as the value lives.
+#[macro_export]
+macro_rules! store_suite {
+    ($suite:path, $place:path) => {
+        $crate::store_suite! { @ $suite, $place;
+            transactions: eight_writers_lose_nothing,
+                two_daemons_lose_nothing,
+                a_transaction_that_is_dropped_leaves_nothing,
+                a_reopened_database_is_as_it_was,
+                a_database_of_a_later_release_is_refused,
+                a_scratch_copy_is_independent,
+                a_reader_migrates_and_changes_nothing;
+            claims: several_claimers_never_claim_a_step_twice,
+                a_step_waits_for_lower_ranks_of_its_case_and_connector,
+                a_hold_keeps_deletions_from_being_claimed,
+                deletions_need_permission_an_open_case_and_a_disabled_account,
+                a_rehired_person_is_left_alone,
+                a_lease_that_ran_out_is_taken_over_and_the_old_owner_is_fenced_off,
+                a_restarted_daemon_takes_its_own_leases_back,
+                an_extended_lease_is_not_taken_over,
+                only_passed_and_released_plans_are_carried_out,
+                a_release_expires_unless_it_was_used,
+                dates_and_retries_are_waited_for,
+                dismissals_come_first_and_groups_together,
+                ten_thousand_steps_take_seconds;
+            journal: adding_steps_again_leaves_what_is_under_way,
+                a_deletion_that_was_done_is_not_planned_again,
+                a_step_of_a_replaced_plan_comes_over_to_the_new_one,
+                a_date_moves_later_but_never_earlier,
+                a_step_that_drifted_is_planned_again,
+                steps_are_found_by_every_filter,
+                read_back_is_due_at_once_and_on_its_days,
+                counts_and_windows_fit_the_journal;
+            records: people_are_found_by_every_key,
+                a_changed_key_finds_a_person_no_longer,
+                drops_are_known_by_their_digest,
+                statements_are_remembered_by_source,
+                departures_come_due,
+                plans_keep_their_decisions,
+                holds_are_placed_and_lifted,
+                rows_set_aside_stay_until_settled,
+                a_user_id_once_taken_stays_taken,
+                settings_take_any_value,
+                one_daemon_at_a_time_has_the_turn;
+            audit: the_audit_of_many_writers_is_one_chain,
+                a_hash_is_made_as_documented,
+                each_tampering_is_found,
+                a_cut_or_forged_checkpoint_file_is_found,
+                a_missing_last_checkpoint_is_mended_and_no_alarm,
+                a_checkpoint_file_has_one_writer,
+                a_cut_audit_is_an_alarm_at_the_next_start;
+        }
+    };
+    (@ $suite:path, $place:path; $($module:ident: $($name:ident),+;)+) => {
+        $(mod $module {
+            use $suite as suite;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() -> suite::Ended {
+                let place = $place().await?;
+                suite::$module::$name(place.settings()).await
+            })+
+        })+
+    };
+}

@@ -1,0 +1,117 @@
+//! Write transactions, and the reader that they and the store share.
+
+use super::audit::{AuditEntry, append};
+use super::connect::{PATIENCE, Store};
+use super::error::Doing as _;
+use super::{StoreError, sql};
+use sea_orm::{
+    DatabaseExecutor, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+use tokio::sync::OwnedMutexGuard;
+
+/// Numbers of the advisory locks on PostgreSQL.
+pub(super) mod lock {
+    /// Write transactions, one after another.
+    pub(in super::super) const WRITES: i64 = 7_811_202;
+    /// Claims share it, a new or lifted hold takes it alone.
+    pub(in super::super) const HOLDS: i64 = 7_811_203;
+}
+
+/// Every query, over a store or within a transaction.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pub(super) db: DatabaseExecutor<'a>,
+}
+
+/// A write transaction: all of it happens at [`Tx::commit`], or none.
+///
+/// Only one exists at a time, so do not wait for a target, a person or another transaction while
+/// holding one.
+#[must_use = "a transaction that is dropped changes nothing"]
+pub struct Tx {
+    // In this order: the database lets go before the next in line comes.
+    pub(super) inner: DatabaseTransaction,
+    pub(super) audit: Vec<AuditEntry>,
+    pub(super) store: Store,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("audit_entries", &self.audit.len()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Starts a write transaction, after those that were there before.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let turn = tokio::time::timeout(PATIENCE, self.inner.gate.clone().lock_owned())
+            .await
+            .map_err(|_| StoreError::Busy { seconds: PATIENCE.as_secs() })?;
+        let inner = self.begin_immediate().await?;
+        if self.backend() == DbBackend::Postgres {
+            // Each statement sees what was committed before it began, so all that follows the lock
+            // sees every earlier write transaction.
+            advisory(&(&inner).into(), "pg_advisory_xact_lock", lock::WRITES).await?;
+        }
+        Ok(Tx { inner, audit: Vec::new(), store: self.clone(), _turn: turn })
+    }
+
+    /// The one place where a transaction that writes begins: on SQLite one that begins by reading
+    /// fails as soon as another process wrote meanwhile.
+    pub(super) async fn begin_immediate(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.inner.db.begin_with_options(options).await.doing("starting a transaction")
+    }
+}
+
+/// Takes a lock of PostgreSQL's until the end of the transaction.
+pub(super) async fn advisory(
+    db: &DatabaseExecutor<'_>,
+    function: &str,
+    number: i64,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT {function}($1)");
+    sql::all(db, "waiting for a lock of the database", &sql, vec![number.into()]).await.map(drop)
+}
+
+impl Tx {
+    /// Every query, over what this transaction has written so far.
+    #[must_use]
+    pub fn read(&self) -> Reader<'_> {
+        Reader { db: self.db() }
+    }
+
+    pub(super) fn db(&self) -> DatabaseExecutor<'_> {
+        (&self.inner).into()
+    }
+
+    /// Adds an entry to the audit; entries are chained, in the order given, when this commits.
+    pub fn audit(&mut self, entry: AuditEntry) {
+        self.audit.push(entry);
+    }
+
+    /// Makes it all durable, then leaves a signed checkpoint if there were audit entries. Gives the
+    /// number of the last audit row, 0 if there is none yet.
+    ///
+    /// A checkpoint that can't be written undoes nothing: it raises [`Store::audit_alarm`], and the
+    /// next one covers what this one should have.
+    pub async fn commit(self) -> Result<u64, StoreError> {
+        let head = append(&self.db(), &self.audit).await?;
+        let doing = "committing a transaction";
+        match (&self.store.inner.witness, self.audit.is_empty()) {
+            (Some(witness), false) => {
+                // Held over the commit, so that checkpoints stand in the file in their rows' order.
+                let mut line = witness.line().await;
+                self.inner.commit().await.doing(doing)?;
+                line.write(&head);
+            }
+            _ => self.inner.commit().await.doing(doing)?,
+        }
+        Ok(head.seq)
+    }
+}

@@ -1,0 +1,526 @@
+//! What the daemon shows: the documented, stable shapes behind `--format json` and the control socket.
+//!
+//! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
+//! the agency's zone. People appear by user ID or employee number only (P2).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `lapsed status`: one look at whether all is well, and what to do where it is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusView {
+    /// Version of the daemon.
+    pub version: String,
+    /// When this was worked out.
+    pub at: String,
+    /// Since when the daemon runs; absent when none runs.
+    pub running_since: Option<String>,
+    /// Deletions are paused, by whom and since when.
+    pub deletions_paused: Option<String>,
+    /// What a person has to look at, worst first; empty when all is well.
+    pub attention: Vec<AttentionView>,
+    /// People known, and of them scheduled to leave, open cases, closed cases.
+    pub people: u64,
+    /// Departures that lie ahead.
+    pub scheduled: u64,
+    /// Departures in effect with something left to do.
+    pub open: u64,
+    /// Departures done.
+    pub closed: u64,
+    /// Last accepted population, by which the guard measures.
+    pub population: Option<u32>,
+    /// Steps by connector.
+    pub connectors: Vec<ConnectorView>,
+    /// Latest drops, newest first.
+    pub drops: Vec<DropView>,
+}
+
+/// One thing to look at, with its remedy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttentionView {
+    /// A stable word: `plan_held`, `connector_down`, `step_refused`, `set_aside`, `late_feed`, …
+    pub kind: String,
+    /// What happened, to whom.
+    pub what: String,
+    /// What to do next: a command where there is one.
+    pub remedy: String,
+}
+
+/// One connector's part of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectorView {
+    /// Its name in the YAML.
+    pub name: String,
+    /// `up`, `down`, `untried`, or `not configured` (its steps wait).
+    pub state: String,
+    /// What is wrong, if it is down.
+    pub problem: Option<String>,
+    /// Steps due and not done.
+    pub waiting: u64,
+    /// Steps with a date ahead.
+    pub scheduled: u64,
+    /// Steps done, read back or not.
+    pub done: u64,
+    /// Steps done that could not be read back.
+    pub unverified: u64,
+    /// Steps refused or drifted: a person has to act.
+    pub stuck: u64,
+}
+
+/// One drop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DropView {
+    /// Feed.
+    pub feed: String,
+    /// File name, made safe to show.
+    pub file: String,
+    /// When it was handled.
+    pub at: String,
+    /// `accepted`, `rejected` or `repeated`.
+    pub state: String,
+    /// Rows taken.
+    pub taken: u64,
+    /// Rows set aside.
+    pub set_aside: u64,
+    /// Why it was rejected.
+    pub reason: Option<String>,
+}
+
+/// `lapsed due`: the calendar.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DueView {
+    /// Entries by date.
+    pub entries: Vec<DueEntry>,
+}
+
+/// One entry of the calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DueEntry {
+    /// The calendar date, ISO 8601: `2026-11-27`; tables show it with its weekday.
+    pub date: String,
+    /// True when the date is today or past.
+    pub overdue: bool,
+    /// User ID or employee number.
+    pub person: String,
+    /// `delete mailbox of mzsmitj`, `departure takes effect`.
+    pub what: String,
+    /// How the date came about.
+    pub why: String,
+    /// Rule and clause.
+    pub clause: String,
+    /// What it waits for: a connector that is not configured, a hold, a pause; empty when nothing.
+    pub waits_for: Option<String>,
+}
+
+/// `lapsed person WHO`: everything about one person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PersonView {
+    /// Own id.
+    pub id: String,
+    /// User ID or employee number.
+    pub shown: String,
+    /// Where the person stands: `employed`, `leaving …`, `left …`, with the reason.
+    pub standing: String,
+    /// Employee numbers.
+    pub employee_numbers: Vec<String>,
+    /// Accounts, as `connector: user ID`.
+    pub accounts: Vec<String>,
+    /// Engagements, one line each.
+    pub engagements: Vec<String>,
+    /// Notices, one line each, replaced and withdrawn ones included.
+    pub notices: Vec<String>,
+    /// Standing holds.
+    pub holds: Vec<String>,
+    /// Departures with their steps.
+    pub cases: Vec<CaseView>,
+    /// Rows set aside that carry the person's key.
+    pub set_aside: Vec<SetAsideView>,
+}
+
+/// One departure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseView {
+    /// Case id.
+    pub id: String,
+    /// Its state.
+    pub state: String,
+    /// When access ends or ended.
+    pub effective_at: String,
+    /// Why.
+    pub reason: String,
+    /// Day of disabling.
+    pub disabled_on: Option<String>,
+    /// Steps in order.
+    pub steps: Vec<StepView>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepView {
+    /// Step id.
+    pub id: String,
+    /// Connector.
+    pub connector: String,
+    /// `disable account mzsmitj`.
+    pub what: String,
+    /// State's name.
+    pub state: String,
+    /// When it is due, with the reason.
+    pub due: String,
+    /// What happened or what it waits for.
+    pub note: String,
+    /// Rule and clause.
+    pub clause: String,
+}
+
+/// `lapsed plans`: plans and what the guard said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlansView {
+    /// Newest first.
+    pub plans: Vec<PlanView>,
+}
+
+/// One plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanView {
+    /// The whole hash; its first twelve characters are enough for commands.
+    pub hash: String,
+    /// `passed`, `held`, `released`, `rejected`, `replaced`; `new` in a dry run.
+    pub state: String,
+    /// When it was made.
+    pub made_at: String,
+    /// Whom it is about: a user ID, or `60 people`.
+    pub about: String,
+    /// Findings of the guard, as sentences.
+    pub findings: Vec<String>,
+    /// Who decided, when and why.
+    pub decision: Option<String>,
+    /// Steps in order; empty in a list.
+    pub steps: Vec<StepView>,
+    /// How many steps.
+    pub step_count: u64,
+    /// Why each thing happens or does not.
+    pub explanations: Vec<String>,
+}
+
+/// A row or person that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetAsideView {
+    /// Id by which it is settled.
+    pub id: String,
+    /// Where from: file and line.
+    pub from: String,
+    /// Key of the person, if the row had one.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: String,
+}
+
+/// `lapsed set-aside list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetAsidesView {
+    /// Rows and people that wait for a person to settle them, oldest first.
+    pub rows: Vec<SetAsideView>,
+}
+
+/// `lapsed hold list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldsView {
+    /// Standing holds.
+    pub holds: Vec<HoldView>,
+}
+
+/// One hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldView {
+    /// User ID or employee number.
+    pub person: String,
+    /// Who ordered it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+    /// When it was placed and by whom.
+    pub placed: String,
+    /// When to look at it again.
+    pub review_on: Option<String>,
+}
+
+/// `lapsed audit`: rows of the chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditView {
+    /// Oldest first.
+    pub rows: Vec<AuditRowView>,
+}
+
+/// One row of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditRowView {
+    /// Place in the chain.
+    pub seq: u64,
+    /// When.
+    pub at: String,
+    /// Who: `daemon`, or an operator.
+    pub actor: String,
+    /// What: `step.changed`, `plan.released`, …
+    pub event: String,
+    /// User ID, where it is about someone.
+    pub who: Option<String>,
+    /// Rule and clause.
+    pub clause: Option<String>,
+    /// What exactly.
+    pub detail: String,
+    /// Hash of the row.
+    pub hash: String,
+}
+
+/// `lapsed audit verify`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditVerifyView {
+    /// True when nothing was found.
+    pub sound: bool,
+    /// Rows looked at.
+    pub rows: u64,
+    /// Checkpoints looked at.
+    pub checkpoints: u64,
+    /// What was found.
+    pub problems: Vec<String>,
+}
+
+/// `lapsed adopt`: what matches, and what does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AdoptView {
+    /// False for a report, true when it was written.
+    pub written: bool,
+    /// People in the feed.
+    pub people: u64,
+    /// Accounts in the directory.
+    pub accounts: u64,
+    /// Matched by key and name.
+    pub matched: u64,
+    /// Who matches only by name, or by a key under another name: a person has to settle these.
+    pub to_settle: Vec<String>,
+    /// User IDs that do not follow the naming standard: kept as they are.
+    pub off_standard: Vec<String>,
+    /// Accounts shut already whose owner has left; their clocks start on the date given.
+    pub already_shut: Vec<String>,
+    /// Accounts with nobody in the feed.
+    pub without_person: Vec<String>,
+    /// People in the feed without an account.
+    pub without_account: Vec<String>,
+    /// People who have left, and whose account is live: the first plan will shut them.
+    pub leavers_with_access: Vec<String>,
+    /// Rows of the feed that were set aside.
+    pub set_aside: Vec<String>,
+    /// Population that the guard will measure against.
+    pub population: u32,
+    /// Names seeded into the ledger of IDs.
+    pub names_taken: u64,
+}
+
+/// `lapsed simulate`: what will happen, day by day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SimulateView {
+    /// From.
+    pub from: String,
+    /// Until, inclusive.
+    pub until: String,
+    /// Entries by date.
+    pub entries: Vec<DueEntry>,
+    /// Plans that the guard would hold.
+    pub held: Vec<PlanView>,
+}
+
+/// `lapsed reload`: whether the new configuration is in use, and which stored dates it would move.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReloadView {
+    /// True when the new configuration is in use; false when the old one was kept.
+    pub loaded: bool,
+    /// What is wrong with the file, each with its place and its remedy; empty when it was loaded.
+    pub problems: Vec<String>,
+    /// Stored dates that the new configuration would compute otherwise. None is moved by itself (D15).
+    pub moved_dates: Vec<MovedDateView>,
+}
+
+/// A stored date that the configuration would now compute otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MovedDateView {
+    /// User ID or employee number.
+    pub person: String,
+    /// `delete mailbox of mzsmitj`.
+    pub what: String,
+    /// The stored date, which stays.
+    pub stored: String,
+    /// The date by the new configuration.
+    pub computed: String,
+    /// Why it would differ.
+    pub why: String,
+}
+
+/// `lapsed check`: the configuration and a probe of every connector.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckView {
+    /// True when nothing was found.
+    pub sound: bool,
+    /// The configuration file.
+    pub config: String,
+    /// What is wrong with the file, all of it at once: it can't be used.
+    pub problems: Vec<ProblemView>,
+    /// What is allowed in the file, and perhaps not meant.
+    pub warnings: Vec<ProblemView>,
+    /// One answer a connector; empty when the file could not be read that far.
+    pub connectors: Vec<ProbeView>,
+}
+
+/// One thing wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProblemView {
+    /// Line in the file, the first is 1; absent when it concerns the file as a whole.
+    pub line: Option<u64>,
+    /// Column in characters, the first is 1.
+    pub column: Option<u64>,
+    /// Dotted path of the setting, empty when it concerns the text.
+    pub path: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub advice: String,
+}
+
+/// What a look at a connector found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeView {
+    /// Its name in the YAML.
+    pub name: String,
+    /// True when it answered and has what is needed.
+    pub sound: bool,
+    /// What it is, or what is wrong with it and what to do.
+    pub finding: String,
+}
+
+/// `lapsed user-id`: which user ID each name would get.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserIdsView {
+    /// In the order asked; an ID given counts as taken for the rows after it.
+    pub rows: Vec<UserIdView>,
+}
+
+/// The user ID that one name would get. Nothing is reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserIdView {
+    /// Family name as asked.
+    pub last: String,
+    /// First name as asked.
+    pub first: String,
+    /// Preferred first name as asked.
+    pub preferred: Option<String>,
+    /// Location as asked.
+    pub location: Option<String>,
+    /// Kind of person as asked.
+    pub kind: Option<String>,
+    /// The user ID; absent when there is none, see `error`.
+    pub user_id: Option<String>,
+    /// Why there is none.
+    pub error: Option<String>,
+}
+
+/// Answer to a command that changes something.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DoneView {
+    /// What was done, to whom, and what happens next.
+    pub message: String,
+}
+
+/// An answer that says no: of the control socket with a status of 400 or more, of the commands on
+/// standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorView {
+    /// What is wrong.
+    pub error: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// Body of `release` and `reject`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionRequest {
+    /// The plan's hash, or at least its first twelve characters.
+    pub hash: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Body of `depart`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DepartRequest {
+    /// User ID, employee number or person id.
+    pub person: String,
+    /// Why, and on whose word.
+    pub reason: String,
+    /// Last day worked; absent means now.
+    pub last_day: Option<jiff::civil::Date>,
+}
+
+/// Body of `hold`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// User ID, employee number or person id.
+    pub person: String,
+    /// Who ordered it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+    /// When to look at it again.
+    pub review_on: Option<jiff::civil::Date>,
+}
+
+/// Body of `hold lift`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiftRequest {
+    /// User ID, employee number or person id.
+    pub person: String,
+    /// Who ordered it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Body of `pause` and `resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// Why.
+    pub reason: String,
+}
+
+/// Body of `set-aside settle`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleRequest {
+    /// Id of the entry, from `set-aside list`, or an unambiguous beginning of it.
+    pub id: String,
+    /// How it was settled.
+    pub reason: String,
+}
+
+/// Body of `adopt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptRequest {
+    /// The feed's name in the YAML.
+    pub feed: String,
+    /// The feed file's name, for messages.
+    pub file_name: String,
+    /// The file's bytes, base64: the daemon may not read the caller's folders.
+    pub content: String,
+    /// Write; otherwise report only.
+    pub write: bool,
+    /// From which day the clocks of accounts that are shut already run; today where absent, never earlier
+    /// than stated.
+    pub clocks_start: Option<jiff::civil::Date>,
+}

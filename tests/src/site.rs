@@ -1,0 +1,274 @@
+//! An installation of lapsed in a folder of its own, beside a directory of the tests.
+
+use crate::process::{PATIENCE, plain_command, tail, wait_until};
+use crate::{Done, Failure};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use tempfile::TempDir;
+
+/// The example that the product ships: tests and demo run on it, with only addresses and paths replaced.
+const EXAMPLE: &str = include_str!("../../config.example.yaml");
+
+/// Where a directory is and how the daemon logs on to it.
+#[derive(Debug, Clone)]
+pub struct DirectoryAt {
+    /// `openldap` or `active_directory`.
+    pub kind: &'static str,
+    /// Address.
+    pub url: String,
+    /// Base name.
+    pub base: String,
+    /// Certificates.
+    pub ca: PathBuf,
+    /// As whom.
+    pub bind_dn: String,
+    /// With which password.
+    pub password_file: PathBuf,
+}
+
+/// The installation. Dropping it kills its daemon, if one runs, and removes the folder.
+pub struct Site {
+    folder: TempDir,
+    daemon: Option<Child>,
+    binary: PathBuf,
+    faketime: Option<String>,
+}
+
+impl Site {
+    /// Writes the configuration; nothing is started.
+    pub fn beside(directory: &DirectoryAt) -> Done<Self> {
+        let folder = tempfile::Builder::new().prefix("lapsed-site-").tempdir()?;
+        let site = Self {
+            folder,
+            daemon: None,
+            binary: assert_cmd::cargo::cargo_bin("lapsed"),
+            faketime: None,
+        };
+        for name in ["inbox", "accepted", "rejected"] {
+            fs::create_dir(site.path(name))?;
+        }
+        site.configure(&site.example(directory)?)?;
+        Ok(site)
+    }
+
+    /// The example with this site's addresses and paths.
+    fn example(&self, directory: &DirectoryAt) -> Done<String> {
+        let root = self.folder.path().display().to_string();
+        let mut text = EXAMPLE.to_owned();
+        let mut replace = |from: &str, to: &str| {
+            let found = text.contains(from);
+            text = text.replace(from, to);
+            if found { Ok(()) } else { Err(Failure::new(format!("the example has no {from}"))) }
+        };
+        replace(
+            "servers: [\"ldaps://ldap1.dmh.test\", \"ldaps://ldap2.dmh.test\"]",
+            &format!("servers: [\"{}\"]", directory.url),
+        )?;
+        replace("    kind: openldap", &format!("    kind: {}", directory.kind))?;
+        replace("/etc/lapsed/ca.pem", &directory.ca.display().to_string())?;
+        replace("\"cn=lapsed,ou=services,dc=dmh,dc=test\"", &format!("\"{}\"", directory.bind_dn))?;
+        let password = format!("password_file: {}", directory.password_file.display());
+        replace("password_file: /etc/lapsed/directory-password", &password)?;
+        replace("dc=dmh,dc=test", &directory.base)?;
+        replace("/var/lib/lapsed", &root)?;
+        replace("/run/lapsed/control.sock", &format!("{root}/control.sock"))?;
+        Ok(text)
+    }
+
+    /// A path within the site.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.path("config.yaml")
+    }
+
+    /// Writes another configuration.
+    pub fn configure(&self, text: &str) -> Done<()> {
+        Ok(fs::write(self.config(), text)?)
+    }
+
+    /// Changes the configuration's text; a text that is not there is a failure of the test.
+    pub fn reconfigure(&self, changes: &[(&str, &str)]) -> Done<()> {
+        let mut text = fs::read_to_string(self.config())?;
+        for (from, to) in changes {
+            if !text.contains(from) {
+                return Err(Failure::new(format!("the configuration has no {from:?}")));
+            }
+            text = text.replace(from, to);
+        }
+        self.configure(&text)
+    }
+
+    /// From now on, commands and the daemon see a clock that starts at this local time of the agency's
+    /// (`2026-11-20 09:00:00`) and runs on.
+    pub fn set_clock(&mut self, local: &str) {
+        self.faketime = Some(format!("@{local}"));
+    }
+
+    /// A `lapsed` command of this site, not run yet.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = match &self.faketime {
+            None => plain_command(&self.binary),
+            Some(at) => {
+                let mut command = plain_command("/usr/bin/faketime");
+                // Timers run on the real clock, so that waiting takes as long as it says.
+                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "America/Chicago");
+                command.arg("-f").arg(at).arg(&self.binary);
+                command
+            }
+        };
+        command.arg("--config").arg(self.config()).args(arguments);
+        command
+    }
+
+    /// Runs a command and gives its output.
+    pub fn run(&self, arguments: &[&str]) -> Done<Output> {
+        Ok(self.command(arguments).output()?)
+    }
+
+    /// Runs a command that must end well, and gives what it printed.
+    pub fn printed(&self, arguments: &[&str]) -> Done<String> {
+        let output = self.run(arguments)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(text);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(Failure::new(format!(
+            "lapsed {arguments:?} ended with {}: {text}{said}\n{}",
+            output.status,
+            self.log()
+        )))
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn start(&mut self) -> Done<()> {
+        let log = File::options().append(true).create(true).open(self.path("log"))?;
+        let child = self.command(&["run"]).stderr(log).spawn()?;
+        self.daemon = Some(child);
+        wait_until(PATIENCE, || {
+            if let Some(status) = self.daemon.as_mut().and_then(|d| d.try_wait().ok().flatten()) {
+                return Err(Failure::new(format!(
+                    "the daemon ended with {status}: {}",
+                    self.log()
+                )));
+            }
+            let answer = self.run(&["status", "--format", "json"])?;
+            Ok(matches!(answer.status.code(), Some(0 | 3)))
+        })
+        .map_err(|failure| failure.during(self.log()))
+    }
+
+    /// One round: what is there and due, then the end.
+    pub fn once(&self) -> Done<()> {
+        let output = self.run(&["run", "--once"])?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        fs::write(self.path("log"), said.as_bytes())?;
+        if output.status.success() { Ok(()) } else { Err(Failure::new(said.into_owned())) }
+    }
+
+    /// The daemon's process.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.daemon.as_ref().map(Child::id)
+    }
+
+    /// Asks the daemon to end, and says whether it ended well.
+    pub fn stop(&mut self) -> Done<bool> {
+        self.signal(Signal::TERM)?;
+        let Some(mut daemon) = self.daemon.take() else { return Ok(true) };
+        Ok(daemon.wait()?.success())
+    }
+
+    /// Sends the daemon a signal.
+    pub fn signal(&self, signal: Signal) -> Done<()> {
+        if let Some(daemon) = &self.daemon
+            && let Some(pid) = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw)
+        {
+            kill_process(pid, signal).map_err(|e| Failure::new(e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Kills the daemon as a power cut would.
+    pub fn kill(&mut self) -> Done<()> {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill()?;
+            daemon.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Puts a file into the inbox as a careful sender does: under another name first, then renamed.
+    pub fn drop_file(&self, name: &str, content: impl AsRef<[u8]>) -> Done<()> {
+        let beside = self.path("inbox").join(format!(".{name}.tmp"));
+        fs::write(&beside, content)?;
+        Ok(fs::rename(beside, self.path("inbox").join(name))?)
+    }
+
+    /// Names in a folder of the site, sorted.
+    pub fn names(&self, folder: &str) -> Done<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.path(folder))? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The one receipt in a folder that is about a drop of this name.
+    pub fn receipt(&self, folder: &str, drop: &str) -> Done<String> {
+        let names = self.names(folder)?;
+        let wanted = format!("-{drop}.receipt.txt");
+        let name = names.iter().rev().find(|name| name.ends_with(&wanted));
+        let name = name.ok_or_else(|| {
+            Failure::new(format!("no receipt of {drop} in {folder}: {names:?}\n{}", self.log()))
+        })?;
+        Ok(fs::read_to_string(self.path(folder).join(name))?)
+    }
+
+    /// An answer in JSON.
+    pub fn json(&self, arguments: &[&str]) -> Done<serde_json::Value> {
+        let output = self.run(&[arguments, &["--format", "json"]].concat())?;
+        serde_json::from_slice(&output.stdout).map_err(|error| {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            Failure::new(format!(
+                "lapsed {arguments:?} printed no JSON ({error}): {said}\n{}",
+                self.log()
+            ))
+        })
+    }
+
+    /// The last lines of the daemon's log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        tail(&fs::read_to_string(self.path("log")).unwrap_or_default())
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits for a condition.
+    pub fn wait_for(&self, what: &str, mut condition: impl FnMut() -> Done<bool>) -> Done<()> {
+        wait_until(PATIENCE, &mut condition)
+            .map_err(|failure| failure.during(format!("{what}\n{}", self.log())))
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // A test that failed has more to say than that its daemon could not be ended.
+        let _ = self.kill();
+    }
+}
