@@ -8,5 +8,9 @@
 
 mod departure;
 mod directory;
+#[cfg(test)]
+mod laws;
 mod servers;
+#[cfg(test)]
+mod service;
 mod store;
