@@ -1,4 +1,5 @@
-//! From statements to standings to changes to verdicts: who departs, when, and what that asks for.
+//! From statements to standings: who departs, and when.
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking, in its helpers too")]
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person, notice};

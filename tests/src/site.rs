@@ -70,9 +70,11 @@ impl Site {
         replace("/etc/lapsed/ca.pem", &directory.ca.display().to_string())?;
         replace("\"cn=lapsed,ou=services,dc=dmh,dc=test\"", &format!("\"{}\"", directory.bind_dn))?;
         let password = format!("password_file: {}", directory.password_file.display());
-        replace("password_file: /etc/lapsed/directory-password", &password)?;
+        replace("password_credential: directory-password", &password)?;
         replace("dc=dmh,dc=test", &directory.base)?;
-        replace("/var/lib/lapsed", &root)?;
+        for folder in ["/var/lib/lapsed", "/var/log/lapsed", "/var/spool/lapsed"] {
+            replace(folder, &root)?;
+        }
         replace("/run/lapsed/control.sock", &format!("{root}/control.sock"))?;
         Ok(text)
     }

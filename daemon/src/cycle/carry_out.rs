@@ -270,8 +270,34 @@ impl Executor {
         update.recheck(on, stored.recheck_index.saturating_add(1))
     }
 
+    /// Settles steps that were under way when their departure was called off: done, or cancelled (D10).
+    async fn settle_left_behind(&self) -> Result<(), CycleError> {
+        let now = (self.clock)();
+        let left = self.cycle.store.read().steps_left_behind(now).await?;
+        for (name, hand) in &self.hands.0 {
+            let theirs: Vec<StoredStep> =
+                left.iter().filter(|s| &s.step.connector == name).cloned().collect();
+            if theirs.is_empty() {
+                continue;
+            }
+            let cause = || Cause::new("the daemon ended before the reply came");
+            let lost = theirs.iter().filter(|s| matches!(s.state, StepState::Started { .. }));
+            let lost = lost.map(|s| (s, StepEvent::ReplyLost(cause())));
+            let mut unknown = self.store_events(lost, now).await?;
+            unknown.extend(
+                theirs.into_iter().filter(|s| matches!(s.state, StepState::Unknown { .. })),
+            );
+            let seen = self.look_back(hand.as_ref(), &unknown).await?;
+            let off = seen.iter().filter(|s| matches!(s.state, StepState::Waiting { .. }));
+            let off = off.map(|s| (s, StepEvent::Cancel("the departure was called off".into())));
+            self.store_events(off, now).await?;
+        }
+        Ok(())
+    }
+
     /// Looks again at what was done on earlier days, where the day for it has come (D13).
     pub async fn recheck(&self) -> Result<(), CycleError> {
+        self.settle_left_behind().await?;
         let today = self.cycle.today((self.clock)());
         let steps = self.cycle.store.read().steps_to_read_back(today, MOST_LOOKS).await?;
         for (name, hand) in &self.hands.0 {

@@ -60,7 +60,7 @@ impl Cycle {
         tx.save_case(&case).await?;
         tx.save_person(person).await?;
         self.cancel_steps(tx, case.id, why, now).await?;
-        self.note_case(tx, &case, person, "case.stopped", Rule::D10, why, now);
+        self.note_case(tx, (&case, person), ("case.stopped", Rule::D10), why, now);
         Ok(())
     }
 
@@ -92,7 +92,7 @@ impl Cycle {
             _ => tx.save_case(&fresh).await?,
         }
         let when = format!("takes effect {}: {}", self.shown_time(end.at), end.reason);
-        self.note_case(tx, &fresh, person, "case.scheduled", Rule::D2, &when, now);
+        self.note_case(tx, (&fresh, person), ("case.scheduled", Rule::D2), &when, now);
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl Cycle {
             None => fresh,
         };
         tx.save_case(&case).await?;
-        self.note_case(tx, &case, person, "case.opened", Rule::D2, &case.reason.clone(), now);
+        self.note_case(tx, (&case, person), ("case.opened", Rule::D2), &case.reason, now);
         Ok(case)
     }
 
@@ -175,10 +175,8 @@ impl Cycle {
     fn note_case(
         &self,
         tx: &mut Tx,
-        case: &Case,
-        person: &Person,
-        event: &str,
-        rule: Rule,
+        (case, person): (&Case, &Person),
+        (event, rule): (&str, Rule),
         why: &str,
         now: Timestamp,
     ) {

@@ -33,6 +33,7 @@ impl Cycle {
     /// People stay marked until their plan is stored: a crash or an unreadable target loses nobody.
     pub async fn decide(&self, now: Timestamp) -> Result<Decided, CycleError> {
         let mut decided = Decided::default();
+        self.expire_releases(now).await?;
         let mut wanted = self.store.read().people_to_decide().await?;
         wanted.extend(self.store.read().cases_due(now).await?.into_iter().map(|case| case.person));
         wanted.sort();
@@ -49,6 +50,25 @@ impl Cycle {
         let judged = judge(proposed, baseline, limits, &self.config.policy.version());
         self.store_plans(judged, work, now, &mut decided).await?;
         Ok(decided)
+    }
+
+    /// A release that was not used in time is a held plan again: the world may have moved on.
+    async fn expire_releases(&self, now: Timestamp) -> Result<(), CycleError> {
+        let expired = self.store.read().plans_expired(now).await?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.store.begin().await?;
+        for plan in expired {
+            tx.set_plan_state(&plan.plan.hash, PlanState::Held, None).await?;
+            tx.audit(AuditEntry {
+                plan: Some(plan.plan.hash.clone()),
+                case: plan.plan.only_case(),
+                ..AuditEntry::new(now, DAEMON, "plan.release_expired")
+            });
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Settles the cases of some people; those without anything to plan are no longer marked.

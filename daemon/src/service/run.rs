@@ -9,6 +9,7 @@ use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{CycleError, DAEMON};
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
+use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
@@ -40,6 +41,9 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 impl Daemon {
     /// One round of deciding: the inbox, then everyone whose facts have changed.
     pub async fn decide_round(&self, settle_at_once: bool) -> Result<(), CycleError> {
+        if !self.has_the_turn().await? {
+            return Ok(());
+        }
         self.take_inbox(settle_at_once).await?;
         let decided = self.cycle().decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
@@ -58,6 +62,17 @@ impl Daemon {
         }
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())
+    }
+
+    /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
+    async fn has_the_turn(&self) -> Result<bool, CycleError> {
+        if !self.store.is_shared() {
+            return Ok(true);
+        }
+        let now = self.now();
+        let seconds = i64::from(self.cycle().config.execution.lease_seconds);
+        let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
+        Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
     }
 
     async fn note_trouble(
