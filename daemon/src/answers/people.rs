@@ -29,7 +29,10 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
         .collect();
     let asides = read.open_set_asides().await?;
     let theirs = |aside: &&SetAside| {
-        aside.who.as_ref().is_some_and(|who| keys.contains(&who.to_lowercase()))
+        aside.who.as_ref().is_some_and(|who| {
+            // `employee 104233`, or the key alone.
+            who.split_whitespace().any(|word| keys.contains(&word.to_lowercase()))
+        })
     };
     Ok(PersonView {
         id: person.id.to_string(),
@@ -125,7 +128,7 @@ fn case_view(cycle: &Cycle, case: &Case, steps: &[StoredStep]) -> CaseView {
     CaseView {
         id: case.id.to_string(),
         state: word(&case.state),
-        effective_at: cycle.shown_time(case.effective_at),
+        effective_at: cycle.stamp(case.effective_at),
         reason: case.reason.clone(),
         disabled_on: case.disabled_on.map(|d| d.to_string()),
         steps: steps.iter().map(|step| step_view(cycle, step)).collect(),
@@ -164,6 +167,6 @@ fn aside_view(cycle: &Cycle, aside: &SetAside) -> SetAsideView {
         from: format!("{}: {}{line}", aside.source, aside.file_name),
         who: aside.who.clone().unwrap_or_default(),
         reason: aside.reason.clone(),
-        at: cycle.shown_time(aside.at),
+        at: cycle.stamp(aside.at),
     }
 }

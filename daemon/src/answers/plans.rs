@@ -7,13 +7,15 @@ use crate::cycle::Cycle;
 use crate::cycle::decide::OPERATOR;
 use crate::service::Daemon;
 use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan};
-use crate::views::{DecisionRequest, DoneView, PlanView, PlansView, StepView};
+use crate::views::{DecisionRequest, DoneView, PlanPersonView, PlanView, PlansView, StepView};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::NoticeState;
+use lapsed_core::facts::{CaseId, NoticeState};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
+use lapsed_core::step::Action;
 use serde_json::json;
+use std::collections::HashMap;
 
 pub(super) async fn plans(
     daemon: &Daemon,
@@ -29,6 +31,7 @@ pub(super) async fn plans(
         .map(|stored| PlanView {
             steps: Vec::new(),
             explanations: Vec::new(),
+            people: Vec::new(),
             ..stored_view(&cycle, stored)
         })
         .collect();
@@ -58,7 +61,7 @@ fn stored_view(cycle: &Cycle, stored: &StoredPlan) -> PlanView {
         )
     });
     PlanView {
-        made_at: cycle.shown_time(stored.created_at),
+        made_at: cycle.stamp(stored.created_at),
         decision,
         ..plan_view(cycle, &stored.plan, &word(&stored.state))
     }
@@ -86,8 +89,51 @@ pub fn plan_view(cycle: &Cycle, plan: &Plan, state: &str) -> PlanView {
             })
             .collect(),
         step_count: plan.steps.len() as u64,
+        people: people(plan),
         explanations: plan.explanations.iter().map(|e| e.text.clone()).collect(),
         ..PlanView::default()
+    }
+}
+
+/// What would be done to each person, in the order of the plan.
+fn people(plan: &Plan) -> Vec<PlanPersonView> {
+    let mut places: HashMap<CaseId, usize> = HashMap::new();
+    let mut cases: Vec<Vec<&Action>> = Vec::new();
+    for step in &plan.steps {
+        let place = *places.entry(step.case).or_insert(cases.len());
+        match cases.get_mut(place) {
+            Some(actions) => actions.push(&step.action),
+            None => cases.push(vec![&step.action]),
+        }
+    }
+    let view = |actions: Vec<&Action>| PlanPersonView {
+        who: actions.first().map(|a| a.account().label.clone()).unwrap_or_default(),
+        what: in_words(&actions),
+    };
+    cases.into_iter().map(view).collect()
+}
+
+/// `disable 2 accounts, leave 9 groups; 2 deletions later`.
+#[must_use]
+pub fn in_words(actions: &[&Action]) -> String {
+    let count = |wanted: fn(&Action) -> bool| actions.iter().filter(|a| wanted(a)).count();
+    let mut parts = Vec::new();
+    match count(|a| matches!(a, Action::Disable { .. })) {
+        0 => {}
+        1 => parts.push("disable the account".to_owned()),
+        more => parts.push(format!("disable {more} accounts")),
+    }
+    match count(|a| matches!(a, Action::LeaveGroup { .. })) {
+        0 => {}
+        1 => parts.push("leave 1 group".to_owned()),
+        more => parts.push(format!("leave {more} groups")),
+    }
+    let now =
+        if parts.is_empty() { "small changes to the account".into() } else { parts.join(", ") };
+    match count(Action::destroys) {
+        0 => now,
+        1 => format!("{now}; 1 deletion later"),
+        more => format!("{now}; {more} deletions later"),
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
     let drops = read.recent_drops(10).await?;
     let view = StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        at: cycle.shown_time(now),
-        running_since: daemon.running_since().map(|at| cycle.shown_time(at)),
+        at: cycle.stamp(now),
+        running_since: daemon.running_since().map(|at| cycle.stamp(at)),
         deletions_paused: read.setting::<Option<String>>(PAUSED).await?.flatten(),
         attention: Vec::new(),
         people: read.people_count().await?,
@@ -93,7 +93,7 @@ fn drop_view(daemon: &Daemon, drop: &DropRecord) -> DropView {
     DropView {
         feed: drop.source.to_string(),
         file: drop.file_name.clone(),
-        at: daemon.cycle().shown_time(drop.received_at),
+        at: daemon.cycle().stamp(drop.received_at),
         state: match drop.state {
             DropState::Accepted => "accepted".into(),
             DropState::Rejected => "rejected".into(),
@@ -265,7 +265,10 @@ async fn set_asides(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(
         push(
             all,
             "set_aside",
-            format!("{open} rows or people are set aside"),
+            format!(
+                "{open} {} set aside",
+                if open == 1 { "row or person is" } else { "rows or people are" }
+            ),
             "lapsed set-aside list",
         );
     }

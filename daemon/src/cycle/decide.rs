@@ -138,13 +138,18 @@ impl Cycle {
         })
     }
 
-    /// The last accepted population: what each full feed, or the adoption before any, counted.
+    /// The population that limits in percent are measured against: what each full feed counted before the
+    /// newest one, or the adoption before any. A poisoned feed must not choose its own measure.
     pub async fn population(&self) -> Result<Option<u32>, CycleError> {
         let mut sum: Option<u32> = None;
+        let read = self.store.read();
         for feed in self.config.feeds.keys() {
-            if let Some(count) =
-                self.store.read().setting::<u32>(&format!("population.{feed}")).await?
-            {
+            let before = read.setting::<u32>(&format!("population_before.{feed}")).await?;
+            let count = match before {
+                Some(count) => Some(count),
+                None => read.setting::<u32>(&format!("population.{feed}")).await?,
+            };
+            if let Some(count) = count {
                 sum = Some(sum.unwrap_or(0).saturating_add(count));
             }
         }

@@ -182,13 +182,17 @@ impl Cycle {
             work.take_rows(&tx, rows).await?;
             work.save(&mut tx).await?;
         }
-        let population = statements.iter().filter(|s| s.status != Status::Departed).count();
+        let population = population(&statements);
         work.summary.taken.statements = statements;
         let summary = work.finish(is_full);
         tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
         tx.set_aside(&waiting(id, drop, summary.set_aside(), now)).await?;
         if is_full {
-            tx.set_setting(&format!("population.{}", drop.feed), &population).await?;
+            let key = format!("population.{}", drop.feed);
+            if let Some(before) = tx.read().setting::<u32>(&key).await? {
+                tx.set_setting(&format!("population_before.{}", drop.feed), &before).await?;
+            }
+            tx.set_setting(&key, &population).await?;
         }
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::D1)),
@@ -232,6 +236,19 @@ impl Cycle {
             rejection: None,
         }
     }
+}
+
+/// People who work here by a full feed; several posts of one person count once.
+fn population(statements: &[Statement]) -> u32 {
+    let keys: HashSet<String> = statements
+        .iter()
+        .filter(|s| s.status != Status::Departed)
+        .map(|s| match (&s.employee_number, &s.user_id) {
+            (Some(number), _) => number.folded(),
+            (None, user_id) => user_id.as_ref().map(|u| u.folded()).unwrap_or_default(),
+        })
+        .collect();
+    u32::try_from(keys.len()).unwrap_or(u32::MAX)
 }
 
 fn previous(drop: &DropRecord) -> PreviousDrop {
@@ -420,6 +437,12 @@ impl Work<'_> {
             let mut missing: BTreeMap<&str, ()> = BTreeMap::new();
             for key in self.known.keys().filter(|key| !self.seen.contains(*key)) {
                 missing.insert(key.split('\u{1f}').next().unwrap_or(key), ());
+            }
+            // A row that was set aside is there, though nothing of it was taken.
+            for who in summary.set_aside().filter_map(|row| row.who.as_deref()) {
+                who.split_whitespace().for_each(|word| {
+                    missing.remove(word.to_lowercase().as_str());
+                });
             }
             summary.missing = missing.into_keys().map(str::to_owned).collect();
         }

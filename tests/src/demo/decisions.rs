@@ -25,8 +25,8 @@ impl Demo {
         let id = user_id(&self.agency, self.cast.mismatch)?;
         self.stage.line("");
         self.stage.say(&format!(
-            "Then {id}: HR's row says another name than the account, so it was held. A call to HR: she married, \
-             and she has left. The operator releases that plan, and no other."
+            "Then {id}: HR's row says another name than the account, so it was held. A call to HR: the name \
+             changed by marriage, and the departure is real. The operator releases that plan, and no other."
         ));
         self.lapsed(&["plans", "show", &one], Show::Head(14))?;
         let before = watch::look(&self.slapd)?;
@@ -43,7 +43,7 @@ impl Demo {
         self.stage.claim(newly == ids, format!("{id}, and nobody else, was shut by the release"));
         let out = after.groups(&id) == 0;
         self.stage.claim(out, format!("{id} is out of all {} groups", before.groups(&id)));
-        drop(seen);
+        self.seen.extend(seen);
 
         self.stage.line("");
         self.stage.say("HR sends the file again, with the right code.");
@@ -57,7 +57,17 @@ impl Demo {
         self.site.wait_for("the held plan of the poisoned row is replaced", || {
             Ok(self.held_plan(&formula)?.is_none())
         })?;
-        self.lapsed(&["plans", "--all"], Show::Head(14))?;
+        self.lapsed(&["plans"], Show::All)?;
+        let after = watch::look(&self.slapd)?;
+        let mut safe = true;
+        for person in &self.cast.mass {
+            safe &= !after.shut.contains(&user_id(&self.agency, *person)?);
+        }
+        self.stage.claim(safe, format!("the {MASS} still have their access"));
+        let one = user_id(&self.agency, self.cast.mass[0])?;
+        let person = self.site.json(&["person", &one])?;
+        let employed = person["standing"].as_str() == Some("employed");
+        self.stage.claim(employed, format!("{one}, one of them, counts as employed again"));
         Ok(())
     }
 
@@ -88,14 +98,13 @@ impl Demo {
                 times.out.as_secs_f64()
             ),
         );
-        self.site
-            .wait_for("the steps are read back", || {
-                let person = self.site.json(&["person", &id])?.to_string();
-                Ok(!person.contains("\"state\":\"started\"")
-                    && !person.contains("\"state\":\"planned\""))
-            })
-            .ok();
-        self.lapsed(&["person", &id], Show::Head(40))?;
+        self.site.wait_for("the steps are read back", || {
+            let person = self.site.json(&["person", &id])?;
+            let steps = person["cases"][0]["steps"].as_array().cloned().unwrap_or_default();
+            let mut at_once = steps.iter().filter(|step| step["due"] == "at once");
+            Ok(!steps.is_empty() && at_once.all(|step| step["state"] == "verified"))
+        })?;
+        self.lapsed(&["person", &id], Show::All)?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::cast::{second_account, user_id};
 use super::feed::Feed;
 use super::stage::Show;
 use super::{BASE, Demo, watch};
-use crate::agency::{Agency, Departure, HrOptions};
+use crate::agency::{Departure, HrOptions};
 use crate::{Done, Failure};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -81,7 +81,7 @@ impl Demo {
         self.stage.say(&format!(
             "HR drops hr-2.csv: {} rows. {} accounts must be shut now; one departure lies ahead; one row has \
              another name than the account. Seconds since the drop, as ldapsearch sees it:",
-            feed.len(),
+            feed.count(),
             ids.len(),
         ));
         let text = feed.text()?;
@@ -92,7 +92,7 @@ impl Demo {
         let seen = watch::until_gone(&self.slapd, since, &ids, |user_id, seen| {
             let special = expected.get(user_id).map_or("", String::as_str);
             stage.line(format!(
-                "  {user_id:<14} disabled after {:>5.2} s, out of {:>2} groups after {:>5.2} s   {special}",
+                "  {user_id:<12} disabled {:>5.2} s, out of {:>2} groups {:>5.2} s   {special}",
                 seen.shut.as_secs_f64(),
                 before.groups(user_id),
                 seen.out.as_secs_f64(),
@@ -159,7 +159,7 @@ impl Demo {
             "The deletions of the leavers are on the calendar, each with the reason for its date and the \
              policy clause:",
         );
-        self.lapsed(&["due"], Show::Head(24))?;
+        self.lapsed(&["due"], Show::All)?;
         let due = self.site.json(&["due"])?;
         let entries = due["entries"].as_array().cloned().unwrap_or_default();
         let mut complete = true;

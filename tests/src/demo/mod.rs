@@ -21,7 +21,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rustix::process::getuid;
 use stage::{Show, Stage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 use watch::Seen;
 
@@ -37,8 +37,15 @@ struct Demo {
     slapd: Slapd,
     site: Site,
     today: Date,
-    /// Drop or call to what was seen in the directory, by account.
+    /// Accounts that were disabled before anything began.
+    shut_before: BTreeSet<String>,
+    /// Drop, release or call to what was seen in the directory, by account.
     seen: BTreeMap<String, Seen>,
+}
+
+/// Has the demo end at its next command: on Ctrl-C, so that it cleans up.
+pub fn interrupt() {
+    stage::INTERRUPTED.store(true, std::sync::atomic::Ordering::Relaxed);
 }
 
 /// Plays the demo. Without pauses when in a hurry.
@@ -97,11 +104,13 @@ impl Demo {
         site.start()?;
         let zone = TimeZone::get("America/Chicago").map_err(|e| Failure::new(e.to_string()))?;
         let today = Zoned::now().with_time_zone(zone).date();
-        Ok(Self { stage, agency, cast, slapd, site, today, seen: BTreeMap::new() })
+        let shut_before = watch::look(&slapd)?.shut;
+        let seen = BTreeMap::new();
+        Ok(Self { stage, agency, cast, slapd, site, today, shut_before, seen })
     }
 
     /// Runs `lapsed` and shows it as one types it; only `--config` is left out.
-    fn lapsed(&self, arguments: &[&str], show: Show<'_>) -> Done<Output> {
+    fn lapsed(&self, arguments: &[&str], show: Show) -> Done<Output> {
         self.stage.run(&typed(arguments), &mut self.site.command(arguments), show)
     }
 
@@ -109,7 +118,8 @@ impl Demo {
     fn ldapsearch(&self, filter: &str, attributes: &[&str]) -> Done<String> {
         self.stage.prompt(&format!("ldapsearch -LLL '{filter}' {}", attributes.join(" ")));
         let printed = self.slapd.witness().printed(BASE, filter, attributes)?;
-        self.stage.output(&printed, Show::All);
+        let nothing = printed.trim().is_empty();
+        self.stage.output(if nothing { "(no entry)" } else { &printed }, Show::All);
         self.stage.pause(1200);
         Ok(printed)
     }

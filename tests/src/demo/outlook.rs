@@ -6,6 +6,7 @@ use crate::Done;
 use crate::Failure;
 use jiff::ToSpan;
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 
 /// How far ahead the demo looks.
 const DAYS: i32 = 200;
@@ -23,6 +24,13 @@ impl Demo {
         let output = self.lapsed(&["plan"], Show::All)?;
         self.stage.claim(output.status.success(), "there is nothing left to do");
         self.stage.claim(before == watch::everything(&self.slapd)?, "planning wrote nothing");
+        let shut = watch::look(&self.slapd)?.shut;
+        let newly: BTreeSet<String> = shut.difference(&self.shut_before).cloned().collect();
+        let told: BTreeSet<String> = self.seen.keys().cloned().collect();
+        self.stage.claim(
+            newly == told,
+            format!("of all accounts, just the {} that you saw are newly disabled", told.len()),
+        );
         Ok(())
     }
 
@@ -55,8 +63,10 @@ impl Demo {
         out.sort_by(f64::total_cmp);
         let p50 = |sorted: &[f64]| sorted.get(sorted.len() / 2).copied().unwrap_or_default();
         let max = |sorted: &[f64]| sorted.last().copied().unwrap_or_default();
-        self.stage
-            .line(format!("{} accounts, from drop or call to what ldapsearch saw:", times.len()));
+        self.stage.line(format!(
+            "{} accounts, from drop, release or call to what ldapsearch saw:",
+            times.len()
+        ));
         self.stage.line(format!(
             "  disabled           p50 {:>5.2} s   max {:>5.2} s",
             p50(&times),

@@ -76,7 +76,6 @@ impl Demo {
         self.stage.prompt("cat accepted/*hr-4.csv.receipt.txt");
         self.stage.output(&receipt, Show::All);
         self.stage.line("");
-        self.lapsed(&["plans"], Show::All)?;
         self.lapsed(&["set-aside", "list"], Show::All)?;
         self.lapsed(&["status"], Show::All)?;
         let status = self.site.run(&["status"])?;

@@ -4,7 +4,11 @@ use crate::{Done, Failure};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stdout};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Set when somebody has pressed Ctrl-C: the demo ends at its next command, and cleans up.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// The widest line.
 const WIDTH: usize = 100;
@@ -17,18 +21,15 @@ pub struct Stage {
     acts: u32,
     claims: u32,
     failed: Vec<String>,
-    started: Instant,
 }
 
 /// How much of an output is shown.
 #[derive(Debug, Clone, Copy)]
-pub enum Show<'a> {
+pub enum Show {
     /// All.
     All,
     /// The first lines; how many more there are is said.
     Head(usize),
-    /// The lines with one of these texts in them; how many more there are is said.
-    With(&'a [&'a str]),
 }
 
 impl Stage {
@@ -37,8 +38,7 @@ impl Stage {
     pub fn new(fast: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = stdout().is_terminal() && !plain;
-        let started = Instant::now();
-        Self { colour, pauses: !fast, acts: 0, claims: 0, failed: Vec::new(), started }
+        Self { colour, pauses: !fast, acts: 0, claims: 0, failed: Vec::new() }
     }
 
     fn painted(&self, code: &str, text: &str) -> String {
@@ -64,19 +64,27 @@ impl Stage {
 
     /// Sentences, wrapped.
     pub fn say(&self, text: &str) {
+        self.folded(text.split_whitespace(), "");
+        self.pause(900);
+    }
+
+    /// Words in lines of at most the width; all lines but the first begin with `indent`.
+    fn folded<'a>(&self, words: impl Iterator<Item = &'a str>, indent: &str) {
         let mut line = String::new();
-        for word in text.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+        for word in words {
+            let empty = line.trim().is_empty();
+            if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
                 self.line(&line);
-                line.clear();
+                indent.clone_into(&mut line);
+                line.push_str(word);
+                continue;
             }
-            if !line.is_empty() {
+            if !empty {
                 line.push(' ');
             }
             line.push_str(word);
         }
         self.line(&line);
-        self.pause(900);
     }
 
     /// Time to read, unless in a hurry.
@@ -100,13 +108,20 @@ impl Stage {
     /// Shows what was typed.
     pub fn prompt(&self, typed: &str) {
         self.line("");
-        self.line(self.painted("1", &format!("$ {typed}")));
+        if typed.chars().count() + 2 > WIDTH {
+            self.folded(format!("$ {typed}").split(' '), "      ");
+        } else {
+            self.line(self.painted("1", &format!("$ {typed}")));
+        }
         self.pause(300);
     }
 
     /// Shows a command as typed, runs it, and shows what it printed.
-    pub fn run(&self, typed: &str, command: &mut Command, show: Show<'_>) -> Done<Output> {
+    pub fn run(&self, typed: &str, command: &mut Command, show: Show) -> Done<Output> {
         self.prompt(typed);
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Err(Failure::new("interrupted"));
+        }
         let output = command.output().map_err(|e| Failure::from(e).during(typed))?;
         self.output(&String::from_utf8_lossy(&output.stdout), show);
         self.output(&String::from_utf8_lossy(&output.stderr), Show::All);
@@ -115,34 +130,24 @@ impl Stage {
     }
 
     /// Shows a text, shortened as told.
-    pub fn output(&self, text: &str, show: Show<'_>) {
+    pub fn output(&self, text: &str, show: Show) {
         let lines: Vec<&str> = text.trim_end().lines().collect();
-        let wanted = |(index, line): &(usize, &&str)| match show {
+        let wanted = |(index, _): &(usize, &&str)| match show {
             Show::All => true,
             Show::Head(most) => *index < most,
-            Show::With(texts) => texts.iter().any(|text| line.contains(text)),
         };
         let shown: Vec<&&str> = lines.iter().enumerate().filter(wanted).map(|(_, l)| l).collect();
         for line in &shown {
-            self.line(line);
+            match line.chars().count() > WIDTH {
+                true => self.folded(line.split(' '), "    "),
+                false => self.line(line),
+            }
         }
         let left = lines.len() - shown.len();
         if left > 0 {
             let s = if left == 1 { "" } else { "s" };
             self.line(self.painted("2", &format!("… {left} more line{s}")));
         }
-    }
-
-    /// Claims so far.
-    #[must_use]
-    pub fn claims(&self) -> u32 {
-        self.claims
-    }
-
-    /// Since the beginning.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// Says whether every claim held.
@@ -159,5 +164,19 @@ impl Stage {
             self.line(format!("  ✗ {what}"));
         }
         Err(Failure::new("a claim of the demo does not hold"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stage;
+
+    #[test]
+    fn a_claim_that_does_not_hold_fails_the_demo_at_its_end() {
+        let mut stage = Stage::new(true);
+        stage.claim(true, "this holds");
+        stage.claim(false, "this does not");
+        stage.claim(true, "this holds, too");
+        assert!(stage.finish().is_err());
     }
 }
