@@ -3,7 +3,7 @@
 use crate::control::console::ConsoleError;
 use crate::cycle::carry_out::{PAUSED, health_key, note};
 use crate::service::Daemon;
-use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter};
+use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
 use lapsed_core::facts::{CaseState, ConnectorName};
@@ -177,7 +177,12 @@ async fn rejected_plans(
     read: &Reader<'_>,
     all: &mut Vec<AttentionView>,
 ) -> Result<(), ConsoleError> {
-    for plan in read.plans(&[PlanState::Rejected]).await?.into_iter().take(LISTED) {
+    let open = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
+    let open: BTreeSet<_> = read.cases(&open).await?.into_iter().map(|case| case.id).collect();
+    let rejected = read.plans(&[PlanState::Rejected]).await?.into_iter();
+    // What HR has corrected since is settled.
+    let stands = |plan: &StoredPlan| plan.plan.steps.iter().any(|step| open.contains(&step.case));
+    for plan in rejected.filter(stands).take(LISTED) {
         let hash = plan.plan.hash.short().to_owned();
         let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
         push(

@@ -30,14 +30,15 @@ impl Demo {
         ));
         self.lapsed(&["plans", "show", &one], Show::Head(14))?;
         let before = watch::look(&self.slapd)?;
+        let arguments =
+            ["release", one.as_str(), "--reason", "Changed name; confirmed with HR by phone"];
+        self.stage.prompt(&super::typed(&arguments));
         let since = Instant::now();
-        self.lapsed(
-            &["release", &one, "--reason", "Married name; confirmed with HR by phone"],
-            Show::All,
-        )?;
+        let output = self.site.run(&arguments)?;
         let ids = BTreeSet::from([id.clone()]);
         let seen = watch::until_gone(&self.slapd, since, &ids, |_, _| ())
             .map_err(|e| e.during(self.site.log()))?;
+        self.stage.output(&String::from_utf8_lossy(&output.stdout), Show::All);
         let after = watch::look(&self.slapd)?;
         let newly: BTreeSet<String> = after.shut.difference(&before.shut).cloned().collect();
         self.stage.claim(newly == ids, format!("{id}, and nobody else, was shut by the release"));
@@ -58,6 +59,7 @@ impl Demo {
             Ok(self.held_plan(&formula)?.is_none())
         })?;
         self.lapsed(&["plans"], Show::All)?;
+        self.lapsed(&["status"], Show::Head(9))?;
         let after = watch::look(&self.slapd)?;
         let mut safe = true;
         for person in &self.cast.mass {

@@ -85,9 +85,9 @@ impl Demo {
             ids.len(),
         ));
         let text = feed.text()?;
+        self.stage.prompt("mv hr-2.csv inbox/");
         let since = Instant::now();
         self.site.drop_file("hr-2.csv", text)?;
-        self.stage.prompt("mv hr-2.csv inbox/");
         let stage = &self.stage;
         let seen = watch::until_gone(&self.slapd, since, &ids, |user_id, seen| {
             let special = expected.get(user_id).map_or("", String::as_str);

@@ -151,7 +151,7 @@ impl Demo {
             let typed = format!("lapsed {}", arguments(shown, rest).join(" "));
             let words = arguments(&path, rest);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let most = if rest.is_empty() { 17 } else { 1 };
+            let most = if rest.is_empty() { 15 } else { 1 };
             self.stage.run(&typed, &mut self.site.command(&words), Show::Head(most))?;
         }
         let same = before == watch::everything(&self.slapd)?;
