@@ -53,19 +53,13 @@ pub enum Finding {
 pub struct Limits {
     /// Departures: accounts disabled and taken out of groups.
     pub departures: Limit,
-    /// Deletions: mailboxes and home directories.
-    pub deletions: Limit,
     /// How long a release stays good if the plan has not been carried out, in hours.
     pub release_expires_hours: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            departures: Limit::default(),
-            deletions: Limit::default(),
-            release_expires_hours: 24,
-        }
+        Self { departures: Limit::default(), release_expires_hours: 24 }
     }
 }
 

@@ -347,9 +347,7 @@ impl Judge<'_> {
 
     fn guard(&mut self) {
         let guard = self.file.guard.clone();
-        for (kind, limit) in [("departures", &guard.departures), ("deletions", &guard.deletions)] {
-            self.limit(&join("guard", kind), limit);
-        }
+        self.limit("guard.departures", &guard.departures);
         if guard.release_expires_hours == 0 {
             self.wrong(
                 "guard.release_expires_hours",

@@ -320,15 +320,18 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     tokio::join!(full, recheck);
 }
 
-/// Tells systemd that the daemon lives, as long as its state answers.
+/// Tells systemd that the daemon lives. A database that is away is waited for, and a restart would not
+/// bring it back: only a daemon that can't even ask is dead.
 async fn reporting(daemon: Arc<Daemon>) {
     let Some(watchdog) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;
     };
     loop {
-        if daemon.store.read().audit_head().await.is_ok() {
-            notify_manager(&[sd_notify::NotifyState::Watchdog]);
+        let asked = tokio::time::timeout(watchdog / 6, daemon.store.read().audit_head()).await;
+        if !matches!(asked, Ok(Ok(_))) {
+            tracing::warn!("the state does not answer; it is waited for");
         }
+        notify_manager(&[sd_notify::NotifyState::Watchdog]);
         tokio::time::sleep(watchdog / 3).await;
     }
 }
