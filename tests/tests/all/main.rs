@@ -1,6 +1,8 @@
 //! Everything that needs more than one crate or a real server: one binary, since linking is slow.
 
+mod beside;
 mod departure;
 mod directory;
+mod latency;
 mod servers;
 mod store;
