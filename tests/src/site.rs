@@ -149,11 +149,17 @@ impl Site {
         )))
     }
 
-    /// Starts the daemon and waits until it answers.
-    pub fn start(&mut self) -> Done<()> {
+    /// Starts the daemon and does not wait for it.
+    pub fn launch(&mut self) -> Done<()> {
         let log = File::options().append(true).create(true).open(self.path("log"))?;
         let child = self.command(&["run"]).stderr(log).spawn()?;
         self.daemon = Some(child);
+        Ok(())
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn start(&mut self) -> Done<()> {
+        self.launch()?;
         wait_until(PATIENCE, || {
             if let Some(status) = self.daemon.as_mut().and_then(|d| d.try_wait().ok().flatten()) {
                 return Err(Failure::new(format!(

@@ -94,6 +94,7 @@ impl Executor {
             }
             let batch = self.claim(name).await?;
             if batch.is_empty() {
+                self.look_at_the_rest(name, hand, stop).await?;
                 return Ok(all);
             }
             let round = self.batch(name, hand, &batch).await?;
@@ -103,6 +104,29 @@ impl Executor {
                 return Ok(all);
             }
         }
+    }
+
+    /// Reads back what was done and not looked at since: the daemon died in between, or the target did.
+    async fn look_at_the_rest(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+        stop: &CancellationToken,
+    ) -> Result<(), CycleError> {
+        let filter = StepFilter {
+            states: vec!["done"],
+            connector: Some(name.clone()),
+            limit: Some(MOST_LOOKS),
+            ..StepFilter::default()
+        };
+        let left = self.cycle.store.read().steps(&filter).await?;
+        for block in left.chunks(self.cycle.config.execution.batch.max(1) as usize) {
+            let seen = self.look_back(hand, block).await?;
+            if seen.is_empty() || stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     async fn claim(&self, name: &ConnectorName) -> Result<Vec<StoredStep>, CycleError> {
@@ -231,6 +255,11 @@ impl Executor {
         hand: &dyn Apply,
         steps: &[StoredStep],
     ) -> Result<Vec<StoredStep>, CycleError> {
+        for stored in steps {
+            if let Some(receipt) = stored.state.receipt() {
+                hand.remind(stored.step.id, receipt);
+            }
+        }
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
         let seen = hand.read_back(&wanted).await;
         let now = (self.clock)();

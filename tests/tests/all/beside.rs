@@ -13,8 +13,8 @@ pub const BASE: &str = "dc=dmh,dc=test";
 
 /// The guard's limits of the example, and how to raise them for tests in which everybody leaves.
 pub const GUARD_RAISED: [(&str, &str); 3] = [
-    ("per_run: 25\n    per_run_percent: 1", "per_run: 100000\n    per_run_percent: 100"),
-    ("window_percent: 3", "window_percent: 100"),
+    ("per_run: 25", "per_run: 100000"),
+    ("percent_from: 10", "percent_from: 100000"),
     (
         "least_headcount: 200\n      largest_drop_percent: 10",
         "least_headcount: 1\n      largest_drop_percent: 100",
