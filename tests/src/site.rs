@@ -265,6 +265,12 @@ impl Site {
         self.folder.path()
     }
 
+    /// Waits for a condition for an hour: for measurements, not for tests.
+    pub fn wait_long(&self, what: &str, condition: impl FnMut() -> Done<bool>) -> Done<()> {
+        wait_until(std::time::Duration::from_secs(3_600), condition)
+            .map_err(|failure| failure.during(format!("{what}\n{}", self.log())))
+    }
+
     /// Waits for a condition.
     pub fn wait_for(&self, what: &str, mut condition: impl FnMut() -> Done<bool>) -> Done<()> {
         wait_until(PATIENCE, &mut condition)

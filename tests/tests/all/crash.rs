@@ -5,7 +5,7 @@ use crate::beside::{BASE, GUARD_RAISED, adopt, at_slapd, openldap, today, yester
 use crate::journal::Journal;
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
 use lapsed_tests::site::Site;
-use lapsed_tests::slapd::Slapd;
+use lapsed_tests::slapd::{Builder, Slapd};
 use lapsed_tests::{Done, Failure};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,8 +24,12 @@ struct Scene {
 
 impl Scene {
     fn new(people: usize, leavers: usize) -> Done<Self> {
+        Self::with(people, leavers, Slapd::builder().access_log())
+    }
+
+    fn with(people: usize, leavers: usize, builder: Builder) -> Done<Self> {
         let agency = Agency::new(people, 11);
-        let slapd = openldap(&agency, Slapd::builder().access_log())?;
+        let slapd = openldap(&agency, builder)?;
         let mut site = Site::beside(&at_slapd(&slapd))?;
         site.reconfigure(&GUARD_RAISED)?;
         adopt(&agency, &mut site)?;
@@ -186,7 +190,9 @@ fn assert_whole(scene: &Scene) {
     assert_eq!(scene.journal.count("state = 'planned' AND NOT destroys").unwrap(), 0);
     assert_eq!(scene.journal.count("action = 'disable'").unwrap(), scene.leavers.len() as u64);
     scene.site.printed(&["audit", "verify"]).unwrap();
-
+    if !scene.slapd.has_access_log() {
+        return;
+    }
     let changes = scene.changes().unwrap();
     // Every removal and every stamp once. A lock again only where a new password lifted it.
     let doubled: Vec<_> = changes
@@ -230,4 +236,81 @@ fn two_thousand_leavers_end_as_without_a_single_kill() {
     let removals: Vec<_> = changes.keys().filter(|c| !is_lock(c)).collect();
     let now = scene.changes().unwrap();
     assert_eq!(now.keys().filter(|c| !is_lock(c)).collect::<Vec<_>>(), removals);
+}
+
+/// `LAPSED_LONG=1` runs it: ten thousand leavers, beside `ldapmodify` with the same changes grouped by
+/// group on the same settings. `LAPSED_LEAVERS` sets another number; `LAPSED_FSYNC=1` has OpenLDAP wait
+/// for the disk on every change. The state is always on SQLite with synchronous=FULL.
+#[test]
+fn ten_thousand_leavers_beside_ldapmodify_with_the_same_changes() {
+    if std::env::var_os("LAPSED_LONG").is_none() {
+        println!("LAPSED_LONG is not set: nothing was measured");
+        return;
+    }
+    let leavers: usize =
+        std::env::var("LAPSED_LEAVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
+    let fsync = std::env::var_os("LAPSED_FSYNC").is_some();
+    let builder = move || if fsync { Slapd::builder().fsync() } else { Slapd::builder() };
+    let people = leavers + leavers / 3 + 40;
+
+    let mut scene = Scene::with(people, leavers, builder()).unwrap();
+    assert_eq!(scene.leavers.len(), leavers);
+    let since = Instant::now();
+    scene.drop_leavers().unwrap();
+    scene.site.wait_long("planned", || Ok(scene.journal.count("action = 'disable'")? > 0)).unwrap();
+    println!("{leavers} leavers, OpenLDAP waits for the disk: {fsync}");
+    println!("  drop to plan in the journal      {:.1?}", since.elapsed());
+    let all = leavers as u64;
+    let shut = || Ok(scene.journal.count("action = 'disable' AND ended")? >= all);
+    scene.site.wait_long("all shut", shut).unwrap();
+    println!("  drop to all accounts shut        {:.1?}", since.elapsed());
+    scene.finish().unwrap();
+    println!("  drop to every step read back     {:.1?}", since.elapsed());
+    assert_whole(&scene);
+    let steps = scene.journal.count("connector = 'directory'").unwrap();
+    println!("  steps on the directory           {steps}");
+    scene.site.stop().unwrap();
+
+    let other = openldap(&scene.agency, builder()).unwrap();
+    let changes = same_changes(&scene);
+    let since = Instant::now();
+    other.load_ldif(&changes).unwrap();
+    println!("  ldapmodify with the same changes {:.1?}", since.elapsed());
+    let shut = crate::beside::shut_count(&other).unwrap();
+    assert_eq!(shut, crate::beside::shut_count(&scene.slapd).unwrap());
+}
+
+/// The changes of all departures as change records: one a person, then those of each group together.
+fn same_changes(scene: &Scene) -> String {
+    let mut text = String::new();
+    for &leaver in &scene.leavers {
+        let id = scene.agency.people[leaver].user_id().unwrap();
+        let dn = Agency::openldap_dn(BASE, id);
+        text += &format!(
+            "dn: {dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: nobody-knows-{id}\n-\n\n\
+             dn: {dn}\nchangetype: modify\nreplace: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n-\n\
+             replace: loginShell\nloginShell: /usr/sbin/nologin\n-\n\
+             replace: description\ndescription: Disabled by hand\n-\n\n"
+        );
+    }
+    let gone: std::collections::HashSet<String> = scene
+        .leavers
+        .iter()
+        .filter_map(|&who| scene.agency.people[who].user_id())
+        .flat_map(|id| [id.to_owned(), Agency::openldap_dn(BASE, id)])
+        .collect();
+    for group in lapsed_tests::ldif::parse(&scene.agency.to_openldap_ldif(BASE)).unwrap() {
+        for attribute in ["member", "memberUid"] {
+            let leaving: Vec<String> =
+                group.get(attribute).into_iter().filter(|value| gone.contains(value)).collect();
+            for some in leaving.chunks(500) {
+                text += &format!("dn: {}\nchangetype: modify\ndelete: {attribute}\n", group.dn);
+                for value in some {
+                    text += &lapsed_tests::ldif::line(attribute, value.as_bytes());
+                }
+                text += "-\n\n";
+            }
+        }
+    }
+    text
 }
