@@ -151,11 +151,17 @@ impl Site {
         )))
     }
 
-    /// Starts the daemon and waits until it answers.
-    pub fn start(&mut self) -> Done<()> {
+    /// Starts the daemon and does not wait for it.
+    pub fn launch(&mut self) -> Done<()> {
         let log = File::options().append(true).create(true).open(self.path("log"))?;
         let child = self.command(&["run"]).stderr(log).spawn()?;
         self.daemon = Some(child);
+        Ok(())
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn start(&mut self) -> Done<()> {
+        self.launch()?;
         wait_until(PATIENCE, || {
             if let Some(status) = self.daemon.as_mut().and_then(|d| d.try_wait().ok().flatten()) {
                 return Err(Failure::new(format!(
@@ -259,6 +265,12 @@ impl Site {
     #[must_use]
     pub fn root(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits for a condition for an hour: for measurements, not for tests.
+    pub fn wait_long(&self, what: &str, condition: impl FnMut() -> Done<bool>) -> Done<()> {
+        wait_until(std::time::Duration::from_secs(3_600), condition)
+            .map_err(|failure| failure.during(format!("{what}\n{}", self.log())))
     }
 
     /// Waits for a condition.

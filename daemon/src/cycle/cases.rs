@@ -11,15 +11,16 @@ use lapsed_core::standing::{End, Standing, standing};
 use serde_json::json;
 
 impl Cycle {
-    /// Brings a person's case in line with their standing; returns the case if it is in effect.
+    /// Brings a person's case in line with their standing; returns the case if it is in effect. `known`
+    /// is the case of their present episode as it is stored.
     pub(super) async fn settle_case(
         &self,
         tx: &mut Tx,
         person: &mut Person,
+        known: Option<Case>,
         now: Timestamp,
     ) -> Result<Option<Case>, CycleError> {
         let id = CaseId::departure(person.id, person.episode);
-        let known = tx.read().case(id).await?;
         match standing(person, now, &self.config.time_zone) {
             Standing::Employed | Standing::Unknown => {
                 if let Some(case) = known {

@@ -1,15 +1,16 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, SetAside, StoreError, StoredPlan, Tx};
+use crate::store::{AuditEntry, CaseFilter, SetAside, StoreError, StoredPlan, Tx};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
 use lapsed_core::guard::{Baseline, Proposed, Verdict, judge};
 use lapsed_core::plan::{Plan, PlanState};
-use lapsed_core::step::Fault;
+use lapsed_core::step::{Fault, Step};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The source of notices that operators give themselves.
@@ -78,11 +79,15 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         let people = self.store.read().people(block).await?;
+        let filter = CaseFilter { people: block.to_vec(), ..CaseFilter::default() };
+        let cases = self.store.read().cases(&filter).await?;
+        let mut known: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         let mut in_effect = Vec::new();
         let mut settled = Vec::new();
         let mut tx = self.store.begin().await?;
         for mut person in people {
-            match self.settle_case(&mut tx, &mut person, now).await? {
+            let known = known.remove(&CaseId::departure(person.id, person.episode));
+            match self.settle_case(&mut tx, &mut person, known, now).await? {
                 Some(case) => in_effect.push((person, case)),
                 None => settled.push(person.id),
             }
@@ -112,15 +117,17 @@ impl Cycle {
         Ok(free)
     }
 
-    async fn decisions_by_case(&self) -> Result<HashMap<CaseId, StoredPlan>, CycleError> {
-        let mut latest: HashMap<CaseId, StoredPlan> = HashMap::new();
+    async fn decisions_by_case(&self) -> Result<HashMap<CaseId, Arc<StoredPlan>>, CycleError> {
+        let mut latest: HashMap<CaseId, Arc<StoredPlan>> = HashMap::new();
         for plan in self.store.read().plans(&[PlanState::Held, PlanState::Rejected]).await? {
+            // A mass plan is one of many cases: shared, never copied for each of them.
+            let plan = Arc::new(plan);
             let cases: HashSet<CaseId> = plan.plan.steps.iter().map(|s| s.case).collect();
             for case in cases {
                 let newer =
                     latest.get(&case).is_none_or(|known| known.created_at < plan.created_at);
                 if newer {
-                    latest.insert(case, plan.clone());
+                    latest.insert(case, Arc::clone(&plan));
                 }
             }
         }
@@ -175,10 +182,11 @@ impl Cycle {
             states.push((plan, state, known.is_none()));
         }
         let mut tx = self.store.begin().await?;
-        for departing in &work {
-            tx.save_person(&departing.person).await?;
-            tx.save_case(&departing.case).await?;
-        }
+        let people: Vec<Person> = work.iter().map(|d| d.person.clone()).collect();
+        tx.save_people(&people).await?;
+        let cases: Vec<Case> = work.iter().map(|d| d.case.clone()).collect();
+        tx.save_cases(&cases).await?;
+        let by_case: HashMap<CaseId, &Departing> = work.iter().map(|d| (d.case.id, d)).collect();
         for (plan, state, is_new) in &states {
             if *is_new {
                 tx.save_plan(plan, *state, &plan.findings, now).await?;
@@ -187,7 +195,7 @@ impl Cycle {
                 add_steps(&tx, plan, now).await?;
             }
             if *is_new {
-                self.note_plan(&mut tx, plan, *state, &work, now);
+                self.note_plan(&mut tx, plan, *state, &by_case, now);
             }
         }
         let nobody: Vec<&Departing> =
@@ -207,13 +215,13 @@ impl Cycle {
         tx: &mut Tx,
         plan: &Plan,
         state: PlanState,
-        work: &[Departing],
+        work: &HashMap<CaseId, &Departing>,
         now: Timestamp,
     ) {
         let event = if state == PlanState::Held { "plan.held" } else { "plan.passed" };
         let findings: Vec<String> = plan.findings.iter().map(|f| f.describe()).collect();
         let only = plan.only_case();
-        let whose = only.and_then(|case| work.iter().find(|d| d.case.id == case));
+        let whose = only.and_then(|case| work.get(&case));
         tx.audit(AuditEntry {
             person: whose.map(|d| d.person.id),
             case: only,
@@ -256,14 +264,16 @@ impl Cycle {
 
 /// Puts a plan's steps into the journal; a dismissal for cause comes first in line (D2).
 pub async fn add_steps(tx: &Tx, plan: &Plan, now: Timestamp) -> Result<(), StoreError> {
-    let mut cases: Vec<CaseId> = plan.steps.iter().map(|s| s.case).collect();
-    cases.sort();
-    cases.dedup();
-    for id in cases {
-        let for_cause = tx.read().case(id).await?.is_some_and(|case| case.for_cause);
-        let steps: Vec<_> = plan.steps.iter().filter(|s| s.case == id).cloned().collect();
-        tx.add_steps(&plan.hash, &steps, for_cause, now).await?;
-    }
+    let mut people: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
+    people.sort();
+    people.dedup();
+    let cases = tx.read().cases(&CaseFilter { people, ..CaseFilter::default() }).await?;
+    let for_cause: HashSet<CaseId> =
+        cases.into_iter().filter(|case| case.for_cause).map(|case| case.id).collect();
+    let (first, others): (Vec<Step>, Vec<Step>) =
+        plan.steps.iter().cloned().partition(|step| for_cause.contains(&step.case));
+    tx.add_steps(&plan.hash, &first, true, now).await?;
+    tx.add_steps(&plan.hash, &others, false, now).await?;
     Ok(())
 }
 

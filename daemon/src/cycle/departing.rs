@@ -33,8 +33,13 @@ impl Cycle {
         let mut work = Vec::new();
         for block in departing.chunks(PEOPLE_A_QUESTION) {
             let (accounts, readable) = self.accounts_of(block, decided).await?;
+            let cases = block.iter().map(|(_, case)| case.id).collect();
+            let filter = StepFilter { cases, ..StepFilter::default() };
+            let steps = self.store.read().steps(&filter).await?;
+            let journal: HashMap<StepId, StepState> =
+                steps.into_iter().map(|s| (s.step.id, s.state)).collect();
             for ((person, case), accounts) in block.iter().zip(accounts) {
-                let one = self.one(person, case, accounts, readable, now).await?;
+                let one = self.one(person, case, accounts, readable, &journal, now)?;
                 proposed.push(one.0);
                 work.push(one.1);
             }
@@ -124,21 +129,15 @@ impl Cycle {
         })
     }
 
-    async fn one(
+    fn one(
         &self,
         person: &Person,
         case: &Case,
         accounts: Accounts,
         readable: bool,
+        journal: &HashMap<StepId, StepState>,
         now: Timestamp,
     ) -> Result<(Proposed, Departing), CycleError> {
-        let steps = self
-            .store
-            .read()
-            .steps(&StepFilter { cases: vec![case.id], ..StepFilter::default() })
-            .await?;
-        let journal: HashMap<StepId, StepState> =
-            steps.into_iter().map(|s| (s.step.id, s.state)).collect();
         let worksite = match standing(person, now, &self.config.time_zone) {
             Standing::Left(end) | Standing::Leaving(end) => end.worksite,
             Standing::Employed | Standing::Unknown => None,

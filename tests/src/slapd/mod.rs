@@ -153,6 +153,7 @@ pub struct Slapd {
     port: u16,
     port_tls: u16,
     changes: AtomicU32,
+    access_log: bool,
 }
 
 impl Slapd {
@@ -184,7 +185,9 @@ impl Slapd {
         let (port, port_tls) = (free_port()?, free_port()?);
         let base = builder.base.clone();
         let changes = AtomicU32::new(0);
-        let mut slapd = Self { server: None, scratch, tls, base, port, port_tls, changes };
+        let access_log = builder.access_log;
+        let mut slapd =
+            Self { server: None, scratch, tls, base, port, port_tls, changes, access_log };
         slapd.start_on_free_ports()?;
         Ok(slapd)
     }
@@ -306,6 +309,11 @@ impl Slapd {
     #[must_use]
     pub fn other_ca_path(&self) -> &Path {
         &self.tls.other_ca
+    }
+    /// Whether changes are logged in `cn=accesslog`.
+    #[must_use]
+    pub fn has_access_log(&self) -> bool {
+        self.access_log
     }
     /// The suffix.
     #[must_use]

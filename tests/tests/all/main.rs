@@ -11,6 +11,14 @@ mod departure;
 mod directory;
 #[cfg(test)]
 mod laws;
+mod active_directory;
+mod beside;
+mod crash;
+mod departure;
+mod directory;
+mod durability;
+mod journal;
+mod latency;
 mod servers;
 #[cfg(test)]
 mod service;
