@@ -85,7 +85,7 @@ mod samba {
 
     #[test]
     fn a_leaver_is_disabled_stamped_and_out_of_every_group_with_the_adm_account_and_nothing_is_left()
-    {
+     {
         let mut domain = Domain::new().unwrap();
         let leaver = domain.agency.ordinary_leavers(1)[0];
         let id = domain.user_id(leaver).to_owned();

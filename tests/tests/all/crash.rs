@@ -55,7 +55,10 @@ impl Scene {
             }
             if Instant::now() > deadline {
                 let states = self.journal.actions()?;
-                return Err(Failure::new(format!("{planned} planned, {states:?}\n{}", self.site.log())));
+                return Err(Failure::new(format!(
+                    "{planned} planned, {states:?}\n{}",
+                    self.site.log()
+                )));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -63,7 +66,8 @@ impl Scene {
 
     /// Every entry without what may differ between two runs: passwords, and the case's id in the stamp.
     fn directory(&self) -> Done<BTreeMap<String, BTreeMap<String, Vec<String>>>> {
-        let entries = self.slapd.search("(objectClass=*)", &["*", "pwdAccountLockedTime", "memberOf"])?;
+        let entries =
+            self.slapd.search("(objectClass=*)", &["*", "pwdAccountLockedTime", "memberOf"])?;
         let mut all = BTreeMap::new();
         for entry in entries {
             let mut attributes = BTreeMap::new();
@@ -109,7 +113,10 @@ impl Scene {
 /// A text with every UUID in it masked.
 fn without_case(text: &str) -> String {
     let is_uuid = |word: &str| uuid::Uuid::try_parse(word).is_ok();
-    text.split(' ').map(|word| if is_uuid(word) { "CASE" } else { word }).collect::<Vec<_>>().join(" ")
+    text.split(' ')
+        .map(|word| if is_uuid(word) { "CASE" } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// When the daemon is killed.
@@ -186,7 +193,10 @@ fn moments(leavers: u64, random_kills: usize, seed: u64) -> Vec<Moment> {
 /// What must be true at the end, however often the daemon was killed.
 fn assert_whole(scene: &Scene) {
     let states = scene.journal.states().unwrap();
-    assert!(states.iter().all(|(state, _)| state == "planned" || state == "verified"), "{states:?}");
+    assert!(
+        states.iter().all(|(state, _)| state == "planned" || state == "verified"),
+        "{states:?}"
+    );
     assert_eq!(scene.journal.count("state = 'planned' AND NOT destroys").unwrap(), 0);
     assert_eq!(scene.journal.count("action = 'disable'").unwrap(), scene.leavers.len() as u64);
     scene.site.printed(&["audit", "verify"]).unwrap();

@@ -6,20 +6,16 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
-mod demo;
-mod departure;
-mod directory;
-#[cfg(test)]
-mod laws;
 mod active_directory;
 mod beside;
 mod crash;
+mod demo;
 mod departure;
 mod directory;
 mod durability;
 mod journal;
 mod latency;
+mod laws;
 mod servers;
-#[cfg(test)]
 mod service;
 mod store;
