@@ -2,5 +2,6 @@
 
 mod departure;
 mod directory;
+mod scenarios;
 mod servers;
 mod store;
