@@ -55,22 +55,19 @@ fn account(row: &csv::StringRecord, number: usize) -> Entry {
 
 fn group(place: usize, name: &str, user_ids: &[String]) -> Entry {
     let plain = name.strip_prefix("u:");
-    let dn = format!("cn={},ou=groups,{BASE}", escape_rdn(plain.unwrap_or(name)));
-    let entry = Entry::new(dn).with("cn", plain.unwrap_or(name));
+    let name_of_it = format!("cn={},ou=groups,{BASE}", escape_rdn(plain.unwrap_or(name)));
+    let entry = Entry::new(name_of_it).with("cn", plain.unwrap_or(name));
     if plain.is_some() {
-        let entry = entry.with("objectClass", "posixGroup").with("gidNumber", (3000 + place).to_string());
+        let entry =
+            entry.with("objectClass", "posixGroup").with("gidNumber", (3000 + place).to_string());
         return user_ids.iter().fold(entry, |entry, id| entry.with("memberUid", id));
     }
     let entry = entry.with("objectClass", "groupOfNames");
-    user_ids.iter().fold(entry, |entry, id| entry.with("member", dn_of(id)))
+    user_ids.iter().fold(entry, |entry, id| entry.with("member", dn(id)))
 }
 
 fn dn(user_id: &str) -> String {
     format!("uid={},ou=people,{BASE}", escape_rdn(user_id))
-}
-
-fn dn_of(user_id: &str) -> String {
-    dn(user_id)
 }
 
 fn password(user_id: &str) -> String {
@@ -87,7 +84,8 @@ pub fn told(slapd: &Slapd, user_id: &str) -> Done<String> {
         Some(_) => "locked for a time",
         None => "OPEN",
     };
-    let filter = format!("(|(member={})(memberUid={}))", escape_filter(&entry.dn), escape_filter(user_id));
+    let filter =
+        format!("(|(member={})(memberUid={}))", escape_filter(&entry.dn), escape_filter(user_id));
     let mut groups: Vec<String> =
         slapd.search(&filter, &["cn"])?.iter().filter_map(|g| g.first("cn")).collect();
     groups.sort();
@@ -108,9 +106,19 @@ pub fn told(slapd: &Slapd, user_id: &str) -> Done<String> {
     Ok(line + "\n")
 }
 
+/// How many accounts are open, and how many shut.
+pub fn counted(slapd: &Slapd) -> Done<String> {
+    let found = slapd.search("(objectClass=posixAccount)", &["pwdAccountLockedTime"])?;
+    let shut = found.iter().filter(|entry| entry.has("pwdAccountLockedTime")).count();
+    Ok(format!("{} accounts open, {shut} shut\n", found.len() - shut))
+}
+
 /// All groups with their members, a line each.
 pub fn groups_told(slapd: &Slapd) -> Done<String> {
-    let mut found = slapd.search("(|(objectClass=groupOfNames)(objectClass=posixGroup))", &["cn", "member", "memberUid"])?;
+    let mut found = slapd.search(
+        "(|(objectClass=groupOfNames)(objectClass=posixGroup))",
+        &["cn", "member", "memberUid"],
+    )?;
     found.sort_by_key(|entry| entry.first("cn"));
     let mut text = String::new();
     for entry in found {

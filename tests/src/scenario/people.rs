@@ -33,8 +33,12 @@ impl People {
     fn places(&self, whom: &str) -> Done<Vec<usize>> {
         let (number, record) = whom.split_once('/').unwrap_or((whom, ""));
         let (at, record_at) = (self.column(NUMBER)?, self.column(RECORD)?);
+        let is_meant = |known: &str| match number.split_once("..") {
+            Some((first, last)) => known.len() == first.len() && first <= known && known <= last,
+            None => number == "*" || known == number,
+        };
         let fits = |row: &Vec<String>| {
-            (number == "*" || row[at] == number) && (record.is_empty() || row[record_at] == record)
+            is_meant(&row[at]) && (record.is_empty() || row[record_at] == record)
         };
         let places: Vec<usize> = (0..self.rows.len()).filter(|&n| fits(&self.rows[n])).collect();
         if places.is_empty() {
@@ -92,4 +96,25 @@ fn wrong(error: csv::Error) -> Failure {
 pub fn sequence_of(name: &str) -> Done<u32> {
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
     digits.parse().map_err(|_| Failure::new(format!("{name} has no number")))
+}
+
+/// Rows of people.csv for so many people at the central office: `200001`, …
+pub fn crowd_rows(count: u32) -> String {
+    (1..=count)
+        .map(|n| {
+            format!("{},0,{},Pat,,Active,2010-01-04,,,z,Staff,104005\n", 200_000 + n, crowd_name(n))
+        })
+        .collect()
+}
+
+/// Rows of directory.csv for the accounts of the same people: `mzp001`, …
+pub fn crowd_accounts(count: u32) -> String {
+    (1..=count)
+        .map(|n| format!("mzp{n:03},{},{},Pat,crowd,\n", 200_000 + n, crowd_name(n)))
+        .collect()
+}
+
+fn crowd_name(n: u32) -> String {
+    let letter = |n: u32| char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
+    format!("Person{}{}", letter(n / 26), letter(n))
 }

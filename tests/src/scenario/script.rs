@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 pub enum Line {
     /// `clock 2026-11-20 09:00`: the agency's local time from here on; each line after takes a second.
     Clock(DateTime),
-    /// `hr 104001 EMPL_STATUS=Former employee; LAST_DATE_WORKED=2026-11-20`: HR changes a person. `*` is everyone;
+    /// `hr 104001 EMPL_STATUS=Former employee; LAST_DATE_WORKED=2026-11-20`: HR changes a person. `*` is everyone, `200001..200026` are many;
     /// `104001/1` is their second record.
     Hr(String, Vec<(String, String)>),
     /// `hr add 104009,0,Smith,John,...`: HR takes a person on, as a line of `people.csv`.
@@ -27,13 +27,17 @@ pub enum Line {
     Show(Vec<String>),
     /// `show groups`: groups as `ldapsearch` sees them.
     ShowGroups,
+    /// `show count`: how many accounts are open and shut.
+    ShowCount,
+    /// `show receipt hr-2.csv`: all that the receipt of a drop says.
+    ShowReceipt(String),
     /// `show inbox`: what still lies in the inbox.
     ShowInbox,
     /// `directory change.ldif`: somebody else changes the directory.
     Directory(String),
     /// `directory down` and `directory up`: it can't be reached.
     DirectoryDown(bool),
-    /// `config per_run: 25 => per_run: 2`: changes the configuration's text.
+    /// `config per_run: 25 => per_run: 2`: changes the configuration's text; `\\n` is a line end.
     Config(String, String),
     /// `restart`: the daemon ends and starts with the configuration as it is now.
     Restart,
@@ -71,6 +75,10 @@ impl Line {
             "adopt" => Self::Adopt,
             "run" => Self::Run,
             "show" if rest == "groups" => Self::ShowGroups,
+            "show" if rest == "count" => Self::ShowCount,
+            "show" if rest.starts_with("receipt ") => {
+                Self::ShowReceipt(rest.replacen("receipt ", "", 1))
+            }
             "show" if rest == "inbox" => Self::ShowInbox,
             "show" => Self::Show(needed("accounts")?.split(' ').map(str::to_owned).collect()),
             "directory" if rest == "down" => Self::DirectoryDown(true),
@@ -78,7 +86,7 @@ impl Line {
             "directory" => Self::Directory(needed("a file")?),
             "config" => {
                 let (from, to) = rest.split_once(" => ").ok_or_else(|| Failure::new("no =>"))?;
-                Self::Config(from.to_owned(), to.to_owned())
+                Self::Config(from.replace("\\n", "\n"), to.replace("\\n", "\n"))
             }
             "restart" => Self::Restart,
             "forget" => Self::Forget,
@@ -108,14 +116,18 @@ fn words(text: &str) -> Done<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;
+    let mut braced = false;
     for letter in text.chars() {
         match letter {
             '"' => {
                 quoted = !quoted;
                 word.get_or_insert_default();
             }
-            ' ' if !quoted => words.extend(word.take()),
-            other => word.get_or_insert_default().push(other),
+            ' ' if !quoted && !braced => words.extend(word.take()),
+            other => {
+                braced = other == '{' || (braced && other != '}');
+                word.get_or_insert_default().push(other);
+            }
         }
     }
     words.extend(word);

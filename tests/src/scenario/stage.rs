@@ -1,7 +1,7 @@
 //! The stage: a directory, an installation, a daemon whose clock the script sets, and operators.
 
-use super::directory::{BASE, entries, groups_told, told};
-use super::people::{People, sequence_of};
+use super::directory::{BASE, counted, entries, groups_told, told};
+use super::people::{self, People, sequence_of};
 use super::script::Line;
 use super::tidy::Tidy;
 use crate::site::{DirectoryAt, Site};
@@ -30,8 +30,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// What a scenario's configuration has otherwise than the example: the populations are small.
-const SMALL: [(&str, &str); 2] =
-    [("least_headcount: 200", "least_headcount: 1"), ("largest_drop_percent: 10", "largest_drop_percent: 40")];
+const SMALL: [(&str, &str); 2] = [
+    ("least_headcount: 200", "least_headcount: 1"),
+    ("largest_drop_percent: 10", "largest_drop_percent: 40"),
+];
 
 /// A value that the script sets and the daemon reads.
 #[derive(Debug, Clone)]
@@ -93,8 +95,16 @@ fn wrong(error: impl ToString) -> Failure {
 impl Stage {
     /// Starts the directory and the daemon of a scenario.
     pub fn set(folder: &Path) -> Done<Self> {
-        let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-        let content = entries(&text("directory.csv"))? + &text("directory.ldif");
+        // Without files of its own, a scenario is about the agency that all share.
+        let text = |name: &str| {
+            fs::read_to_string(folder.join(name))
+                .or_else(|_| fs::read_to_string(folder.with_file_name(name)))
+                .unwrap_or_default()
+        };
+        let crowd = fs::read_to_string(folder.join("crowd")).unwrap_or_default();
+        let crowd: u32 = crowd.trim().parse().unwrap_or(0);
+        let table = text("directory.csv") + &people::crowd_accounts(crowd);
+        let content = entries(&table)? + &text("directory.ldif");
         let slapd = Slapd::builder().base(BASE).load_ldif(&content).start()?;
         let site = Site::beside(&DirectoryAt {
             kind: "openldap",
@@ -115,7 +125,7 @@ impl Stage {
             clock: Shared::new(Timestamp::UNIX_EPOCH),
             caller: Shared::new("root".to_owned()),
             zone,
-            people: People::read(&text("people.csv"))?,
+            people: People::read(&(text("people.csv") + &people::crowd_rows(crowd)))?,
             tidy: Tidy::default(),
             receipts: BTreeSet::new(),
         };
@@ -186,7 +196,8 @@ impl Stage {
                 self.site.drop_file(name, file)?;
             }
             Line::Drop(file, name) => {
-                let bytes = fs::read(self.folder.join(file)).map_err(|e| Failure::new(format!("{file}: {e}")))?;
+                let bytes = fs::read(self.folder.join(file))
+                    .map_err(|e| Failure::new(format!("{file}: {e}")))?;
                 self.site.drop_file(name, bytes)?;
             }
             Line::Adopt => return self.adopt(),
@@ -194,9 +205,13 @@ impl Stage {
             Line::Show(accounts) => {
                 return accounts.iter().map(|user_id| told(&self.slapd, user_id)).collect();
             }
+            Line::ShowCount => return counted(&self.slapd),
+            Line::ShowReceipt(name) => return self.receipt(name),
             Line::ShowGroups => return groups_told(&self.slapd),
             Line::ShowInbox => return Ok(self.site.names("inbox")?.join("\n")),
-            Line::Directory(file) => self.slapd.load_ldif(&fs::read_to_string(self.folder.join(file))?)?,
+            Line::Directory(file) => {
+                self.slapd.load_ldif(&fs::read_to_string(self.folder.join(file))?)?
+            }
             Line::DirectoryDown(true) => self.slapd.stop()?,
             Line::DirectoryDown(false) => self.slapd.start()?,
             Line::Config(from, to) => self.site.reconfigure(&[(from, to)])?,
@@ -219,7 +234,12 @@ impl Stage {
         if at < self.clock.get() {
             return Err(Failure::new("the clock does not go back"));
         }
+        let first = self.clock.get() < Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24);
         self.clock.set(at);
+        if first {
+            self.leave()?;
+            self.enter()?;
+        }
         Ok(())
     }
 
@@ -230,30 +250,36 @@ impl Stage {
             Failure::new(format!("{error}: {}", why.unwrap_or_default()))
         })?;
         let mut text = self.new_receipts()?;
-        text += &format!("steps done {}, stuck {}, waiting {}\n", round.done, round.stuck, round.waiting);
+        text += &format!(
+            "steps done {}, stuck {}, waiting {}\n",
+            round.done, round.stuck, round.waiting
+        );
         Ok(text)
     }
 
-    /// Receipts that lie beside drops since the last look.
+    /// What receipts say that lie beside drops since the last look: the result, and what HR must look at.
     fn new_receipts(&mut self) -> Done<String> {
         let mut text = String::new();
         for folder in ["accepted", "rejected"] {
             for name in self.site.names(folder)? {
-                if name.ends_with(".receipt.txt") && self.receipts.insert(format!("{folder}/{name}")) {
+                if name.ends_with(".receipt.txt")
+                    && self.receipts.insert(format!("{folder}/{name}"))
+                {
                     let receipt = fs::read_to_string(self.site.path(folder).join(&name))?;
-                    text += &format!("{folder}/{name}\n");
-                    text.extend(receipt.lines().map(|line| format!("| {line}\n")));
+                    text += &format!("{folder}/{name}\n{}", in_short(&receipt));
                 }
             }
         }
         Ok(text)
     }
 
+    fn receipt(&self, drop: &str) -> Done<String> {
+        let accepted = self.site.receipt("accepted", drop);
+        accepted.or_else(|_| self.site.receipt("rejected", drop))
+    }
+
     fn adopt(&mut self) -> Done<String> {
-        let file = self.people.file(self.local().date(), 1)?;
-        fs::write(self.site.path("hr-1.csv"), file)?;
-        let path = self.site.path("hr-1.csv").display().to_string();
-        let words = ["adopt", "--feed", &path, "--as", "hr", "--write"].map(str::to_owned);
+        let words = ["adopt", "--feed", "{hr 1}", "--as", "hr", "--write"].map(str::to_owned);
         self.command("root", &words)
     }
 
@@ -262,7 +288,8 @@ impl Stage {
         for entry in fs::read_dir(self.site.root())? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if ["state.db", "checkpoints", "audit-key"].iter().any(|known| name.starts_with(known)) {
+            if ["state.db", "checkpoints", "audit-key"].iter().any(|known| name.starts_with(known))
+            {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -286,8 +313,15 @@ impl Stage {
         Ok(text)
     }
 
-    /// `{held}` and `{plan}` stand for the hash of the newest such plan.
+    /// `{held}` and `{plan}` stand for the hash of the newest such plan, `{hr 2}` for a file of what HR
+    /// knows now with that number.
     fn meant(&self, word: &str) -> Done<String> {
+        if let Some(number) = word.strip_prefix("{hr").and_then(|rest| rest.strip_suffix('}')) {
+            let name = format!("hr-{}.csv", number.trim());
+            let file = self.people.file(self.local().date(), sequence_of(&name)?)?;
+            fs::write(self.site.path(&name), file)?;
+            return Ok(self.site.path(&name).display().to_string());
+        }
         let states: &[PlanState] = match word {
             "{held}" => &[PlanState::Held],
             "{plan}" => &[],
@@ -312,4 +346,24 @@ impl Stage {
         let url = self.slapd.url_ldaps();
         Ok(self.tidy.text(&text.replace(&root, "SITE").replace(&url, "ldaps://directory")))
     }
+}
+
+/// A receipt without its heading, counts and empty lists.
+fn in_short(receipt: &str) -> String {
+    let mut text = String::new();
+    for block in receipt.split("\n\n") {
+        let result = block.lines().find_map(|line| line.strip_prefix("Result:"));
+        match result {
+            Some(result) => {
+                let told = |line: &&str| {
+                    line.starts_with("Rejected because") || line.starts_with("Reason")
+                };
+                text += &format!("| {}\n", result.trim());
+                text.extend(block.lines().filter(told).map(|line| format!("| {line}\n")));
+            }
+            None if block.trim_end().ends_with("\n  none") => {}
+            None => text.extend(block.lines().map(|line| format!("| {line}\n"))),
+        }
+    }
+    text
 }
