@@ -1,7 +1,7 @@
 //! `lapsed plan`.
 
 use super::exit::Exit;
-use super::output::Failure;
+use super::output::{Failure, Format};
 use super::{Globals, Outcome, waited};
 use crate::config::{self, Config};
 use crate::rehearse::{Rehearsal, RehearseError};
@@ -32,7 +32,11 @@ pub(super) fn plan(globals: &Globals, args: &PlanArgs) -> Outcome {
         rehearsal.plan(now).await.map_err(failed)
     })??;
     let changes = view.plans.iter().any(|plan| plan.step_count > 0);
-    globals.output().print(&view)?;
+    let output = globals.output();
+    match (view.plans.is_empty(), output.format) {
+        (true, Format::Text) => output.raw(b"Nothing to do.\n")?,
+        _ => output.print(&view)?,
+    }
     Ok(if changes { Exit::Changes } else { Exit::Fine })
 }
 
