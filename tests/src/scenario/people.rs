@@ -107,11 +107,17 @@ pub fn crowd_rows(count: u32) -> String {
         .collect()
 }
 
-/// Rows of directory.csv for the accounts of the same people: `mzp001`, …
+/// Rows of directory.csv for the accounts of the same people: `mzper1p`, …, `mzp300p` (N4).
 pub fn crowd_accounts(count: u32) -> String {
     (1..=count)
-        .map(|n| format!("mzp{n:03},{},{},Pat,crowd,\n", 200_000 + n, crowd_name(n)))
+        .map(|n| format!("{},{},{},Pat,crowd,\n", crowd_user_id(n), 200_000 + n, crowd_name(n)))
         .collect()
+}
+
+fn crowd_user_id(n: u32) -> String {
+    let letters = ["pers", "per", "pe", "p"];
+    let digits = n.to_string();
+    format!("mz{}{digits}p", letters.get(digits.len()).unwrap_or(&""))
 }
 
 fn crowd_name(n: u32) -> String {

@@ -23,6 +23,10 @@ pub enum Line {
     Adopt,
     /// `run`: one round of the daemon.
     Run,
+    /// `aside`: what `lapsed set-aside list` says, a line an entry.
+    Aside,
+    /// `calendar`: what `lapsed due` says, a line an entry.
+    Calendar,
     /// `show mzsmitj adm-mzsmitj`: accounts as `ldapsearch` sees them.
     Show(Vec<String>),
     /// `show groups`: groups as `ldapsearch` sees them.
@@ -74,6 +78,8 @@ impl Line {
             }
             "adopt" => Self::Adopt,
             "run" => Self::Run,
+            "calendar" => Self::Calendar,
+            "aside" => Self::Aside,
             "show" if rest == "groups" => Self::ShowGroups,
             "show" if rest == "count" => Self::ShowCount,
             "show" if rest.starts_with("receipt ") => {

@@ -202,6 +202,8 @@ impl Stage {
             }
             Line::Adopt => return self.adopt(),
             Line::Run => return self.run(),
+            Line::Calendar => return self.calendar(),
+            Line::Aside => return self.aside(),
             Line::Show(accounts) => {
                 return accounts.iter().map(|user_id| told(&self.slapd, user_id)).collect();
             }
@@ -236,6 +238,8 @@ impl Stage {
         }
         let first = self.clock.get() < Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24);
         self.clock.set(at);
+        // The directory keeps the same time: it notes when passwords were changed.
+        self.slapd.set_clock(&at.strftime("%Y-%m-%d %H:%M:%S").to_string())?;
         if first {
             self.leave()?;
             self.enter()?;
@@ -280,7 +284,38 @@ impl Stage {
 
     fn adopt(&mut self) -> Done<String> {
         let words = ["adopt", "--feed", "{hr 1}", "--as", "hr", "--write"].map(str::to_owned);
-        self.command("root", &words)
+        let report = self.command("root", &words)?;
+        Ok(report.split("\n\n").next().unwrap_or_default().to_owned())
+    }
+
+    /// Who and what is set aside, a line each.
+    fn aside(&mut self) -> Done<String> {
+        let words = ["set-aside", "list", "--format", "json"].map(str::to_owned);
+        let answer = self.command("amina", &words)?;
+        let answer: serde_json::Value = serde_json::from_str(&answer).map_err(wrong)?;
+        let mut text = String::new();
+        for row in answer["rows"].as_array().into_iter().flatten() {
+            let cell = |name: &str| row[name].as_str().unwrap_or_default();
+            text += &format!("{} | {} | {}\n", cell("from"), cell("who"), cell("reason"));
+        }
+        Ok(if text.is_empty() { "nothing is set aside".into() } else { text })
+    }
+
+    /// The calendar, a line an entry.
+    fn calendar(&mut self) -> Done<String> {
+        let answer = self.command("amina", &["due", "--format", "json"].map(str::to_owned))?;
+        let answer: serde_json::Value = serde_json::from_str(&answer).map_err(wrong)?;
+        let mut text = String::new();
+        for entry in answer["entries"].as_array().into_iter().flatten() {
+            let cell = |name: &str| entry[name].as_str().unwrap_or_default();
+            text +=
+                &format!("{} {}: {} ({})", cell("date"), cell("person"), cell("what"), cell("why"));
+            // Deletions wait for connectors that no scenario has.
+            let waits = cell("waits_for").split("; ").filter(|w| !w.ends_with("is not configured"));
+            text.extend(waits.filter(|w| !w.is_empty()).map(|why| format!(" WAITS: {why}")));
+            text += if entry["overdue"] == true { " DUE\n" } else { "\n" };
+        }
+        Ok(if text.is_empty() { "nothing is due".into() } else { text })
     }
 
     fn forget(&mut self) -> Done<()> {
@@ -339,8 +374,8 @@ impl Stage {
 
     /// The text with names for what differs from run to run.
     pub fn tidy(&mut self, text: &str) -> Done<String> {
-        for (place, hash) in self.plans(&[])?.iter().enumerate() {
-            self.tidy.plan(hash, place + 1);
+        for hash in self.plans(&[])? {
+            self.tidy.plan(&hash);
         }
         let root = self.site.root().display().to_string();
         let url = self.slapd.url_ldaps();

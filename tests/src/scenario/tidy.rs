@@ -1,21 +1,22 @@
 //! Gives what differs from run to run a name of the same length: hashes, ids, paths.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The names given so far.
 #[derive(Debug, Default)]
 pub struct Tidy {
     names: HashMap<String, String>,
+    plans: HashSet<String>,
+    plans_named: usize,
     ids: usize,
     digests: usize,
 }
 
 impl Tidy {
-    /// Names a plan by its hash.
-    pub fn plan(&mut self, hash: &str, number: usize) {
-        self.names.insert(hash.to_owned(), padded(&format!("plan-{number}"), hash.len()));
-        let short = hash.get(..12).unwrap_or(hash);
-        self.names.insert(short.to_owned(), padded(&format!("plan-{number}"), short.len()));
+    /// Notes a plan's hash; it gets its name where it is first seen, since plans of one round come in the
+    /// order of their hashes.
+    pub fn plan(&mut self, hash: &str) {
+        self.plans.insert(hash.get(..12).unwrap_or(hash).to_owned());
     }
 
     /// The text with names for all that differs from run to run.
@@ -39,6 +40,18 @@ impl Tidy {
     fn word(&mut self, word: &str) -> String {
         if let Some(name) = self.names.get(word) {
             return name.clone();
+        }
+        if let Some(short) = word.get(..12).filter(|short| self.plans.contains(*short)) {
+            let name = match self.names.get(short) {
+                Some(name) => name.trim_end_matches('.').to_owned(),
+                None => {
+                    self.plans_named += 1;
+                    format!("plan-{}", self.plans_named)
+                }
+            };
+            self.names.insert(short.to_owned(), padded(&name, short.len()));
+            self.names.insert(word.to_owned(), padded(&name, word.len()));
+            return padded(&name, word.len());
         }
         let hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
         let parts: Vec<usize> = word.split('-').map(str::len).collect();
