@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod process;
 pub mod relay;
 pub mod samba;
+pub mod scenario;
 pub mod site;
 pub mod slapd;
 pub mod witness;

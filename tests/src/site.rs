@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// The example that the product ships: tests and demo run on it, with only addresses and paths replaced.
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
+/// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
+
 /// Where a directory is and how the daemon logs on to it.
 #[derive(Debug, Clone)]
 pub struct DirectoryAt {
@@ -114,19 +117,21 @@ impl Site {
         self.faketime = Some(format!("@{local}"));
     }
 
+    /// From now on, they see a clock that stands still at this local time of the agency's.
+    pub fn freeze_clock(&mut self, local: &str) {
+        self.faketime = Some(local.to_owned());
+    }
+
     /// A `lapsed` command of this site, not run yet.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = match &self.faketime {
-            None => plain_command(&self.binary),
-            Some(at) => {
-                let mut command = plain_command("/usr/bin/faketime");
-                // Timers run on the real clock, so that waiting takes as long as it says.
-                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "America/Chicago");
-                command.arg("-f").arg(at).arg(&self.binary);
-                command
-            }
-        };
+        let mut command = plain_command(&self.binary);
+        if let Some(at) = &self.faketime {
+            // Loaded without `faketime` in between, which would get the signals that are meant for lapsed.
+            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", at).env("TZ", "America/Chicago");
+            // Timers run on the real clock, so that waiting takes as long as it says.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+        }
         command.arg("--config").arg(self.config()).args(arguments);
         command
     }

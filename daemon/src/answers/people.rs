@@ -131,8 +131,15 @@ fn case_view(cycle: &Cycle, case: &Case, steps: &[StoredStep]) -> CaseView {
         effective_at: cycle.stamp(case.effective_at),
         reason: case.reason.clone(),
         disabled_on: case.disabled_on.map(|d| d.to_string()),
-        steps: steps.iter().map(|step| step_view(cycle, step)).collect(),
+        steps: in_order(steps).into_iter().map(|step| step_view(cycle, step)).collect(),
     }
+}
+
+/// Steps as people look for them: in the order in which they are done, then by what they do.
+pub(super) fn in_order(steps: &[StoredStep]) -> Vec<&StoredStep> {
+    let mut ordered: Vec<&StoredStep> = steps.iter().collect();
+    ordered.sort_by_cached_key(|s| (s.step.action.rank(), s.step.action.describe()));
+    ordered
 }
 
 pub(super) fn step_view(cycle: &Cycle, stored: &StoredStep) -> StepView {

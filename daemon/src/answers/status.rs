@@ -6,11 +6,11 @@ use crate::service::Daemon;
 use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
-use lapsed_core::facts::{CaseState, ConnectorName};
+use lapsed_core::facts::{CaseId, CaseState, ConnectorName};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::Cause;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// How many of one kind of trouble are listed one by one.
 const LISTED: usize = 20;
@@ -177,12 +177,22 @@ async fn rejected_plans(
     read: &Reader<'_>,
     all: &mut Vec<AttentionView>,
 ) -> Result<(), ConsoleError> {
-    let open = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
-    let open: BTreeSet<_> = read.cases(&open).await?.into_iter().map(|case| case.id).collect();
-    let rejected = read.plans(&[PlanState::Rejected]).await?.into_iter();
-    // What HR has corrected since is settled.
-    let stands = |plan: &StoredPlan| plan.plan.steps.iter().any(|step| open.contains(&step.case));
-    for plan in rejected.filter(stands).take(LISTED) {
+    let rejected = read.plans(&[PlanState::Rejected]).await?;
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    // What was planned again since, or is off, needs nobody's look.
+    let mut newest: HashMap<CaseId, Timestamp> = HashMap::new();
+    for plan in read.plans(&[]).await? {
+        newest.extend(plan.plan.steps.iter().map(|step| (step.case, plan.created_at)));
+    }
+    let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
+    let open: BTreeSet<CaseId> = read.cases(&filter).await?.iter().map(|case| case.id).collect();
+    let stands = |plan: &StoredPlan| {
+        let mut steps = plan.plan.steps.iter();
+        steps.any(|s| open.contains(&s.case) && newest.get(&s.case) == Some(&plan.created_at))
+    };
+    for plan in rejected.into_iter().filter(stands).take(LISTED) {
         let hash = plan.plan.hash.short().to_owned();
         let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
         push(

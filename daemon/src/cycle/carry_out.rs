@@ -292,6 +292,11 @@ impl Executor {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
+        // When a password was changed before is known only to the process that changed it: a later look
+        // could tell nothing.
+        if matches!(stored.step.action, Action::ScramblePassword { .. }) {
+            return update.recheck(None, stored.recheck_index.saturating_add(1));
+        }
         let days = &self.cycle.config.policy.departure.recheck_days;
         let on = days.get(stored.recheck_index as usize).and_then(|days| {
             self.cycle.today(now).checked_add(jiff::Span::new().days(i64::from(*days))).ok()

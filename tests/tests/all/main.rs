@@ -16,6 +16,7 @@ mod durability;
 mod journal;
 mod latency;
 mod laws;
+mod scenarios;
 mod servers;
 mod service;
 mod store;
