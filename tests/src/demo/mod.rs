@@ -23,6 +23,7 @@ use rustix::process::getuid;
 use stage::{Show, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
+use std::sync::atomic::Ordering;
 use watch::Seen;
 
 const BASE: &str = "dc=dmh,dc=test";
@@ -45,7 +46,7 @@ struct Demo {
 
 /// Has the demo end at its next command: on Ctrl-C, so that it cleans up.
 pub fn interrupt() {
-    stage::INTERRUPTED.store(true, std::sync::atomic::Ordering::Relaxed);
+    stage::INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
 /// Plays the demo. Without pauses when in a hurry.
@@ -53,6 +54,13 @@ pub fn interrupt() {
 /// # Errors
 /// When something could not be done, or when a claim does not hold.
 pub fn run(fast: bool) -> Done<()> {
+    play(fast).map_err(|failure| match stage::INTERRUPTED.load(Ordering::Relaxed) {
+        true => Failure::new("interrupted; all that was started is ended, its folders are removed"),
+        false => failure,
+    })
+}
+
+fn play(fast: bool) -> Done<()> {
     let mut demo = Demo::open(Stage::new(fast))?;
     demo.adopt()?;
     demo.departures()?;

@@ -2,7 +2,7 @@
 
 use super::cast::{MASS, user_id};
 use super::stage::Show;
-use super::{Demo, watch};
+use super::{Demo, PEOPLE, watch};
 use crate::Done;
 
 const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}Fired";
@@ -81,6 +81,12 @@ impl Demo {
         let status = self.site.run(&["status"])?;
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
         let log = std::fs::read_to_string(self.site.path("log"))?;
+        let measure = self.site.json(&["status"])?["population"].as_u64();
+        let before_it = u64::try_from(PEOPLE - self.notices()?.len()).ok();
+        self.stage.claim(
+            measure.is_some() && measure == before_it,
+            "the guard measures by the file before, not by the poisoned one",
+        );
         let tame = [&receipt, &status, &log].into_iter().all(|text| Self::is_tame(text));
         self.stage.claim(tame, "no terminal escape is in the receipt, the status or the log");
         let formula = receipt.lines().any(|line| line.starts_with(['=', '@', '+']));
