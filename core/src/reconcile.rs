@@ -162,9 +162,8 @@ impl Reconciled {
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
         let known = (input.journal)(step.id);
-        let settled = known.as_ref().is_some_and(|state| {
-            !state.has_ended() || (destroys && !matches!(state, StepState::Cancelled { .. }))
-        });
+        let settled =
+            known.as_ref().is_some_and(|state| !state.has_ended() || (destroys && state.is_done()));
         if !settled {
             self.steps.push(step);
         }
@@ -271,7 +270,18 @@ pub fn deletions(
 /// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
 /// agrees; an operator who named the account is his own second attribute.
 fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
-    if input.by_operator || is_linked(input, account) {
+    if is_linked(input, account) {
+        return Ok(());
+    }
+    if let Some(number) = &account.employee_number {
+        let theirs = input.person.employee_numbers();
+        if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {
+            return Err("the account carries another employee number".into());
+        }
+    }
+    // An operator named an account, not whatever else a key may lead to.
+    let named = input.person.accounts.iter().any(|known| known.id == account.id);
+    if input.by_operator && named {
         return Ok(());
     }
     let Some(stated) = input.person.name() else {

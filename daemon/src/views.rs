@@ -474,6 +474,9 @@ pub struct DepartRequest {
     pub reason: String,
     /// Last day worked; absent means now.
     pub last_day: Option<jiff::civil::Date>,
+    /// Take the operators' own notices about the person back instead.
+    #[serde(default)]
+    pub withdraw: bool,
 }
 
 /// Body of `hold`.

@@ -4,13 +4,14 @@ use super::people::{due_line, in_order, step_view, word};
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::decide::OPERATOR;
+use crate::cycle::take::engagement_key;
 use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
 use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan, Tx};
 use crate::views::{DecisionRequest, DoneView, PlanPersonView, PlanView, PlansView, StepView};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{CaseId, CaseState, NoticeState};
+use lapsed_core::facts::{CaseId, CaseState, NoticeState, PersonId};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::Action;
@@ -146,7 +147,7 @@ fn about(plan: &Plan) -> String {
             let named = own.or(plan.steps.first());
             named.map(|step| step.action.account().label.clone()).unwrap_or_default()
         }
-        PlanKind::MassDeparture { people } => format!("{people} people"),
+        PlanKind::MassDeparture { people, .. } => format!("{people} people"),
     }
 }
 
@@ -186,10 +187,14 @@ pub(super) async fn release(
     let hours = i64::from(cycle.config.policy.guard.release_expires_hours);
     let expires_at = now.checked_add(SignedDuration::from_hours(hours)).ok();
     let mut tx = daemon.store.begin().await?;
+    still_held(&tx, &stored).await?;
     let decision = decision(caller, &request, now, expires_at);
     tx.set_plan_state(&stored.plan.hash, PlanState::Released, Some(&decision)).await?;
     let plan = still_wanted(&tx, &stored.plan).await?;
     crate::cycle::decide::add_steps(&tx, &plan, now).await?;
+    // Looked at again at once: what could not be read when the plan was made is planned now.
+    let people: Vec<PersonId> = stored.plan.steps.iter().map(|s| s.person).collect();
+    tx.mark_to_decide(&people, now).await?;
     tx.audit(entry(daemon, caller, &stored, "plan.released", &request.reason, now));
     tx.commit().await?;
     daemon.wake();
@@ -228,17 +233,45 @@ pub(super) async fn reject(
     let stored = held(daemon, &request).await?;
     let now = daemon.now();
     let mut tx = daemon.store.begin().await?;
+    still_held(&tx, &stored).await?;
     let decision = decision(caller, &request, now, None);
     tx.set_plan_state(&stored.plan.hash, PlanState::Rejected, Some(&decision)).await?;
+    ask_again(&tx, &stored.plan).await?;
     tx.audit(entry(daemon, caller, &stored, "plan.rejected", &request.reason, now));
     tx.commit().await?;
     Ok(DoneView {
         message: format!(
-            "plan {} ({}) is rejected: nothing is changed, and they are planned again only on a newer notice",
+            "plan {} ({}) is rejected: nothing is changed, and they are planned again only when HR's next file, or an operator, says so again",
             stored.plan.hash.short(),
             about(&stored.plan)
         ),
     })
+}
+
+/// The plan as it is by now: two operators may decide at the same moment, and facts may have moved on.
+async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), ConsoleError> {
+    match tx.read().plan(&stored.plan.hash).await? {
+        Some(now) if now.state == PlanState::Held => Ok(()),
+        _ => Err(ConsoleError::new(
+            ErrorKind::Conflict,
+            "the plan was decided or replaced at this very moment",
+            "look at it again: lapsed plans",
+        )),
+    }
+}
+
+/// Forgets what HR last said of the plan's people, so that its next file counts as news although it says
+/// the same: a rejection holds until HR insists.
+async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
+    let mut ids: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
+    ids.sort();
+    ids.dedup();
+    for person in tx.read().people(&ids).await? {
+        for engagement in &person.engagements {
+            tx.forget_statements(&engagement.source, &[engagement_key(engagement)]).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn held(daemon: &Daemon, request: &DecisionRequest) -> Result<StoredPlan, ConsoleError> {

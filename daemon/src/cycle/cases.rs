@@ -6,7 +6,7 @@ use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
-use lapsed_core::journal::StepEvent;
+use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
 use serde_json::json;
@@ -92,7 +92,14 @@ impl Cycle {
                     now,
                 )
                 .await?;
-                tx.save_case(&Case { opened_at: case.opened_at, ..fresh.clone() }).await?;
+                tx.save_case(&Case {
+                    opened_at: case.opened_at,
+                    disabled_on: case.disabled_on,
+                    worksite_class: case.worksite_class,
+                    before: case.before,
+                    ..fresh.clone()
+                })
+                .await?;
                 if case.disabled_on.is_some() {
                     self.ask_for_access(tx, person, now).await?;
                 }
@@ -180,9 +187,11 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let filter = StepFilter { cases: vec![case], ended: Some(false), ..StepFilter::default() };
         let steps = tx.read().steps(&filter).await?;
-        // What is under way at this moment can't be called back; the journal refuses, and it is seen.
+        // What is under way can't be called back, and what became of a lost reply has to be looked at first.
+        let waits =
+            |s: &&StoredStep| matches!(s.state, StepState::Planned | StepState::Waiting { .. });
         let cancel = |s: &StoredStep| s.on(StepEvent::Cancel(why.to_owned())).ok();
-        let updates: Vec<StepUpdate> = steps.iter().filter_map(cancel).collect();
+        let updates: Vec<StepUpdate> = steps.iter().filter(waits).filter_map(cancel).collect();
         tx.set_steps(&updates, now).await?;
         for plan in tx.read().plans(&[PlanState::Held]).await? {
             if plan.plan.only_case() == Some(case) {

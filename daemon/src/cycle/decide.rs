@@ -1,11 +1,15 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
+use super::departing::link_account;
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, CaseFilter, SetAside, StoreError, StoredPlan, Tx};
+use crate::store::{
+    AuditEntry, CaseFilter, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, Tx,
+};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
 use lapsed_core::guard::{Baseline, Proposed, Verdict, held_again, judge, single};
+use lapsed_core::journal::StepEvent;
 use lapsed_core::plan::{Plan, PlanHash, PlanState};
 use lapsed_core::step::{Fault, Step};
 use serde_json::json;
@@ -66,6 +70,14 @@ impl Cycle {
         let mut tx = self.store.begin().await?;
         for stored in &released {
             tx.set_plan_state(&stored.plan.hash, PlanState::Held, None).await?;
+            let filter = StepFilter {
+                plan: Some(stored.plan.hash.clone()),
+                ended: Some(false),
+                ..StepFilter::default()
+            };
+            let steps = tx.read().steps(&filter).await?;
+            let off = |s: &StoredStep| s.on(StepEvent::Cancel("its release expired".into())).ok();
+            tx.set_steps(&steps.iter().filter_map(off).collect::<Vec<_>>(), now).await?;
             tx.audit(AuditEntry {
                 plan: Some(stored.plan.hash.clone()),
                 case: stored.plan.only_case(),
@@ -154,14 +166,20 @@ impl Cycle {
         let mut known: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         let mut in_effect = Vec::new();
         let mut settled = Vec::new();
+        let mut marked = Vec::new();
         let mut tx = self.store.begin().await?;
         for mut person in people {
             let known = known.remove(&CaseId::departure(person.id, person.episode));
             match self.settle_case(&mut tx, &mut person, known, now).await? {
-                Some(case) => in_effect.push((person, case)),
+                Some(case) => {
+                    marked.push(person.id);
+                    in_effect.push((person, case));
+                }
                 None => settled.push(person.id),
             }
         }
+        // Marked in the same breath as the case opens: whatever fails from here on, the next round looks.
+        tx.mark_to_decide(&marked, now).await?;
         tx.clear_to_decide(&settled).await?;
         tx.commit().await?;
         Ok(in_effect)
@@ -209,9 +227,11 @@ impl Cycle {
         let since = now
             .checked_sub(SignedDuration::from_hours(i64::from(days) * 24))
             .unwrap_or(Timestamp::MIN);
+        let an_hour_ago = now.checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
         Ok(Baseline {
             population: self.population().await?,
             departed_in_window: self.store.read().people_departing_since(since).await?,
+            departed_in_hour: self.store.read().people_departing_since(an_hour_ago).await?,
         })
     }
 
@@ -248,14 +268,12 @@ impl Cycle {
             states.push((plan, state, known.is_none()));
         }
         let mut tx = self.store.begin().await?;
-        let people: Vec<Person> = work.iter().map(|d| d.person.clone()).collect();
-        tx.save_people(&people).await?;
-        let cases: Vec<Case> = work.iter().map(|d| d.case.clone()).collect();
-        tx.save_cases(&cases).await?;
+        self.store_findings(&mut tx, &work).await?;
         let by_case: HashMap<CaseId, &Departing> = work.iter().map(|d| (d.case.id, d)).collect();
         for hash in replaced {
             tx.set_plan_state(hash, PlanState::Replaced, None).await?;
         }
+        replace_older(&tx, &states).await?;
         for (plan, state, is_new) in &states {
             if *is_new {
                 tx.save_plan(plan, *state, &plan.findings, now).await?;
@@ -276,6 +294,39 @@ impl Cycle {
         tx.clear_to_decide(&done).await?;
         tx.commit().await?;
         decided.plans.extend(states.into_iter().map(|(plan, state, _)| (plan, state)));
+        Ok(())
+    }
+
+    /// Writes what was found of people and cases into what is stored of them by now: between reading the
+    /// directory and this moment, notices may have come and clocks may have started.
+    async fn store_findings(&self, tx: &mut Tx, work: &[Departing]) -> Result<(), CycleError> {
+        let ids: Vec<PersonId> = work.iter().map(|d| d.person.id).collect();
+        let mut people: HashMap<PersonId, Person> =
+            tx.read().people(&ids).await?.into_iter().map(|p| (p.id, p)).collect();
+        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
+        let cases = tx.read().cases(&filter).await?;
+        let mut cases: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
+        for departing in work {
+            if let Some(person) = people.get_mut(&departing.person.id) {
+                departing.person.accounts.iter().for_each(|link| link_account(person, link));
+            }
+            if let Some(case) = cases.get_mut(&departing.case.id) {
+                for (name, account) in &departing.case.before {
+                    if !case.before.iter().any(|(n, a)| n == name && a.id == account.id) {
+                        case.before.push((name.clone(), account.clone()));
+                    }
+                }
+                if let (None, Some(day), Some(class)) =
+                    (case.disabled_on, departing.case.disabled_on, departing.case.worksite_class)
+                {
+                    case.disabled_on = Some(day);
+                    case.worksite_class = Some(class);
+                    self.redate_deletions(tx, case.id, class, day).await?;
+                }
+            }
+        }
+        tx.save_people(&people.into_values().collect::<Vec<_>>()).await?;
+        tx.save_cases(&cases.into_values().collect::<Vec<_>>()).await?;
         Ok(())
     }
 
@@ -313,7 +364,8 @@ pub(super) fn aside(person: &Person, reason: &str, now: Timestamp) -> Result<Set
         None => SourceName::new(DAEMON).map_err(|e| CycleError::Rule(e.to_string()))?,
     };
     Ok(SetAside {
-        id: Uuid::now_v7(),
+        // The same thing about the same person is the same entry: once settled, it is not said again.
+        id: Uuid::new_v5(&person.id.0, reason.as_bytes()),
         drop: None,
         source,
         file_name: latest.map(|n| n.brought_by.clone()).unwrap_or_default(),
@@ -356,13 +408,31 @@ pub struct Departing {
 /// The parts of a round that later parts need.
 pub type Round = (Vec<Proposed>, Vec<Departing>);
 
-fn blocks(plan: &StoredPlan, person: &Person) -> bool {
-    match plan.state {
-        PlanState::Held => true,
-        PlanState::Rejected => !person.notices.iter().any(|n| {
-            n.state == NoticeState::Standing
-                && plan.decided_at.is_some_and(|decided| n.received_at > decided)
-        }),
-        PlanState::Passed | PlanState::Released | PlanState::Replaced => false,
+/// A newer plan for the same people takes the place of older ones that are held.
+async fn replace_older(tx: &Tx, states: &[(Plan, PlanState, bool)]) -> Result<(), CycleError> {
+    let new: Vec<&Plan> = states.iter().filter(|s| s.2).map(|s| &s.0).collect();
+    if new.is_empty() {
+        return Ok(());
     }
+    for held in tx.read().plans(&[PlanState::Held]).await? {
+        let theirs: HashSet<CaseId> = held.plan.steps.iter().map(|s| s.case).collect();
+        let covers = |plan: &&&Plan| {
+            let cases: HashSet<CaseId> = plan.steps.iter().map(|s| s.case).collect();
+            plan.hash != held.plan.hash && theirs.is_subset(&cases)
+        };
+        if new.iter().any(|plan| covers(&plan)) {
+            tx.set_plan_state(&held.plan.hash, PlanState::Replaced, None).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A plan that waits or was rejected decides on its people until a newer notice comes.
+fn blocks(plan: &StoredPlan, person: &Person) -> bool {
+    let since = match plan.state {
+        PlanState::Held => plan.created_at,
+        PlanState::Rejected => plan.decided_at.unwrap_or(plan.created_at),
+        PlanState::Passed | PlanState::Released | PlanState::Replaced => return false,
+    };
+    !person.notices.iter().any(|n| n.state == NoticeState::Standing && n.received_at > since)
 }

@@ -5,6 +5,7 @@
 
 pub mod carry_out;
 pub mod cases;
+mod clocks;
 pub mod decide;
 pub mod departing;
 pub mod take;

@@ -5,7 +5,7 @@ use crate::store::{AuditEntry, DropRecord, DropState, SetAside as Waiting, Tx};
 use jiff::Timestamp;
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status};
+use lapsed_core::facts::{Engagement, Person, PersonId, SourceName, Statement, Status};
 use lapsed_core::intake::receipt::Effect;
 use lapsed_core::intake::spec::Mode;
 use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
@@ -104,13 +104,11 @@ impl Cycle {
             return Err(CycleError::Rule(format!("no feed is called {}", drop.feed)));
         };
         let digest = intake::digest(drop.bytes);
-        if let Some(earlier) = self.store.read().drop_by_digest(&digest).await?
-            && earlier.state == DropState::Accepted
-            && &earlier.source == drop.feed
-        {
-            return Ok(Taking::Repeated(earlier.received_at));
-        }
         let last = self.store.read().last_accepted_drop(drop.feed).await?;
+        // Only the latest: an older one may come again word for word and mean something by now.
+        if let Some(last) = last.as_ref().filter(|last| last.sha256 == digest) {
+            return Ok(Taking::Repeated(last.received_at));
+        }
         let previous = last.as_ref().map(previous);
         match intake::take(&feed.spec, drop.bytes, drop.done, drop.file_name, previous.as_ref()) {
             Err(rejection) => {
@@ -163,12 +161,15 @@ impl Cycle {
         let known = self.store.read().statement_digests(drop.feed).await?;
         let mut tx = self.store.begin().await?;
         let id = Uuid::now_v7();
+        let mode = self.config.feeds.get(drop.feed).map(|f| f.spec.mode);
+        let notices_only = mode == Some(Mode::Notices);
         let is_full = self.config.feeds.get(drop.feed).is_some_and(|f| f.spec.mode == Mode::Full);
         let mut work = Work {
             cycle: self,
             drop,
             now,
             known: &known,
+            notices_only,
             people: HashMap::new(),
             by_key: HashMap::new(),
             dirty: HashSet::new(),
@@ -290,6 +291,13 @@ fn statement_key(statement: &Statement) -> String {
     format!("{number}\u{1f}{}\u{1f}{user_id}", statement.record)
 }
 
+/// The key under which the latest statement about an engagement is kept.
+pub fn engagement_key(engagement: &Engagement) -> String {
+    let number = engagement.employee_number.as_ref().map(|n| n.folded()).unwrap_or_default();
+    let user_id = engagement.user_id.as_ref().map(|u| u.folded()).unwrap_or_default();
+    format!("{number}\u{1f}{}\u{1f}{user_id}", engagement.record)
+}
+
 fn statement_digest(statement: &Statement) -> String {
     // The line is where it stood, not what it said.
     let said = Statement { line: 0, ..statement.clone() };
@@ -301,6 +309,7 @@ struct Work<'a> {
     drop: Drop<'a>,
     now: Timestamp,
     known: &'a HashMap<String, String>,
+    notices_only: bool,
     people: HashMap<PersonId, Person>,
     by_key: HashMap<String, Vec<PersonId>>,
     dirty: HashSet<PersonId>,
@@ -401,13 +410,17 @@ impl Work<'_> {
             Match::New => Person::new(PersonId(Uuid::now_v7())),
             Match::Unclear(reason) => return Err(reason),
         };
-        let is_new = person.engagements.is_empty();
+        let is_new = candidates.is_empty();
+        if is_new && self.notices_only {
+            return Err("nobody known has this number or user ID; ask HR whose it is".into());
+        }
         let context = Context {
             source,
             brought_by: self.drop.file_name,
             received_at: self.now,
             policy: &self.cycle.config.policy.departure,
             zone: &self.cycle.config.time_zone,
+            notices_only: self.notices_only,
         };
         let changes = absorb(&mut person, statement, context)?;
         self.summary.new_people += u64::from(is_new);
@@ -416,7 +429,7 @@ impl Work<'_> {
                 Change::Noticed => self.summary.notices += 1,
                 Change::NoticeWithdrawn => self.summary.withdrawn += 1,
                 Change::Rehired => self.summary.rehired += 1,
-                Change::Joined | Change::Updated => {}
+                Change::Joined | Change::Updated | Change::Repeated => {}
             }
         }
         self.index(&person);

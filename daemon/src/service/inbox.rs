@@ -17,15 +17,14 @@ use std::time::Instant;
 impl Daemon {
     /// Handles every complete drop of the inbox; says how many. One that can't be handled now stays
     /// where it is, and the others are still handled.
-    pub async fn take_inbox(&self, settle_at_once: bool) -> Result<usize, CycleError> {
+    pub async fn take_inbox(&self) -> Result<usize, CycleError> {
         let cycle = self.cycle();
         let wants_done = |name: &str| {
             feed_of(&cycle, name).is_some_and(|feed| {
                 cycle.config.feeds.get(feed).is_some_and(|f| f.spec.contract.done != Done::Optional)
             })
         };
-        let ready = match self.inbox.lock().await.ready(Instant::now(), settle_at_once, wants_done)
-        {
+        let ready = match self.inbox.lock().await.ready(Instant::now(), false, wants_done) {
             Ok(ready) => ready,
             Err(error) => {
                 warn(&error);
