@@ -67,13 +67,13 @@ impl Tx {
 
 fn keys_of(person: &Person) -> BTreeSet<(&'static str, String)> {
     let numbers = person.employee_numbers().into_iter().map(|number| (NUMBER, number.folded()));
-    let accounts = person.accounts.iter().flat_map(|account| {
-        [
-            (USER_ID, account.user_id.folded()),
-            (ACCOUNT, account_key(&account.connector, &account.id)),
-        ]
-    });
-    numbers.chain(accounts).collect()
+    // Those too that only an engagement states: a source without numbers finds its people by them.
+    let user_ids = person.user_ids().into_iter().map(|user_id| (USER_ID, user_id.folded()));
+    let accounts = person
+        .accounts
+        .iter()
+        .map(|account| (ACCOUNT, account_key(&account.connector, &account.id)));
+    numbers.chain(user_ids).chain(accounts).collect()
 }
 
 fn account_key(connector: &ConnectorName, id: &StableId) -> String {

@@ -46,6 +46,7 @@ macro_rules! store_suite {
                 read_back_is_due_at_once_and_on_its_days,
                 counts_and_windows_fit_the_journal;
             records: people_are_found_by_every_key,
+                a_person_known_by_a_stated_user_id_only_is_found,
                 a_changed_key_finds_a_person_no_longer,
                 drops_are_known_by_their_digest,
                 statements_are_remembered_by_source,

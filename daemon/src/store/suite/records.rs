@@ -53,6 +53,23 @@ pub async fn a_changed_key_finds_a_person_no_longer(settings: &DatabaseSettings)
     Ok(())
 }
 
+pub async fn a_person_known_by_a_stated_user_id_only_is_found(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    let mut stated = person(0)?;
+    stated.accounts.clear();
+    stated.engagements[0].employee_number = None;
+    stated.engagements[0].user_id = Some(name("MZSmitJ")?);
+    let tx = store.begin().await?;
+    tx.save_person(&stated).await?;
+    tx.commit().await?;
+    let by_key = store.read().people_by_keys(&[], &[name::<UserId>("mzsmitj")?]).await?;
+    assert_eq!(by_key.as_slice(), std::slice::from_ref(&stated));
+    assert_eq!(store.read().find_person("MZSMITJ").await?, [stated]);
+    Ok(())
+}
+
 fn a_drop(number: u128, state: DropState) -> Result<DropRecord, lapsed_core::facts::Invalid> {
     Ok(DropRecord {
         id: Uuid::from_u128(number),
