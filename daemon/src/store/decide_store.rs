@@ -84,7 +84,7 @@ impl Reader<'_> {
     /// claim takes them up any more (D10).
     pub async fn steps_left_behind(&self, now: Timestamp) -> Result<Vec<StoredStep>, StoreError> {
         let sql = "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
-                   WHERE s.state IN ('started', 'unknown') AND c.state IN ('rehired', 'withdrawn') \
+                   WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
                    AND COALESCE(s.lease_until, 0) <= $1";
         let doing = "looking for steps left behind";
         let mut ids = Vec::new();

@@ -29,6 +29,8 @@ macro_rules! store_suite {
                 a_hold_keeps_deletions_from_being_claimed,
                 deletions_need_permission_an_open_case_and_a_disabled_account,
                 a_rehired_person_is_left_alone,
+                only_open_departures_are_carried_out,
+                a_disabling_that_failed_keeps_the_deletions_of_its_case,
                 a_lease_that_ran_out_is_taken_over_and_the_old_owner_is_fenced_off,
                 a_restarted_daemon_takes_its_own_leases_back,
                 an_extended_lease_is_not_taken_over,
