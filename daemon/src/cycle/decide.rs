@@ -1,7 +1,7 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, SetAside, StoreError, StoredPlan, Tx};
+use crate::store::{AuditEntry, Marks, SetAside, StoreError, StoredPlan, Tx};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
@@ -34,21 +34,22 @@ impl Cycle {
     pub async fn decide(&self, now: Timestamp) -> Result<Decided, CycleError> {
         let mut decided = Decided::default();
         self.expire_releases(now).await?;
-        let mut wanted = self.store.read().people_to_decide().await?;
+        let marks = self.store.read().people_to_decide().await?;
+        let mut wanted: Vec<PersonId> = marks.keys().copied().collect();
         wanted.extend(self.store.read().cases_due(now).await?.into_iter().map(|case| case.person));
         wanted.sort();
         wanted.dedup();
         // All departures of a round are judged together: a cut into blocks would blind the guard.
         let mut in_effect = Vec::new();
         for block in wanted.chunks(PEOPLE_AT_ONCE) {
-            in_effect.extend(self.settle_block(block, now).await?);
+            in_effect.extend(self.settle_block(block, &marks, now).await?);
         }
-        let undecided = self.undecided(in_effect).await?;
+        let undecided = self.undecided(in_effect, &marks).await?;
         let (proposed, work) = self.propose(undecided, now, &mut decided).await?;
         let baseline = self.baseline(now).await?;
         let limits = &self.config.policy.guard;
         let judged = judge(proposed, baseline, limits, &self.config.policy.version());
-        self.store_plans(judged, work, now, &mut decided).await?;
+        self.store_plans(judged, work, &marks, now, &mut decided).await?;
         Ok(decided)
     }
 
@@ -75,6 +76,7 @@ impl Cycle {
     async fn settle_block(
         &self,
         block: &[PersonId],
+        marks: &Marks,
         now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         let people = self.store.read().people(block).await?;
@@ -87,7 +89,7 @@ impl Cycle {
                 None => settled.push(person.id),
             }
         }
-        tx.clear_to_decide(&settled).await?;
+        tx.clear_to_decide(&settled, marks).await?;
         tx.commit().await?;
         Ok(in_effect)
     }
@@ -96,6 +98,7 @@ impl Cycle {
     async fn undecided(
         &self,
         in_effect: Vec<(Person, Case)>,
+        marks: &Marks,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         if in_effect.is_empty() {
             return Ok(in_effect);
@@ -107,7 +110,7 @@ impl Cycle {
             });
         let blocked: Vec<PersonId> = blocked.iter().map(|(person, _)| person.id).collect();
         let tx = self.store.begin().await?;
-        tx.clear_to_decide(&blocked).await?;
+        tx.clear_to_decide(&blocked, marks).await?;
         tx.commit().await?;
         Ok(free)
     }
@@ -155,6 +158,7 @@ impl Cycle {
         &self,
         judged: Vec<(Plan, Verdict)>,
         work: Vec<Departing>,
+        marks: &Marks,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), CycleError> {
@@ -191,7 +195,7 @@ impl Cycle {
             self.set_nobody_aside(&mut tx, departing, now).await?;
         }
         let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
-        tx.clear_to_decide(&done).await?;
+        tx.clear_to_decide(&done, marks).await?;
         tx.commit().await?;
         decided.plans = states.into_iter().map(|(plan, state, _)| (plan, state)).collect();
         Ok(())

@@ -44,6 +44,7 @@ pub use audit::{AuditEntry, AuditRow, GENESIS, chain_hash};
 pub use case_store::CaseFilter;
 pub use claim::Claim;
 pub use connect::{DatabaseSettings, Store};
+pub use decide_store::Marks;
 pub use drop_store::{DropRecord, DropState};
 pub use error::StoreError;
 pub use hold_store::SetAside;

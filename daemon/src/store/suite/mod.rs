@@ -50,6 +50,8 @@ macro_rules! store_suite {
             records: people_are_found_by_every_key,
                 a_person_known_by_a_stated_user_id_only_is_found,
                 a_changed_key_finds_a_person_no_longer,
+                a_link_loses_nothing_that_was_noticed_meanwhile,
+                a_mark_set_again_since_it_was_read_stays,
                 drops_are_known_by_their_digest,
                 statements_are_remembered_by_source,
                 departures_come_due,
