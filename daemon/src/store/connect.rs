@@ -1,9 +1,9 @@
 //! Opening the database: URL, file rights, durability, schema.
 
-use super::StoreError;
 use super::audit::checkpoint::{Checkpoints, Witness};
 use super::error::Doing as _;
 use super::tx::Reader;
+use super::{StoreError, postgres_tls};
 use lapsed_migrations::Migrator;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -26,7 +26,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Where the state is.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// `sqlite:///var/lib/lapsed/state.db` or `postgres://user@host/name`, without a password.
+    /// `sqlite:///var/lib/lapsed/state.db` or `postgres://user@host/name`, without a password. A server
+    /// elsewhere must prove itself by its certificate, whatever the URL says; `sslrootcert` in it names
+    /// an own authority.
     pub url: String,
     /// File that holds the password, for PostgreSQL.
     pub password_file: Option<PathBuf>,
@@ -180,6 +182,7 @@ impl Kind {
         if user.contains(':') || rest.contains("password=") {
             return Err(StoreError::PasswordInUrl);
         }
+        postgres_tls::check(url)?;
         Ok(Self::Postgres)
     }
 }
@@ -232,6 +235,7 @@ async fn postgres(
     };
     let mut options = quiet(&settings.url, settings.max_connections);
     options.map_sqlx_postgres_opts(move |options: PgConnectOptions| {
+        let options = postgres_tls::proven(options);
         let options = match &password {
             Some(password) => options.password(password.expose_secret()),
             None => options,

@@ -26,6 +26,7 @@ mod journal_store;
 mod ledger;
 mod people_store;
 mod plan_store;
+mod postgres_tls;
 mod scratch;
 mod settings;
 mod sql;
