@@ -57,13 +57,17 @@ pub(super) async fn record(daemon: &Daemon, call: &CallRecord) -> Result<(), Con
         CallOutcome::Answered(status) => ("call.answered", Some(status)),
     };
     let actor = call.caller.as_ref().map_or("unknown", |caller| caller.name.as_str());
+    let mut detail = json!({
+        "method": call.method, "path": call.path, "status": status,
+        "uid": call.caller.as_ref().map(|caller| caller.uid),
+    });
+    if call.refused_before > 0 {
+        detail["refused_before"] = call.refused_before.into();
+    }
     let mut tx = daemon.store.begin().await?;
     tx.audit(AuditEntry {
         clause: Some(daemon.cycle().config.policy.citations.cite(Rule::P3)),
-        detail: json!({
-            "method": call.method, "path": call.path, "status": status,
-            "uid": call.caller.as_ref().map(|caller| caller.uid),
-        }),
+        detail,
         ..AuditEntry::new(daemon.now(), actor, event)
     });
     tx.commit().await?;
