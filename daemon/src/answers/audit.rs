@@ -47,6 +47,7 @@ pub(super) async fn verify(daemon: &Daemon) -> Result<AuditVerifyView, ConsoleEr
         sound: report.is_sound(),
         rows: report.rows,
         checkpoints: report.checkpoints,
+        unwitnessed: report.unwitnessed,
         problems: report.findings.iter().map(ToString::to_string).collect(),
     })
 }

@@ -72,8 +72,8 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the database, makes it if it is a SQLite file that is not there (readable for its owner
-    /// only), brings the schema up to this release, and, where checkpoints are wanted, mends a missing
-    /// last one and looks whether the audit still reaches as far as the last one says.
+    /// only), brings the schema up to this release, and, where checkpoints are wanted, appends the one that
+    /// a crash left out and looks whether audit and checkpoints still agree ([`Store::audit_alarm`]).
     pub async fn open(
         settings: &DatabaseSettings,
         checkpoints: Option<Checkpoints>,
@@ -89,7 +89,7 @@ impl Store {
         let witness = checkpoints.map(Witness::open).transpose()?;
         let store = Self::over(db, witness, None);
         if let Some(witness) = &store.inner.witness {
-            witness.mend(&store.read()).await?;
+            witness.mend(&store.read(), store.is_shared()).await?;
         }
         Ok(store)
     }
@@ -147,7 +147,8 @@ impl Store {
         self.inner.db.clone().close().await.doing("closing the database")
     }
 
-    /// An alarm about the audit: its end was cut off or exchanged, or a checkpoint could not be written.
+    /// An alarm about the audit: its end was cut off, exchanged or added to by other hands, the checkpoint
+    /// file was cut, or a checkpoint could not be written.
     #[must_use]
     pub fn audit_alarm(&self) -> Option<String> {
         self.inner.witness.as_ref().and_then(Witness::alarm)

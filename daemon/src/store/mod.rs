@@ -41,7 +41,7 @@ mod tx;
 
 pub use audit::checkpoint::{Checkpoints, Witness};
 pub use audit::verify::{AuditFinding, AuditReport, verify_audit};
-pub use audit::{AuditEntry, AuditRow, GENESIS, chain_hash};
+pub use audit::{ALARM, AuditEntry, AuditRow, GENESIS, chain_hash};
 pub use case_store::CaseFilter;
 pub use claim::Claim;
 pub use connect::{DatabaseSettings, Store};

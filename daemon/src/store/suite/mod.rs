@@ -67,7 +67,12 @@ macro_rules! store_suite {
                 a_cut_or_forged_checkpoint_file_is_found,
                 a_missing_last_checkpoint_is_mended_and_no_alarm,
                 a_checkpoint_file_has_one_writer,
-                a_cut_audit_is_an_alarm_at_the_next_start;
+                a_cut_audit_is_an_alarm_at_the_next_start,
+                a_row_put_in_behind_is_an_alarm_before_it_is_signed,
+                a_row_put_in_while_the_daemon_was_down_is_an_alarm,
+                a_row_taken_out_under_the_daemon_is_an_alarm,
+                a_checkpoint_file_that_is_gone_or_short_is_an_alarm,
+                two_daemons_with_files_of_their_own_raise_no_alarm;
         }
     };
     (@ $suite:path, $place:path; $($module:ident: $($name:ident),+;)+) => {
