@@ -296,6 +296,9 @@ pub struct AuditVerifyView {
     pub rows: u64,
     /// Checkpoints looked at.
     pub checkpoints: u64,
+    /// Rows behind the last checkpoint: nothing but the chain speaks for them. Those of one commit may
+    /// be on their way, and other daemons on the same database have checkpoints of their own.
+    pub unwitnessed: u64,
     /// What was found.
     pub problems: Vec<String>,
 }

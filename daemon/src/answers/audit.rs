@@ -47,6 +47,7 @@ pub(super) async fn verify(daemon: &Daemon) -> Result<AuditVerifyView, ConsoleEr
         sound: report.is_sound(),
         rows: report.rows,
         checkpoints: report.checkpoints,
+        unwitnessed: report.unwitnessed,
         problems: report.findings.iter().map(ToString::to_string).collect(),
     })
 }
@@ -57,13 +58,17 @@ pub(super) async fn record(daemon: &Daemon, call: &CallRecord) -> Result<(), Con
         CallOutcome::Answered(status) => ("call.answered", Some(status)),
     };
     let actor = call.caller.as_ref().map_or("unknown", |caller| caller.name.as_str());
+    let mut detail = json!({
+        "method": call.method, "path": call.path, "status": status,
+        "uid": call.caller.as_ref().map(|caller| caller.uid),
+    });
+    if call.refused_before > 0 {
+        detail["refused_before"] = call.refused_before.into();
+    }
     let mut tx = daemon.store.begin().await?;
     tx.audit(AuditEntry {
         clause: Some(daemon.cycle().config.policy.citations.cite(Rule::P3)),
-        detail: json!({
-            "method": call.method, "path": call.path, "status": status,
-            "uid": call.caller.as_ref().map(|caller| caller.uid),
-        }),
+        detail,
         ..AuditEntry::new(daemon.now(), actor, event)
     });
     tx.commit().await?;

@@ -83,10 +83,13 @@ pub struct CallRecord {
     pub caller: Option<Caller>,
     /// `GET` or `POST`.
     pub method: String,
-    /// Path with its query, made safe to show.
+    /// Path with its query, without escapes, protected numbers masked, made safe to show.
     pub path: String,
     /// How it went.
     pub outcome: CallOutcome,
+    /// Calls of the same account that were refused before this one and have no record of their own: of
+    /// refusals only one a second is recorded.
+    pub refused_before: u64,
 }
 
 /// How far a call came.

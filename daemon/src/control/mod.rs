@@ -6,6 +6,7 @@
 pub mod client;
 pub mod console;
 pub mod endpoints;
+mod on_record;
 pub mod peer;
 pub mod roles;
 pub mod server;

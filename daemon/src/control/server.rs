@@ -5,6 +5,7 @@ use crate::control::console::{
     AuditPage, CallOutcome, CallRecord, Console, ConsoleError, ErrorKind,
 };
 use crate::control::endpoints::{Call, ENDPOINTS, Endpoint, Method};
+use crate::control::on_record::{Refusals, asked_for};
 use crate::control::peer::{Accounts, Peer};
 use crate::control::roles::Caller;
 use axum::body::Bytes;
@@ -19,6 +20,7 @@ use lapsed_core::plan::PlanState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// Most rows of the audit that one call returns.
@@ -40,35 +42,46 @@ pub struct Control {
 /// The router over every line of [`ENDPOINTS`]. Requests need a `ConnectInfo<Peer>` extension: the
 /// socket server adds it, and who calls in-process does it by [`Peer::own`].
 pub fn router(control: Control) -> Router {
+    let refusals = Arc::new(Refusals::default());
     let mut router = Router::new();
     for endpoint in ENDPOINTS {
-        let guarded = handler(endpoint.call)
-            .layer(DefaultBodyLimit::max(endpoint.body_limit()))
-            .layer(from_fn_with_state((control.clone(), Some(endpoint)), guard));
+        let guarded =
+            handler(endpoint.call).layer(DefaultBodyLimit::max(endpoint.body_limit())).layer(
+                from_fn_with_state((control.clone(), Some(endpoint), Arc::clone(&refusals)), guard),
+            );
         router = router.route(endpoint.path, guarded);
     }
     let unknown = get(no_such_path)
         .fallback(no_such_path)
-        .layer(from_fn_with_state((control.clone(), None), guard));
+        .layer(from_fn_with_state((control.clone(), None, refusals), guard));
     router.fallback_service(unknown.with_state(control.clone())).with_state(control)
 }
 
-/// Lets a call through when the caller is known and has the role, and puts it on record either way.
+/// Lets a call through when the caller is known and has the role, and puts it on record either way; of a
+/// flood of refusals, their number.
 async fn guard(
-    State((control, endpoint)): State<(Control, Option<Endpoint>)>,
+    State((control, endpoint, refusals)): State<(Control, Option<Endpoint>, Arc<Refusals>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let mut record = CallRecord {
         caller: None,
         method: request.method().as_str().to_owned(),
-        path: lapsed_core::shown::shown(&request.uri().to_string()),
+        path: asked_for(&request.uri().to_string()),
         outcome: CallOutcome::Asked,
+        refused_before: 0,
     };
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
     let caller = match authorised(&control, peer, endpoint, &mut record).await {
         Ok(caller) => caller,
-        Err(refusal) => return on_record(&control, record, refused(&refusal)).await,
+        Err(refusal) => {
+            let uid = record.caller.as_ref().map(|caller| caller.uid);
+            let Some(left_out) = refusals.admit(uid, Instant::now()) else {
+                return refused(&refusal);
+            };
+            record.refused_before = left_out;
+            return on_record(&control, record, refused(&refusal)).await;
+        }
     };
     let changes = endpoint.is_some_and(|endpoint| endpoint.method == Method::Post);
     if changes && let Err(problem) = control.console.record(&record).await {

@@ -1,9 +1,8 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
-use super::departing::link_account;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{
-    AuditEntry, CaseFilter, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, Tx,
+    AuditEntry, CaseFilter, Marks, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, Tx,
 };
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
@@ -39,7 +38,8 @@ impl Cycle {
     pub async fn decide(&self, now: Timestamp) -> Result<Decided, CycleError> {
         self.expire_releases(now).await?;
         let mut decided = Decided::default();
-        let mut wanted = self.store.read().people_to_decide().await?;
+        let mut marks = self.store.read().people_to_decide().await?;
+        let mut wanted: Vec<PersonId> = marks.keys().copied().collect();
         let stale = self.held_by_other_rules().await?;
         wanted.extend(stale.iter().flat_map(|held| held.plan.steps.iter().map(|s| s.person)));
         wanted.extend(self.store.read().cases_due(now).await?.into_iter().map(|case| case.person));
@@ -48,15 +48,15 @@ impl Cycle {
         // All departures of a round are judged together: a cut into blocks would blind the guard.
         let mut in_effect = Vec::new();
         for block in wanted.chunks(PEOPLE_AT_ONCE) {
-            in_effect.extend(self.settle_block(block, now).await?);
+            in_effect.extend(self.settle_block(block, &mut marks, now).await?);
         }
-        let in_effect = self.hold_again(&stale, in_effect, now, &mut decided).await?;
-        let undecided = self.undecided(in_effect).await?;
+        let in_effect = self.hold_again(&stale, in_effect, &marks, now, &mut decided).await?;
+        let undecided = self.undecided(in_effect, &marks).await?;
         let (proposed, work) = self.propose(undecided, now, &mut decided).await?;
         let baseline = self.baseline(now).await?;
         let limits = &self.config.policy.guard;
         let judged = judge(proposed, baseline, limits, &self.config.policy.version());
-        self.store_plans(judged, work, &[], now, &mut decided).await?;
+        self.store_plans(judged, work, &[], &marks, now, &mut decided).await?;
         Ok(decided)
     }
 
@@ -104,6 +104,7 @@ impl Cycle {
         &self,
         stale: &[StoredPlan],
         mut in_effect: Vec<(Person, Case)>,
+        marks: &Marks,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
@@ -120,7 +121,8 @@ impl Cycle {
             let version = self.config.policy.version();
             let again = held_again(&held.plan, proposed, &version);
             let judged = again.into_iter().map(|plan| (plan, Verdict::Hold)).collect();
-            self.store_plans(judged, work, &[held.plan.hash.clone()], now, decided).await?;
+            let hash = [held.plan.hash.clone()];
+            self.store_plans(judged, work, &hash, marks, now, decided).await?;
         }
         Ok(in_effect)
     }
@@ -147,7 +149,7 @@ impl Cycle {
                 judged.push((single(one, &version), Verdict::Pass));
             }
         }
-        self.store_plans(judged, work, &[], now, &mut decided).await?;
+        self.store_plans(judged, work, &[], &Marks::new(), now, &mut decided).await?;
         let tx = self.store.begin().await?;
         tx.mark_to_decide(&more, now).await?;
         tx.commit().await?;
@@ -158,6 +160,7 @@ impl Cycle {
     async fn settle_block(
         &self,
         block: &[PersonId],
+        marks: &mut Marks,
         now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         let people = self.store.read().people(block).await?;
@@ -172,7 +175,9 @@ impl Cycle {
             let known = known.remove(&CaseId::departure(person.id, person.episode));
             match self.settle_case(&mut tx, &mut person, known, now).await? {
                 Some(case) => {
-                    marked.push(person.id);
+                    if !marks.contains_key(&person.id) {
+                        marked.push(person.id);
+                    }
                     in_effect.push((person, case));
                 }
                 None => settled.push(person.id),
@@ -180,7 +185,9 @@ impl Cycle {
         }
         // Marked in the same breath as the case opens: whatever fails from here on, the next round looks.
         tx.mark_to_decide(&marked, now).await?;
-        tx.clear_to_decide(&settled).await?;
+        tx.clear_to_decide(&settled, marks).await?;
+        let since = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+        marks.extend(marked.into_iter().map(|person| (person, since)));
         tx.commit().await?;
         Ok(in_effect)
     }
@@ -189,6 +196,7 @@ impl Cycle {
     async fn undecided(
         &self,
         in_effect: Vec<(Person, Case)>,
+        marks: &Marks,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         if in_effect.is_empty() {
             return Ok(in_effect);
@@ -200,7 +208,7 @@ impl Cycle {
             });
         let blocked: Vec<PersonId> = blocked.iter().map(|(person, _)| person.id).collect();
         let tx = self.store.begin().await?;
-        tx.clear_to_decide(&blocked).await?;
+        tx.clear_to_decide(&blocked, marks).await?;
         tx.commit().await?;
         Ok(free)
     }
@@ -253,6 +261,7 @@ impl Cycle {
         judged: Vec<(Plan, Verdict)>,
         work: Vec<Departing>,
         replaced: &[PlanHash],
+        marks: &Marks,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), CycleError> {
@@ -291,7 +300,7 @@ impl Cycle {
             }
         }
         let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
-        tx.clear_to_decide(&done).await?;
+        tx.clear_to_decide(&done, marks).await?;
         tx.commit().await?;
         decided.plans.extend(states.into_iter().map(|(plan, state, _)| (plan, state)));
         Ok(())
@@ -301,15 +310,12 @@ impl Cycle {
     /// directory and this moment, notices may have come and clocks may have started.
     async fn store_findings(&self, tx: &mut Tx, work: &[Departing]) -> Result<(), CycleError> {
         let ids: Vec<PersonId> = work.iter().map(|d| d.person.id).collect();
-        let mut people: HashMap<PersonId, Person> =
-            tx.read().people(&ids).await?.into_iter().map(|p| (p.id, p)).collect();
+        let links: Vec<_> = work.iter().map(|d| (d.person.id, d.person.accounts.clone())).collect();
+        tx.link_accounts(&links).await?;
         let filter = CaseFilter { people: ids, ..CaseFilter::default() };
         let cases = tx.read().cases(&filter).await?;
         let mut cases: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         for departing in work {
-            if let Some(person) = people.get_mut(&departing.person.id) {
-                departing.person.accounts.iter().for_each(|link| link_account(person, link));
-            }
             if let Some(case) = cases.get_mut(&departing.case.id) {
                 for (name, account) in &departing.case.before {
                     if !case.before.iter().any(|(n, a)| n == name && a.id == account.id) {
@@ -325,7 +331,6 @@ impl Cycle {
                 }
             }
         }
-        tx.save_people(&people.into_values().collect::<Vec<_>>()).await?;
         tx.save_cases(&cases.into_values().collect::<Vec<_>>()).await?;
         Ok(())
     }

@@ -260,7 +260,7 @@ fn stuck(accounts: &Accounts) -> Option<&'static str> {
     )
 }
 
-pub(super) fn link_account(person: &mut Person, link: &LinkedAccount) {
+fn link_account(person: &mut Person, link: &LinkedAccount) {
     match person.accounts.iter_mut().find(|a| a.connector == link.connector && a.id == link.id) {
         Some(known) => known.user_id = link.user_id.clone(),
         None => person.accounts.push(link.clone()),

@@ -39,10 +39,11 @@ impl Store {
     ///
     /// A step may be carried out when its plan has passed or its release is good; it is planned, or has
     /// waited long enough, or was left behind by a lease that ran out; its date has come; no step of the
-    /// same departure and connector with a lower rank is still to come; and the person was not hired
-    /// again, nor the notice withdrawn or moved to a day to come. What destroys also needs that deletions are allowed, the
-    /// departure is open, the account's disabling is on record, and no hold stands: all looked at in
-    /// this same transaction. Dismissals for cause come first, then lower ranks, then steps on the same
+    /// same departure and connector with a lower rank is still to come; and the departure is open: a
+    /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out.
+    /// What destroys also needs that deletions are allowed, the departure's disabling is on record, no
+    /// account of it in any target is left whose disabling was refused, has drifted or is still to come,
+    /// and no hold stands: all looked at in this same transaction. Dismissals for cause come first, then lower ranks, then steps on the same
     /// object together.
     pub async fn claim_due(&self, claim: &Claim<'_>) -> Result<Vec<StoredStep>, StoreError> {
         if claim.connectors.is_empty() || claim.limit == 0 {
@@ -147,8 +148,11 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
          AND (s.due_on IS NULL OR s.due_on <= $2) \
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
-         AND c.state NOT IN ('rehired', 'withdrawn', 'scheduled') \
-         AND (NOT s.destroys OR ($3 AND c.state = 'open' AND c.disabled_on IS NOT NULL \
+         AND c.state = 'open' \
+         AND (NOT s.destroys OR ($3 AND c.disabled_on IS NOT NULL \
+              AND NOT EXISTS (SELECT 1 FROM steps d \
+                              WHERE d.case_id = s.case_id AND d.action = 'disable' \
+                              AND (NOT d.ended OR d.state IN ('refused', 'drifted'))) \
               AND NOT EXISTS (SELECT 1 FROM holds h \
                               WHERE h.person = s.person AND h.lifted_at IS NULL))) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \

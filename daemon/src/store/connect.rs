@@ -1,9 +1,9 @@
 //! Opening the database: URL, file rights, durability, schema.
 
-use super::StoreError;
 use super::audit::checkpoint::{Checkpoints, Witness};
 use super::error::Doing as _;
 use super::tx::Reader;
+use super::{StoreError, postgres_tls};
 use lapsed_migrations::Migrator;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -26,7 +26,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Where the state is.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// `sqlite:///var/lib/lapsed/state.db` or `postgres://user@host/name`, without a password.
+    /// `sqlite:///var/lib/lapsed/state.db` or `postgres://user@host/name`, without a password. A server
+    /// elsewhere must prove itself by its certificate, whatever the URL says; `sslrootcert` in it names
+    /// an own authority.
     pub url: String,
     /// File that holds the password, for PostgreSQL.
     pub password_file: Option<PathBuf>,
@@ -70,8 +72,8 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the database, makes it if it is a SQLite file that is not there (readable for its owner
-    /// only), brings the schema up to this release, and, where checkpoints are wanted, mends a missing
-    /// last one and looks whether the audit still reaches as far as the last one says.
+    /// only), brings the schema up to this release, and, where checkpoints are wanted, appends the one that
+    /// a crash left out and looks whether audit and checkpoints still agree ([`Store::audit_alarm`]).
     pub async fn open(
         settings: &DatabaseSettings,
         checkpoints: Option<Checkpoints>,
@@ -87,7 +89,7 @@ impl Store {
         let witness = checkpoints.map(Witness::open).transpose()?;
         let store = Self::over(db, witness, None);
         if let Some(witness) = &store.inner.witness {
-            witness.mend(&store.read()).await?;
+            witness.mend(&store.read(), store.is_shared()).await?;
         }
         Ok(store)
     }
@@ -145,7 +147,8 @@ impl Store {
         self.inner.db.clone().close().await.doing("closing the database")
     }
 
-    /// An alarm about the audit: its end was cut off or exchanged, or a checkpoint could not be written.
+    /// An alarm about the audit: its end was cut off, exchanged or added to by other hands, the checkpoint
+    /// file was cut, or a checkpoint could not be written.
     #[must_use]
     pub fn audit_alarm(&self) -> Option<String> {
         self.inner.witness.as_ref().and_then(Witness::alarm)
@@ -180,6 +183,7 @@ impl Kind {
         if user.contains(':') || rest.contains("password=") {
             return Err(StoreError::PasswordInUrl);
         }
+        postgres_tls::check(url)?;
         Ok(Self::Postgres)
     }
 }
@@ -232,6 +236,7 @@ async fn postgres(
     };
     let mut options = quiet(&settings.url, settings.max_connections);
     options.map_sqlx_postgres_opts(move |options: PgConnectOptions| {
+        let options = postgres_tls::proven(options);
         let options = match &password {
             Some(password) => options.password(password.expose_secret()),
             None => options,

@@ -7,30 +7,57 @@ use jiff::Timestamp;
 use lapsed_core::facts::{Case, PersonId};
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::{Step, StepId};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who is marked to be looked at, and which mark it is: since when, at the earliest.
+pub type Marks = BTreeMap<PersonId, Timestamp>;
 
 impl Tx {
-    /// Marks people: the next round looks at their departure.
+    /// Marks people: the next round looks at their departure. Whoever is marked already is marked anew:
+    /// a round that read the earlier mark does not take this one off.
     pub async fn mark_to_decide(
         &self,
         people: &[PersonId],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let since = convert::micros(now);
-        let rows = people.iter().map(|id| to_decide::Model { person: id.0, since }).collect();
+        // One statement can't set a row twice.
+        let once: BTreeSet<PersonId> = people.iter().copied().collect();
+        let rows = once.iter().map(|id| to_decide::Model { person: id.0, since }).collect();
         let mut conflict = sql::keep::<to_decide::Entity>();
-        conflict.do_nothing();
+        // Another value at any rate, also where clocks differ: a mark is known by it.
+        conflict.value(
+            to_decide::Column::Since,
+            sea_orm::sea_query::Expr::cust(
+                "CASE WHEN excluded.since > to_decide.since THEN excluded.since \
+                 ELSE to_decide.since + 1 END",
+            ),
+        );
         sql::put_all(&self.db(), "marking people", rows, Some(conflict)).await
     }
 
-    /// Takes the mark off people whose plan, if any, is stored in the same transaction.
-    pub async fn clear_to_decide(&self, people: &[PersonId]) -> Result<(), StoreError> {
-        for some in people.chunks(sql::rows_at_once(1)) {
-            to_decide::Entity::delete_many()
-                .filter(to_decide::Column::Person.is_in(some.iter().map(|id| id.0)))
-                .exec(&self.db())
-                .await
-                .doing("unmarking people")?;
+    /// Takes the marks off people whose plan, if any, is stored in the same transaction: those marks
+    /// that were read before the people were. A mark set since then stays, and the next round looks.
+    ///
+    /// Marks are compared as such and not by time: the moment of a mark is taken before its transaction
+    /// stands in line, so one with an earlier moment may well be committed later than it was read.
+    pub async fn clear_to_decide(
+        &self,
+        people: &[PersonId],
+        read: &Marks,
+    ) -> Result<(), StoreError> {
+        let marks: Vec<(PersonId, Timestamp)> =
+            people.iter().filter_map(|id| Some((*id, *read.get(id)?))).collect();
+        for some in marks.chunks(sql::rows_at_once(2)) {
+            let sql = format!(
+                "DELETE FROM to_decide WHERE (person, since) IN (VALUES {})",
+                sql::value_rows(1, 2, some.len()),
+            );
+            let values = some.iter().flat_map(|(person, since)| -> [Value; 2] {
+                [person.0.into(), convert::micros(*since).into()]
+            });
+            sql::run(&self.db(), "unmarking people", &sql, values.collect()).await?;
         }
         Ok(())
     }
@@ -54,15 +81,14 @@ impl Tx {
 }
 
 impl Reader<'_> {
-    /// Everyone who is marked, those marked first first.
-    pub async fn people_to_decide(&self) -> Result<Vec<PersonId>, StoreError> {
-        let rows = to_decide::Entity::find()
-            .order_by_asc(to_decide::Column::Since)
-            .order_by_asc(to_decide::Column::Person)
-            .all(&self.db)
-            .await
-            .doing("reading who is marked")?;
-        Ok(rows.into_iter().map(|row| PersonId(row.person)).collect())
+    /// Everyone who is marked; to be read before the people are, and kept for
+    /// [`Tx::clear_to_decide`].
+    pub async fn people_to_decide(&self) -> Result<Marks, StoreError> {
+        let doing = "reading who is marked";
+        let rows = to_decide::Entity::find().all(&self.db).await.doing(doing)?;
+        let mark =
+            |row: to_decide::Model| Ok((PersonId(row.person), convert::moment("mark", row.since)?));
+        rows.into_iter().map(mark).collect()
     }
 
     /// How many people have had a departure let through since a moment, each counted once: the guard's

@@ -17,6 +17,16 @@ pub enum StoreError {
         "the database URL has a password in it; take it out and name a file that holds it (password_file)"
     )]
     PasswordInUrl,
+    /// The URL asks for less than a checked certificate.
+    #[error(
+        "the database URL asks for sslmode={mode:?} to {host}, which does not prove whose server it is; take sslmode out (the certificate is then checked in full) and, for an own authority, add sslrootcert=/path/to/ca.pem"
+    )]
+    WeakTls {
+        /// The server.
+        host: String,
+        /// What was asked for.
+        mode: String,
+    },
     /// The folder of the database file is missing or not writable.
     #[error("the folder {} of the state database can't be used; create it and give it to the daemon's user", path.display())]
     Folder {

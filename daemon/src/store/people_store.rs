@@ -4,12 +4,12 @@ use super::error::Doing as _;
 use super::tables::{people, person_keys, statement_digests};
 use super::{Reader, StoreError, Tx, convert, sql};
 use lapsed_core::facts::{
-    ConnectorName, EmployeeNumber, Person, PersonId, SourceName, StableId, UserId,
+    ConnectorName, EmployeeNumber, LinkedAccount, Person, PersonId, SourceName, StableId, UserId,
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 const NUMBER: &str = "number";
@@ -17,7 +17,9 @@ const USER_ID: &str = "user_id";
 const ACCOUNT: &str = "account";
 
 impl Tx {
-    /// Stores a person over what was there, with the keys by which they are found.
+    /// Stores a person over what was there, with the keys by which they are found. What was stored since
+    /// the person was read is lost: read them in this same transaction, or only add to them by
+    /// [`Tx::link_accounts`] and [`Tx::bump_episode`].
     pub async fn save_person(&self, person: &Person) -> Result<(), StoreError> {
         self.save_people(std::slice::from_ref(person)).await
     }
@@ -45,6 +47,44 @@ impl Tx {
                 .doing(doing)?;
         }
         sql::put_all(&self.db(), doing, keys, None).await
+    }
+
+    /// Adds accounts to people as they are stored now: an account known by its id gets the log-on name
+    /// given, all else of the person stays. Whoever looked for accounts read the people long before, and
+    /// [`Tx::save_people`] would undo what was noticed of them meanwhile. Unknown people are left out.
+    pub async fn link_accounts(
+        &self,
+        links: &[(PersonId, Vec<LinkedAccount>)],
+    ) -> Result<(), StoreError> {
+        let mut wanted: BTreeMap<PersonId, Vec<&LinkedAccount>> = BTreeMap::new();
+        for (person, accounts) in links {
+            wanted.entry(*person).or_default().extend(accounts);
+        }
+        let ids: Vec<PersonId> = wanted.keys().copied().collect();
+        let mut changed = Vec::new();
+        for mut person in self.read().people(&ids).await? {
+            let accounts = wanted.remove(&person.id).unwrap_or_default();
+            if accounts.into_iter().filter(|account| link(&mut person, account)).count() > 0 {
+                changed.push(person);
+            }
+        }
+        self.save_people(&changed).await
+    }
+
+    /// Ends a person's departure numbered `from`, as they are stored now: the next one gets the next
+    /// number. Gives the person as they then are, or nothing where another has ended it already.
+    pub async fn bump_episode(
+        &self,
+        person: PersonId,
+        from: u32,
+    ) -> Result<Option<Person>, StoreError> {
+        let Some(mut person) = self.read().person(person).await?.filter(|p| p.episode == from)
+        else {
+            return Ok(None);
+        };
+        person.episode += 1;
+        self.save_person(&person).await?;
+        Ok(Some(person))
     }
 
     /// Remembers what a source said last of each engagement (key, digest).
@@ -84,13 +124,29 @@ impl Tx {
 
 fn keys_of(person: &Person) -> BTreeSet<(&'static str, String)> {
     let numbers = person.employee_numbers().into_iter().map(|number| (NUMBER, number.folded()));
-    let accounts = person.accounts.iter().flat_map(|account| {
-        [
-            (USER_ID, account.user_id.folded()),
-            (ACCOUNT, account_key(&account.connector, &account.id)),
-        ]
-    });
-    numbers.chain(accounts).collect()
+    // Those too that only an engagement states: a source without numbers finds its people by them.
+    let user_ids = person.user_ids().into_iter().map(|user_id| (USER_ID, user_id.folded()));
+    let accounts = person
+        .accounts
+        .iter()
+        .map(|account| (ACCOUNT, account_key(&account.connector, &account.id)));
+    numbers.chain(user_ids).chain(accounts).collect()
+}
+
+/// True if it changed anything.
+fn link(person: &mut Person, account: &LinkedAccount) -> bool {
+    let known = |a: &&mut LinkedAccount| a.connector == account.connector && a.id == account.id;
+    match person.accounts.iter_mut().find(known) {
+        Some(same) if same == account => false,
+        Some(other) => {
+            *other = account.clone();
+            true
+        }
+        None => {
+            person.accounts.push(account.clone());
+            true
+        }
+    }
 }
 
 fn account_key(connector: &ConnectorName, id: &StableId) -> String {

@@ -1,6 +1,6 @@
 //! Write transactions, and the reader that they and the store share.
 
-use super::audit::{AuditEntry, append};
+use super::audit::{ALARM, AuditEntry, append};
 use super::connect::{PATIENCE, Store};
 use super::error::Doing as _;
 use super::{StoreError, sql};
@@ -98,20 +98,30 @@ impl Tx {
     /// Makes it all durable, then leaves a signed checkpoint if there were audit entries. Gives the
     /// number of the last audit row, 0 if there is none yet.
     ///
-    /// A checkpoint that can't be written undoes nothing: it raises [`Store::audit_alarm`], and the
-    /// next one covers what this one should have.
-    pub async fn commit(self) -> Result<u64, StoreError> {
-        let head = append(&self.db(), &self.audit).await?;
+    /// An audit that is not as this process left it, or a checkpoint that can't be written, undoes
+    /// nothing: it raises [`Store::audit_alarm`], and the next checkpoint covers what this one should have.
+    pub async fn commit(mut self) -> Result<u64, StoreError> {
         let doing = "committing a transaction";
-        match (&self.store.inner.witness, self.audit.is_empty()) {
-            (Some(witness), false) => {
-                // Held over the commit, so that checkpoints stand in the file in their rows' order.
-                let mut line = witness.line().await;
-                self.inner.commit().await.doing(doing)?;
-                line.write(&head);
-            }
-            _ => self.inner.commit().await.doing(doing)?,
+        let store = self.store.clone();
+        let witness = store.inner.witness.as_ref().filter(|_| !self.audit.is_empty());
+        let Some(witness) = witness else {
+            let head = append(&self.db(), &self.audit).await?;
+            self.inner.commit().await.doing(doing)?;
+            return Ok(head.seq);
+        };
+        // Held over the commit, so that checkpoints stand in the file in their rows' order.
+        let mut line = witness.line().await;
+        if let Some(alarm) = line.compare(&self.read(), store.is_shared()).await? {
+            let detail = serde_json::json!({ "alarm": alarm });
+            let entry = AuditEntry::new(jiff::Timestamp::now(), "lapsed", ALARM);
+            self.audit.insert(0, AuditEntry { detail, ..entry });
         }
+        let head = append(&self.db(), &self.audit).await?;
+        let checkpoint = line.next(&head);
+        self.set_setting(&witness.setting(), &checkpoint.text()).await?;
+        self.inner.commit().await.doing(doing)?;
+        line.committed(head.clone());
+        line.write(checkpoint);
         Ok(head.seq)
     }
 }

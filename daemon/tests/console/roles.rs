@@ -112,6 +112,21 @@ async fn every_call_is_on_record_with_its_caller_whether_it_was_allowed_or_not()
 }
 
 #[tokio::test]
+async fn a_flood_of_refusals_does_not_flood_the_record() {
+    let console = Arc::new(FakeConsole::default());
+    let router = invented(&console);
+    for _ in 0..50 {
+        let asked = asking("/v1/person?who=123-45-6789", Method::Get, "", Some(STRANGER));
+        let response = router.clone().oneshot(asked).await.unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    }
+    let records = console.records();
+    let counted: u64 = records.iter().map(|record| 1 + record.refused_before).sum();
+    assert!(!records.is_empty() && records.len() < 25 && counted <= 50, "{}", records.len());
+    assert!(records.iter().all(|record| record.path == "/v1/person?who=***-**-****"));
+}
+
+#[tokio::test]
 async fn what_cannot_be_put_on_record_is_not_shown_and_not_done() {
     for endpoint in ENDPOINTS {
         let console = Arc::new(FakeConsole::default());

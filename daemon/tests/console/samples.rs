@@ -214,6 +214,7 @@ pub fn audit_verify() -> AuditVerifyView {
         sound: false,
         rows: 20_417,
         checkpoints: 1,
+        unwitnessed: 12,
         problems: vec![text("Row 310 was changed after it was written: its hash is another one.")],
     }
 }

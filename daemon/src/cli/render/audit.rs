@@ -35,9 +35,16 @@ impl Text for AuditVerifyView {
         );
         if self.sound {
             page.line(&format!("The audit is sound: {looked}."));
-            return;
+        } else {
+            page.line(&format!("THE AUDIT IS NOT SOUND: {looked}."));
+            page.list("What was found", &self.problems);
         }
-        page.line(&format!("THE AUDIT IS NOT SOUND: {looked}."));
-        page.list("What was found", &self.problems);
+        if self.unwitnessed > 0 {
+            page.line(&format!(
+                "{} behind the last checkpoint: written just now, by another daemon, or put in; \
+                 look again, then at the rows.",
+                counted(self.unwitnessed, "row lies", "rows lie")
+            ));
+        }
     }
 }

@@ -1,9 +1,29 @@
 //! Signed checkpoints: how far the audit reached, kept where the database's owner can't unmake it.
 //!
-//! A chain alone can't show that its end was cut off. So after every commit that wrote audit rows, one
-//! line goes into a file, by `O_APPEND` and `fdatasync`, which should lie on another disk or machine;
-//! and the same line goes to the log (target `lapsed::audit::checkpoint`), so that syslog or journald
-//! carries it away.
+//! A chain alone can't show that its end was cut off, nor who wrote it: whoever has the database can chain
+//! rows on. So after every commit that wrote audit rows, one line goes into a file, by `O_APPEND` and
+//! `fdatasync`, which should lie on another disk or machine; and the same line goes to the log (target
+//! `lapsed::audit::checkpoint`), so that syslog or journald carries it away.
+//!
+//! # What is compared
+//!
+//! The line is signed before the commit and stored in it (setting `audit: sealed by KEY`), and put into
+//! the file after it. So at a start the daemon knows what a crash between the two left: the rows up to
+//! the stored line, and exactly that line missing from the file, which it then appends. All else raises
+//! an alarm: rows that no signed line covers, a file that is gone or lacks more than that one line, rows
+//! that are not as the last line has seen them. Before each commit the audit's end is compared with what
+//! this process left there. An alarm stops nothing, and the next commit puts it on record
+//! ([`ALARM`](super::ALARM)), which [`verify_audit`](super::verify::verify_audit) reports ever after.
+//!
+//! # What is not seen
+//!
+//! - On PostgreSQL several daemons write one audit, each with a file and a key of its own, and none knows
+//!   the others' keys. Rows behind one's own last line may be another daemon's or may have been put in:
+//!   that is not told apart, and only a row of one's own that is gone or exchanged is an alarm. For the
+//!   same reason a daemon that finds neither a file nor a stored line of its own key begins anew.
+//! - Whoever has the signing key, or controls the daemon while it writes, can have anything signed.
+//! - Whoever puts back the database *and* the file as they were at one earlier moment: only the copies of
+//!   the lines elsewhere show that.
 //!
 //! A line is seven words with one space between, and a line feed:
 //!
@@ -58,17 +78,30 @@ pub struct Witness {
     key: SigningKey,
     path: PathBuf,
     state: Mutex<State>,
-    alarm: PlainMutex<Option<String>>,
+    alarms: PlainMutex<Alarms>,
 }
 
 struct State {
     file: std::fs::File,
+    /// The last line of the file.
     last: Option<Checkpoint>,
+    /// The audit's end as this process found it at the start and left it since.
+    left: Head,
+    /// An alarm that the next commit has to put on record.
+    to_record: Option<String>,
+}
+
+#[derive(Default)]
+struct Alarms {
+    /// Until the daemon ends; the first one is the one to look at.
+    tampered: Option<String>,
+    /// Until a line can be written again.
+    unwritten: Option<String>,
 }
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Checkpoint {
+pub(in crate::store) struct Checkpoint {
     pub(super) line: u64,
     pub(super) seq: u64,
     pub(super) hash: String,
@@ -94,6 +127,15 @@ impl Checkpoint {
     pub(super) fn is_signed_by(&self, key: &VerifyingKey) -> bool {
         let signature = bytes_of(&self.signature).and_then(|b| Signature::from_slice(&b).ok());
         signature.is_some_and(|s| key.verify_strict(self.signed_text().as_bytes(), &s).is_ok())
+    }
+
+    fn head(&self) -> Head {
+        Head { seq: self.seq, hash: self.hash.clone() }
+    }
+
+    /// The whole line, without its line feed.
+    pub(in crate::store) fn text(&self) -> String {
+        format!("{} {}", self.signed_text(), self.signature)
     }
 
     fn signed_text(&self) -> String {
@@ -138,58 +180,139 @@ impl Witness {
             TryLockError::Error(source) => failed(source),
         })?;
         let last = last_line(&mut file).map_err(failed)?;
-        let state = Mutex::new(State { file, last });
-        Ok(Self { key, path: settings.file, state, alarm: PlainMutex::new(None) })
+        let state = Mutex::new(State { file, last, left: Head::none(), to_record: None });
+        Ok(Self { key, path: settings.file, state, alarms: PlainMutex::default() })
     }
 
     pub(in crate::store) fn alarm(&self) -> Option<String> {
-        self.alarm.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let alarms = self.alarms();
+        alarms.tampered.clone().or_else(|| alarms.unwritten.clone())
     }
 
-    fn raise(&self, alarm: Option<String>) {
-        if let Some(text) = &alarm {
-            tracing::error!(target: "lapsed::audit", alarm = text, "the audit needs a look");
-        }
-        *self.alarm.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = alarm;
+    fn alarms(&self) -> std::sync::MutexGuard<'_, Alarms> {
+        self.alarms.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn unwritten(&self, error: &std::io::Error) {
+        let path = self.path.display();
+        let alarm = format!(
+            "an audit checkpoint could not be written in {path} ({error}); make room or repair the folder, the next checkpoint covers this one"
+        );
+        tracing::error!(target: "lapsed::audit", alarm, "the audit needs a look");
+        self.alarms().unwritten = Some(alarm);
+    }
+
+    /// The name under which the last signed line is stored, in the commit that it is about.
+    pub(in crate::store) fn setting(&self) -> String {
+        format!("audit: sealed by {}", hex(self.key.verifying_key().as_bytes()))
     }
 
     pub(in crate::store) async fn line(&self) -> Line<'_> {
         Line { witness: self, state: self.state.lock().await }
     }
 
-    /// Compares the audit's head with the last checkpoint. A head that is ahead means a crash between
-    /// commit and checkpoint: the missing line is written. A head that is behind, or another hash at the
-    /// checkpoint's row, is an alarm, and the daemon goes on: leavers can't wait for the investigation.
-    pub(in crate::store) async fn mend(&self, reader: &Reader<'_>) -> Result<(), StoreError> {
-        let head = head(&reader.db).await?;
+    /// Compares the audit with the last line of the file and the last one stored, at the start.
+    ///
+    /// The one line that a crash between commit and file left out is appended. Whatever else does not
+    /// agree is an alarm, and the daemon goes on: leavers can't wait for the investigation.
+    pub(in crate::store) async fn mend(
+        &self,
+        reader: &Reader<'_>,
+        shared: bool,
+    ) -> Result<(), StoreError> {
+        let end = head(&reader.db).await?;
+        let stored: Option<String> = reader.setting(&self.setting()).await?;
+        let stored = stored
+            .and_then(|text| Checkpoint::parse(&text))
+            .filter(|stored| stored.is_signed_by(&self.key.verifying_key()));
         let mut line = self.line().await;
-        let Some(last) = line.state.last.clone() else {
-            if head.seq > 0 {
-                line.write(&head);
-            }
+        line.state.left = end.clone();
+        let path = self.path.display();
+        let last = line.state.last.as_ref();
+        let (number, seen) = last.map_or((0, Head::none()), |last| (last.line, last.head()));
+        if !holds(reader, &seen).await? {
+            line.raise(gone(&seen, &format!("checkpoint {number} of {path}")));
             return Ok(());
-        };
-        let row = audit::Entity::find_by_id(convert::signed(last.seq))
-            .one(&reader.db)
-            .await
-            .doing("comparing the audit with its last checkpoint")?;
-        if row.is_none_or(|row| row.hash != last.hash) {
-            let path = self.path.display();
-            self.raise(Some(format!(
-                "the audit does not hold row {} as checkpoint {} of {path} has it: rows were cut off or exchanged, or the database is an older copy; keep both files and run `lapsed audit verify`",
-                last.seq, last.line
-            )));
-        } else if head.seq > last.seq {
-            line.write(&head);
+        }
+        let mut covered = seen;
+        if let Some(stored) = stored.filter(|stored| stored.line > number) {
+            if !holds(reader, &stored.head()).await? {
+                line.raise(gone(&stored.head(), "the last signed line in the database"));
+                return Ok(());
+            }
+            covered = stored.head();
+            if stored.line == number + 1 {
+                line.write(stored);
+            } else {
+                line.raise(format!(
+                    "{path} ends at checkpoint {number}, but {} were written: the file was cut off, emptied or exchanged; put the right one back or keep this one, and compare with the copies elsewhere",
+                    stored.line
+                ));
+            }
+        }
+        if covered != end && !shared {
+            line.raise(not_ours(&covered, &end));
         }
         Ok(())
     }
 }
 
+/// True if the audit has this row.
+async fn holds(reader: &Reader<'_>, row: &Head) -> Result<bool, StoreError> {
+    if *row == Head::none() {
+        return Ok(true);
+    }
+    let found = audit::Entity::find_by_id(convert::signed(row.seq))
+        .one(&reader.db)
+        .await
+        .doing("comparing the audit with its last checkpoint")?;
+    Ok(found.is_some_and(|found| found.hash == row.hash))
+}
+
+fn gone(row: &Head, by: &str) -> String {
+    format!(
+        "the audit does not hold row {} as {by} has it: rows were cut off or exchanged, or the database is an older copy; keep both files and run `lapsed audit verify`",
+        row.seq
+    )
+}
+
+fn not_ours(from: &Head, to: &Head) -> String {
+    format!(
+        "audit rows {} to {} have no signed checkpoint and were not written by this daemon: they were put in by someone with access to the database, or the checkpoint file is gone or another one; look at them by `lapsed audit list --after {}`",
+        from.seq + 1,
+        to.seq,
+        from.seq
+    )
+}
+
 impl Line<'_> {
-    /// Appends the line and forces it to the disk. It can't fail: the commit is made already, so a
-    /// failure raises the alarm, and the next line covers these rows too.
-    pub(in crate::store) fn write(&mut self, head: &Head) {
+    fn raise(&mut self, alarm: String) {
+        tracing::error!(target: "lapsed::audit", alarm, "the audit needs a look");
+        self.witness.alarms().tampered.get_or_insert_with(|| alarm.clone());
+        self.state.to_record = Some(alarm);
+    }
+
+    /// Compares the audit's end with what this process left there, before it adds to it. Gives an alarm,
+    /// of now or of the start, that has to go on record.
+    pub(in crate::store) async fn compare(
+        &mut self,
+        reader: &Reader<'_>,
+        shared: bool,
+    ) -> Result<Option<String>, StoreError> {
+        let end = head(&reader.db).await?;
+        let left = self.state.left.clone();
+        if end != left {
+            if !holds(reader, &left).await? {
+                self.raise(gone(&left, "this daemon"));
+            } else if !shared {
+                self.raise(not_ours(&left, &end));
+            }
+        }
+        Ok(self.state.to_record.clone())
+    }
+
+    /// The next line, signed, for rows that are about to be committed.
+    pub(in crate::store) fn next(&self, head: &Head) -> Checkpoint {
         let mut checkpoint = Checkpoint {
             line: self.state.last.as_ref().map_or(1, |last| last.line + 1),
             seq: head.seq,
@@ -197,32 +320,37 @@ impl Line<'_> {
             time: Timestamp::now().to_string(),
             signature: String::new(),
         };
-        let text = checkpoint.signed_text();
-        checkpoint.signature = hex(&self.witness.key.sign(text.as_bytes()).to_bytes());
-        let line = format!("{text} {}", checkpoint.signature);
-        tracing::info!(target: "lapsed::audit::checkpoint", seq = head.seq, line, "checkpoint");
+        let signature = self.witness.key.sign(checkpoint.signed_text().as_bytes());
+        checkpoint.signature = hex(&signature.to_bytes());
+        checkpoint
+    }
+
+    /// Notes that the rows are committed.
+    pub(in crate::store) fn committed(&mut self, head: Head) {
+        self.state.left = head;
+        self.state.to_record = None;
+    }
+
+    /// Appends the line and forces it to the disk. It can't fail: the commit is made already, so a
+    /// failure raises the alarm, and the next line covers these rows too.
+    pub(in crate::store) fn write(&mut self, checkpoint: Checkpoint) {
+        let line = checkpoint.text();
+        tracing::info!(target: "lapsed::audit::checkpoint", seq = checkpoint.seq, line, "checkpoint");
         let file = &mut self.state.file;
         let length = file.metadata().map(|data| data.len());
         match file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data()) {
             Ok(()) => {
                 self.state.last = Some(checkpoint);
-                if self.witness.alarm().is_some_and(|alarm| alarm.starts_with(UNWRITTEN)) {
-                    self.witness.raise(None);
-                }
+                self.witness.alarms().unwritten = None;
             }
             Err(error) => {
                 // Half a line would spoil the next one.
                 let _ = length.and_then(|length| file.set_len(length));
-                let path = self.witness.path.display();
-                self.witness.raise(Some(format!(
-                    "{UNWRITTEN} in {path} ({error}); make room or repair the folder, the next checkpoint covers this one"
-                )));
+                self.witness.unwritten(&error);
             }
         }
     }
 }
-
-const UNWRITTEN: &str = "an audit checkpoint could not be written";
 
 /// Far more bytes than one line has: a file of years is not read whole.
 const TAIL: u64 = 4096;

@@ -20,6 +20,12 @@
 //!
 //! Who did what to whose access, when, and under which clause. Never a secret, and of a person nothing
 //! but the user ID and the product's own ids (P1, P2).
+//!
+//! # What the chain proves
+//!
+//! That rows were changed, taken out, put in between or reordered, to whoever knows a later hash. The
+//! chain needs no secret, so whoever can write the database can write its end anew or add to it: what
+//! shows that, and what does not, is said in [`checkpoint`].
 
 pub mod checkpoint;
 pub mod verify;
@@ -39,6 +45,9 @@ use sha2::{Digest as _, Sha256};
 
 /// What stands for the hash before row 1.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The event of a row that says that the audit was not as lapsed had left it.
+pub const ALARM: &str = "audit.alarm";
 
 /// One fact for the audit, before it has a number.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,6 +124,13 @@ pub(super) struct Head {
     pub(super) hash: String,
 }
 
+impl Head {
+    /// Of an audit without rows.
+    pub(super) fn none() -> Self {
+        Self { seq: 0, hash: GENESIS.to_owned() }
+    }
+}
+
 pub(super) async fn head(db: &DatabaseExecutor<'_>) -> Result<Head, StoreError> {
     let row = audit::Entity::find()
         .order_by_desc(audit::Column::Seq)
@@ -123,7 +139,7 @@ pub(super) async fn head(db: &DatabaseExecutor<'_>) -> Result<Head, StoreError> 
         .doing("reading the audit's last row")?;
     Ok(match row {
         Some(row) => Head { seq: convert::unsigned(row.seq), hash: row.hash },
-        None => Head { seq: 0, hash: GENESIS.to_owned() },
+        None => Head::none(),
     })
 }
 

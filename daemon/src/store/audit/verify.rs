@@ -1,7 +1,7 @@
 //! Looks whether the audit is whole: its rows among themselves, and against the checkpoints.
 
 use super::checkpoint::Checkpoint;
-use super::{GENESIS, Head, hash_of};
+use super::{ALARM, Head, hash_of};
 use crate::store::error::Doing as _;
 use crate::store::tables::audit;
 use crate::store::{Store, StoreError, convert};
@@ -89,6 +89,15 @@ pub enum AuditFinding {
         /// Its row.
         seq: u64,
     },
+    /// A row in which the daemon itself recorded that the audit or the checkpoint file was not as it had
+    /// left it.
+    #[error(
+        "audit row {seq} is an alarm that the daemon raised about the audit; `lapsed audit list --after {} --limit 1` shows it", .seq.saturating_sub(1)
+    )]
+    Alarm {
+        /// Its number.
+        seq: u64,
+    },
 }
 
 /// What verification saw.
@@ -103,8 +112,10 @@ pub struct AuditReport {
     pub head_hash: String,
     /// Checkpoints read.
     pub checkpoints: u64,
-    /// Rows behind the last checkpoint. A crash between commit and checkpoint leaves those of one
-    /// commit; more of them, or a daemon that ended well, mean that the checkpoint file was cut.
+    /// Rows behind the last checkpoint: nothing here says who wrote them. A daemon that writes meanwhile
+    /// or crashed leaves those of one commit, and other daemons on the same database leave theirs; else
+    /// they were put in, or the checkpoint file was cut. The daemon tells these apart at its next start
+    /// and records an alarm.
     pub unwitnessed: u64,
     /// All that is wrong, the first hundred of each pass.
     pub findings: Vec<AuditFinding>,
@@ -122,8 +133,10 @@ impl AuditReport {
 const MOST_FINDINGS: usize = 100;
 
 /// Reads the whole audit and the whole checkpoint file and reports every row that was changed, removed,
-/// put in, reordered or cut off. The checkpoint file should be the copy that left the machine: whoever
-/// can cut both the database and the file given here can hide the rows behind the cut.
+/// put in between, reordered or cut off before the last checkpoint, and every alarm on record. Rows behind
+/// the last checkpoint are only counted ([`AuditReport::unwitnessed`]): the chain needs no secret, so
+/// whoever can write the database can add to it. The checkpoint file should be the copy that left the
+/// machine: whoever can cut both the database and the file given here can hide the rows behind the cut.
 pub async fn verify_audit(
     store: &Store,
     checkpoint_file: &Path,
@@ -203,7 +216,7 @@ async fn check_rows(
     all: &mut Vec<AuditFinding>,
 ) -> Result<(u64, Head), StoreError> {
     let mut findings = Findings::default();
-    let mut head = Head { seq: 0, hash: GENESIS.to_owned() };
+    let mut head = Head::none();
     let mut rows = 0;
     // From below every number: a row numbered 0 or less is a row put in.
     let mut after = i64::MIN;
@@ -240,6 +253,9 @@ fn check_row(
         findings.add(AuditFinding::Missing { from: before.seq + 1, to: seq - 1 });
     } else if row.prev != before.hash {
         findings.add(AuditFinding::Unchained { seq });
+    }
+    if row.event == ALARM {
+        findings.add(AuditFinding::Alarm { seq });
     }
     if let Some((line, hash)) = checkpoints.get(&seq)
         && *hash != row.hash

@@ -3,7 +3,7 @@
 use super::Ended;
 use super::fixtures::{NOW, later, open, person, tamper};
 use lapsed::store::{
-    AuditEntry, AuditFinding, AuditReport, Checkpoints, DatabaseSettings, GENESIS, Store,
+    ALARM, AuditEntry, AuditFinding, AuditReport, Checkpoints, DatabaseSettings, GENESIS, Store,
     StoreError, chain_hash, verify_audit,
 };
 use lapsed_core::facts::UserId;
@@ -259,12 +259,117 @@ pub async fn a_cut_audit_is_an_alarm_at_the_next_start(settings: &DatabaseSettin
     for number in 0..5 {
         tx.audit(AuditEntry::new(NOW, "lapsed", format!("event {number}")));
     }
-    assert_eq!(tx.commit().await?, 12);
+    assert_eq!(tx.commit().await?, 13, "one row is the alarm");
     assert!(store.audit_alarm().is_some());
+    write(&store, 20, 21).await?;
     store.close().await?;
     drop(store);
     let report = report(settings, &witness).await?;
-    let exchanged = [8, 9, 10].map(|seq| AuditFinding::Exchanged { seq, line: seq });
-    assert_eq!(report.findings, exchanged);
+    let mut expected = [8, 9, 10].map(|seq| AuditFinding::Exchanged { seq, line: seq }).to_vec();
+    expected.insert(0, AuditFinding::Alarm { seq: 8 });
+    assert_eq!(report.findings, expected);
+    Ok(())
+}
+
+/// A row that fits the chain, as anybody can make one who can write the database.
+const PUT_IN: &str = "INSERT INTO audit SELECT 11, at_us, actor, event, person, case_id, step, plan, \
+                      user_id, clause, detail, hash, 'feed' FROM audit WHERE seq = 10";
+
+/// On a database of several daemons the row may be another's: there it is not told apart.
+pub async fn a_row_put_in_behind_is_an_alarm_before_it_is_signed(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let folder = tempfile::tempdir()?;
+    let witness = checkpoints(folder.path());
+    let store = Store::open(settings, Some(witness.clone())).await?;
+    write(&store, 0, 10).await?;
+    tamper(settings, PUT_IN).await?;
+    write(&store, 10, 12).await?;
+    let alarm = store.audit_alarm();
+    assert_eq!(alarm.is_some(), !store.is_shared(), "{alarm:?}");
+    if let Some(alarm) = alarm {
+        assert!(alarm.contains("rows 11 to 11"), "{alarm}");
+        let report = verify_audit(&store, &witness.file, &witness.public_key_file()).await?;
+        assert!(report.findings.contains(&AuditFinding::Alarm { seq: 12 }), "{report:?}");
+        let alarms = store.read().audit_rows(0, 100, None).await?;
+        assert_eq!(alarms.iter().filter(|row| row.entry.event == ALARM).count(), 1, "told once");
+    }
+    Ok(())
+}
+
+pub async fn a_row_put_in_while_the_daemon_was_down_is_an_alarm(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let folder = tempfile::tempdir()?;
+    let witness = checkpoints(folder.path());
+    ten_rows(settings, &witness).await?;
+    tamper(settings, PUT_IN).await?;
+    let store = Store::open(settings, Some(witness)).await?;
+    assert_eq!(store.audit_alarm().is_some(), !store.is_shared());
+    Ok(())
+}
+
+pub async fn a_row_taken_out_under_the_daemon_is_an_alarm(settings: &DatabaseSettings) -> Ended {
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(settings, Some(checkpoints(folder.path()))).await?;
+    write(&store, 0, 10).await?;
+    tamper(settings, "DELETE FROM audit WHERE seq > 8").await?;
+    write(&store, 10, 11).await?;
+    assert!(store.audit_alarm().is_some_and(|alarm| alarm.contains("row 10")));
+    Ok(())
+}
+
+pub async fn a_checkpoint_file_that_is_gone_or_short_is_an_alarm(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let folder = tempfile::tempdir()?;
+    let witness = checkpoints(folder.path());
+    ten_rows(settings, &witness).await?;
+    let whole = std::fs::read_to_string(&witness.file)?;
+    let lines = |count| whole.split_inclusive('\n').take(count).collect::<String>();
+    for (left, expected) in [(10, false), (9, false), (8, true), (0, true)] {
+        std::fs::write(&witness.file, lines(left))?;
+        let store = Store::open(settings, Some(witness.clone())).await?;
+        assert_eq!(
+            store.audit_alarm().is_some(),
+            expected,
+            "{left} lines: {:?}",
+            store.audit_alarm()
+        );
+        assert_eq!(std::fs::read_to_string(&witness.file)? == whole, !expected, "{left} lines");
+        store.close().await?;
+    }
+    std::fs::remove_file(&witness.file)?;
+    let store = Store::open(settings, Some(witness.clone())).await?;
+    let alarm = store.audit_alarm().ok_or("no alarm")?;
+    assert!(alarm.contains("ends at checkpoint 0"), "{alarm}");
+    write(&store, 10, 11).await?;
+    store.close().await?;
+    drop(store);
+    let store = Store::open(settings, Some(witness.clone())).await?;
+    assert_eq!(store.audit_alarm(), None, "it is on record now");
+    drop(store);
+    let report = report(settings, &witness).await?;
+    assert_eq!(report.findings, [AuditFinding::Alarm { seq: 11 }]);
+    Ok(())
+}
+
+pub async fn two_daemons_with_files_of_their_own_raise_no_alarm(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let (folder, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let one = Store::open(settings, Some(checkpoints(folder.path()))).await?;
+    if !one.is_shared() {
+        return Ok(());
+    }
+    write(&one, 0, 3).await?;
+    let two = Store::open(settings, Some(checkpoints(other.path()))).await?;
+    write(&two, 3, 6).await?;
+    write(&one, 6, 9).await?;
+    assert_eq!((one.audit_alarm(), two.audit_alarm()), (None, None));
+    two.close().await?;
+    drop(two);
+    let two = Store::open(settings, Some(checkpoints(other.path()))).await?;
+    assert_eq!(two.audit_alarm(), None);
     Ok(())
 }

@@ -10,7 +10,7 @@ use lapsed::store::{Claim, DatabaseSettings, Decision, Store, StoredStep};
 use lapsed_core::facts::{Actor, CaseState, Hold};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
-use lapsed_core::step::{Cause, Receipt, StepId};
+use lapsed_core::step::{Cause, Found, Receipt, StepId};
 use std::collections::HashSet;
 
 async fn finish(
@@ -149,6 +149,62 @@ pub async fn a_rehired_person_is_left_alone(settings: &DatabaseSettings) -> Ende
     tx.save_case(&rehired).await?;
     tx.commit().await?;
     assert_eq!(shown(&claim(&store, "d", 0).await?), ["disable guid-1"]);
+    Ok(())
+}
+
+/// Each state of a case, and whether anything of it may be carried out.
+pub async fn only_open_departures_are_carried_out(settings: &DatabaseSettings) -> Ended {
+    use CaseState::{Closed, Open, Rehired, Scheduled, Withdrawn};
+    let store = open(settings).await?;
+    leavers(&store, 5).await?;
+    let steps = (0..5).map(|n| now(n, Do::Disable)).collect::<Result<Vec<_>, _>>()?;
+    planned(&store, &steps, PlanState::Passed).await?;
+    let begun = claim(&store, "dead", 0).await?;
+    assert_eq!(begun.len(), 5);
+    let tx = store.begin().await?;
+    for (number, state) in (0..).zip([Scheduled, Open, Closed, Rehired, Withdrawn]) {
+        let mut case = case_of(&person(number)?);
+        case.state = state;
+        tx.save_case(&case).await?;
+    }
+    tx.commit().await?;
+    assert_eq!(shown(&claim(&store, "d", 61).await?), ["disable guid-1"]);
+    let left = store.read().steps_left_behind(later(61)).await?;
+    let mut left: Vec<_> = shown(&left);
+    left.sort();
+    assert_eq!(left, ["disable guid-0", "disable guid-2", "disable guid-3", "disable guid-4"]);
+    Ok(())
+}
+
+/// One account that could not be shut keeps what belongs to the person, wherever it is.
+pub async fn a_disabling_that_failed_keeps_the_deletions_of_its_case(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 4).await?;
+    let mut steps = Vec::new();
+    for number in 0..4 {
+        steps.push(on(number, Do::DeleteHome, TODAY)?);
+        let mut elsewhere = now(number, Do::Disable)?;
+        elsewhere.connector = name("library")?;
+        elsewhere.id = StepId(uuid::Uuid::from_u128(u128::from(number) + 900));
+        steps.push(elsewhere);
+    }
+    planned(&store, &steps, PlanState::Passed).await?;
+    assert!(claim(&store, "d", 0).await?.is_empty(), "no account is shut yet");
+    let library = [name("library")?];
+    let begun = store.claim_due(&claim_of(&library, "d", 0)).await?;
+    let events = [
+        StepEvent::Refused(Cause::new("no rights")),
+        StepEvent::Changed(Receipt::default()),
+        StepEvent::Drifted(Found { description: "another account".into() }),
+        StepEvent::ReplyLost(Cause::new("cut")),
+    ];
+    let updates = begun.iter().zip(events).map(|(s, e)| s.on(e)).collect::<Result<Vec<_>, _>>()?;
+    let tx = store.begin().await?;
+    assert_eq!(tx.set_steps(&updates, NOW).await?, []);
+    tx.commit().await?;
+    assert_eq!(shown(&claim(&store, "d", 61).await?), ["delete_home guid-1"]);
     Ok(())
 }
 

@@ -29,6 +29,8 @@ macro_rules! store_suite {
                 a_hold_keeps_deletions_from_being_claimed,
                 deletions_need_permission_an_open_case_and_a_disabled_account,
                 a_rehired_person_is_left_alone,
+                only_open_departures_are_carried_out,
+                a_disabling_that_failed_keeps_the_deletions_of_its_case,
                 a_lease_that_ran_out_is_taken_over_and_the_old_owner_is_fenced_off,
                 a_restarted_daemon_takes_its_own_leases_back,
                 an_extended_lease_is_not_taken_over,
@@ -46,7 +48,10 @@ macro_rules! store_suite {
                 read_back_is_due_at_once_and_on_its_days,
                 counts_and_windows_fit_the_journal;
             records: people_are_found_by_every_key,
+                a_person_known_by_a_stated_user_id_only_is_found,
                 a_changed_key_finds_a_person_no_longer,
+                a_link_loses_nothing_that_was_noticed_meanwhile,
+                a_mark_set_again_since_it_was_read_stays,
                 drops_are_known_by_their_digest,
                 statements_are_remembered_by_source,
                 departures_come_due,
@@ -62,7 +67,12 @@ macro_rules! store_suite {
                 a_cut_or_forged_checkpoint_file_is_found,
                 a_missing_last_checkpoint_is_mended_and_no_alarm,
                 a_checkpoint_file_has_one_writer,
-                a_cut_audit_is_an_alarm_at_the_next_start;
+                a_cut_audit_is_an_alarm_at_the_next_start,
+                a_row_put_in_behind_is_an_alarm_before_it_is_signed,
+                a_row_put_in_while_the_daemon_was_down_is_an_alarm,
+                a_row_taken_out_under_the_daemon_is_an_alarm,
+                a_checkpoint_file_that_is_gone_or_short_is_an_alarm,
+                two_daemons_with_files_of_their_own_raise_no_alarm;
         }
     };
     (@ $suite:path, $place:path; $($module:ident: $($name:ident),+;)+) => {

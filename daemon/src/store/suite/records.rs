@@ -9,7 +9,9 @@ use lapsed::store::{
     CaseFilter, DatabaseSettings, Decision, DropRecord, DropState, IdOrigin, SetAside, StoreError,
     UserIdRecord,
 };
-use lapsed_core::facts::{Actor, CaseState, EmployeeNumber, Hold, PersonId, StableId, UserId};
+use lapsed_core::facts::{
+    Actor, CaseState, EmployeeNumber, Hold, LinkedAccount, PersonId, StableId, UserId,
+};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{PlanHash, PlanState};
 use uuid::Uuid;
@@ -50,6 +52,96 @@ pub async fn a_changed_key_finds_a_person_no_longer(settings: &DatabaseSettings)
     assert!(store.read().find_person("z0doe").await?.is_empty());
     assert_eq!(store.read().find_person("znewdoe").await?, [changed.clone()]);
     assert_eq!(store.read().find_person("E0").await?, [changed, second]);
+    Ok(())
+}
+
+pub async fn a_person_known_by_a_stated_user_id_only_is_found(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    let mut stated = person(0)?;
+    stated.accounts.clear();
+    stated.engagements[0].employee_number = None;
+    stated.engagements[0].user_id = Some(name("MZSmitJ")?);
+    let tx = store.begin().await?;
+    tx.save_person(&stated).await?;
+    tx.commit().await?;
+    let by_key = store.read().people_by_keys(&[], &[name::<UserId>("mzsmitj")?]).await?;
+    assert_eq!(by_key.as_slice(), std::slice::from_ref(&stated));
+    assert_eq!(store.read().find_person("MZSMITJ").await?, [stated]);
+    Ok(())
+}
+
+pub async fn a_link_loses_nothing_that_was_noticed_meanwhile(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 2).await?;
+    let read_before = person(0)?;
+    // While the directory is asked, a drop states another engagement.
+    let mut meanwhile = read_before.clone();
+    let mut second = meanwhile.engagements[0].clone();
+    second.employee_number = Some(name("E77")?);
+    meanwhile.engagements.push(second);
+    let tx = store.begin().await?;
+    tx.save_person(&meanwhile).await?;
+    tx.commit().await?;
+    let renamed = LinkedAccount { user_id: name("ZNewDoe")?, ..read_before.accounts[0].clone() };
+    let added = LinkedAccount { id: name("guid-900")?, ..renamed.clone() };
+    let unknown = PersonId(Uuid::from_u128(4_711));
+    let links = [
+        (read_before.id, vec![renamed.clone()]),
+        (read_before.id, vec![added.clone(), added.clone()]),
+        (unknown, vec![added.clone()]),
+    ];
+    for _ in 0..2 {
+        let tx = store.begin().await?;
+        tx.link_accounts(&links).await?;
+        tx.commit().await?;
+    }
+    meanwhile.accounts = vec![renamed, added.clone()];
+    let stored = store.read().people(&[read_before.id, unknown]).await?;
+    assert_eq!(stored.as_slice(), std::slice::from_ref(&meanwhile));
+    assert!(store.read().find_person("z0doe").await?.is_empty());
+    assert_eq!(
+        store.read().people_by_account(&connector()?, &[added.id]).await?.as_slice(),
+        std::slice::from_ref(&meanwhile)
+    );
+    meanwhile.episode = 1;
+    let tx = store.begin().await?;
+    assert_eq!(tx.bump_episode(read_before.id, 0).await?.as_ref(), Some(&meanwhile));
+    assert_eq!(tx.bump_episode(read_before.id, 0).await?, None, "ended once");
+    tx.commit().await?;
+    assert_eq!(store.read().person(read_before.id).await?, Some(meanwhile));
+    Ok(())
+}
+
+pub async fn a_mark_set_again_since_it_was_read_stays(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 4).await?;
+    let ids = (0..4)
+        .map(|n| Ok(person(n)?.id))
+        .collect::<Result<Vec<_>, lapsed_core::facts::Invalid>>()?;
+    let mark = async |who: &[PersonId], seconds| -> Ended {
+        let tx = store.begin().await?;
+        tx.mark_to_decide(who, later(seconds)).await?;
+        tx.commit().await?;
+        Ok(())
+    };
+    mark(&[ids[0], ids[1], ids[2], ids[0]], 10).await?;
+    let read = store.read().people_to_decide().await?;
+    assert_eq!(read.keys().copied().collect::<Vec<_>>(), ids[..3]);
+    // Later, at the same moment, by a clock behind; and one who was not marked.
+    mark(&ids[1..2], 20).await?;
+    mark(&ids[2..], 5).await?;
+    let tx = store.begin().await?;
+    tx.clear_to_decide(&ids, &read).await?;
+    tx.commit().await?;
+    let left = store.read().people_to_decide().await?;
+    assert_eq!(left.keys().copied().collect::<Vec<_>>(), ids[1..]);
+    assert_eq!(left[&ids[1]], later(20));
+    let tx = store.begin().await?;
+    tx.clear_to_decide(&ids, &left).await?;
+    tx.commit().await?;
+    assert!(store.read().people_to_decide().await?.is_empty());
     Ok(())
 }
 
