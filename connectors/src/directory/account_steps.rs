@@ -174,7 +174,7 @@ async fn set_unknown_password(
 /// A new password lifts the lock of OpenLDAP's password policy: an account that was shut is shut again.
 async fn relock(batch: &Batch<'_>, index: usize, before: &Entry) -> Result<(), Fault> {
     let dialect = &batch.shared.dialect;
-    if dialect.is_enabled(before) {
+    if !dialect.is_locked(before) {
         return Ok(());
     }
     let Ok(after) = batch.again(index).await else {

@@ -88,8 +88,8 @@ impl Dialect for ActiveDirectory {
         None
     }
 
-    fn is_enabled(&self, entry: &Entry) -> bool {
-        entry.number(CONTROL).is_none_or(|control| control & ACCOUNT_DISABLE == 0)
+    fn is_locked(&self, entry: &Entry) -> bool {
+        entry.number(CONTROL).is_some_and(|control| control & ACCOUNT_DISABLE != 0)
     }
 
     fn lock_attribute(&self) -> String {

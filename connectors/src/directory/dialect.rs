@@ -59,6 +59,11 @@ pub(super) struct PrimaryGroup {
     pub(super) is_default: bool,
 }
 
+/// Whether the owner can get in by any way that shutting would close; what can't be read counts as open.
+pub(super) fn is_open(dialect: &dyn Dialect, entry: &Entry) -> bool {
+    !matches!(dialect.disable(entry), Ok(None))
+}
+
 /// One kind of directory.
 pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     /// Attributes of an account beyond those of the settings.
@@ -81,8 +86,9 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     fn address(&self, entry: &Entry) -> String;
     /// A filter that an object must match while it is changed, where the server can check that.
     fn only_if(&self, entry: &Entry) -> Option<String>;
-    /// Whether the owner can log on, by the account's own switch.
-    fn is_enabled(&self, entry: &Entry) -> bool;
+    /// Whether the switch that stops log-ons by password is set. Other ways in may still be open:
+    /// only [`is_open`] says whether the account is shut.
+    fn is_locked(&self, entry: &Entry) -> bool;
     /// The attribute by which accounts are shut.
     fn lock_attribute(&self) -> String;
     /// Tries what only this kind of directory needs.

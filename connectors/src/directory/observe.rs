@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::codes::Trouble;
+use super::dialect::is_open;
 use super::dn::first_value;
 use super::entry::Entry;
 use super::protect::Administrators;
@@ -209,7 +210,7 @@ fn account(
         user_id: user_id(shared, &id, entry),
         id,
         place: entry.dn.clone(),
-        enabled: shared.dialect.is_enabled(entry),
+        enabled: is_open(shared.dialect.as_ref(), entry),
         employee_number: text(&names.employee_number).and_then(|n| EmployeeNumber::new(n).ok()),
         name: PersonName {
             last: text(&names.last_name).unwrap_or_default(),

@@ -86,9 +86,9 @@ impl Dialect for Openldap {
         self.id_of(entry).and_then(|id| self.id_filter(&id))
     }
 
-    fn is_enabled(&self, entry: &Entry) -> bool {
+    fn is_locked(&self, entry: &Entry) -> bool {
         let lock = &self.settings.lock;
-        !entry.texts(&lock.attribute).any(|value| value.eq_ignore_ascii_case(&lock.value))
+        entry.texts(&lock.attribute).any(|value| value.eq_ignore_ascii_case(&lock.value))
     }
 
     fn lock_attribute(&self) -> String {
@@ -108,7 +108,7 @@ impl Dialect for Openldap {
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable> {
         let mut edit = Edit::default();
         let lock = &self.settings.lock;
-        if self.is_enabled(entry) {
+        if !self.is_locked(entry) {
             edit.set(entry, &lock.attribute, &lock.value);
         }
         for also in &self.settings.also_set {
@@ -132,12 +132,12 @@ impl Dialect for Openldap {
         let operation = session
             .modifies_passwords()
             .then(|| password::unknown(entry.texts("uid").chain(entry.texts("cn"))));
-        if self.is_enabled(entry) && operation.is_some() {
+        if !self.is_locked(entry) && operation.is_some() {
             return Scramble { requests: Vec::new(), operation };
         }
         let mut edit = Edit::default();
         let lock = &self.settings.lock;
-        if !self.is_enabled(entry) {
+        if self.is_locked(entry) {
             edit.set(entry, &lock.attribute, &lock.value);
         }
         let hash = password::hash_of_nothing();

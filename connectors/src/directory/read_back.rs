@@ -3,6 +3,7 @@
 use super::Shared;
 use super::account_steps::edit_of;
 use super::apply::Batch;
+use super::dialect::is_open;
 use super::entry::Entry;
 use super::group_steps::has_value;
 use super::read::{accounts_by_id, groups_by_id, side_by_side};
@@ -55,15 +56,14 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
         return cannot_tell("the account is gone, or no longer below people_base");
     };
     match &step.action {
-        Action::Disable { .. } | Action::StampDescription { .. } => {
-            match edit_of(batch, step, account)? {
-                None => Ok(Seen::AsWanted),
-                Some(_) if matches!(step.action, Action::Disable { .. }) => {
-                    otherwise("the account is not shut, or not wholly")
-                }
-                Some(_) => otherwise("the description is another"),
-            }
+        Action::Disable { .. } if is_open(batch.shared.dialect.as_ref(), account) => {
+            otherwise("the account is not shut, or not wholly, or that can't be read")
         }
+        Action::Disable { .. } => Ok(Seen::AsWanted),
+        Action::StampDescription { .. } => match edit_of(batch, step, account)? {
+            None => Ok(Seen::AsWanted),
+            Some(_) => otherwise("the description is another"),
+        },
         Action::ScramblePassword { .. } => password(batch, step, account),
         Action::ResetPrimaryGroup { .. } => match batch.shared.dialect.primary_group(account) {
             Some(primary) if primary.is_default => Ok(Seen::AsWanted),
