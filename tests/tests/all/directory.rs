@@ -11,6 +11,7 @@ mod active_directory;
 mod double;
 mod half_shut;
 mod misbehaviour;
+mod opening;
 mod openldap;
 mod outages;
 mod support;

@@ -311,7 +311,7 @@ async fn a_check_names_a_wrong_password_and_it_is_tried_once_only() {
     let directory = open(&settings);
     for _ in 0..10 {
         let fault = observe(&directory, &["zann"]).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Refused(c) if c.message.contains("password")), "{fault}");
+        assert!(matches!(&fault, Fault::Retry(c) if c.message.contains("password")), "{fault}");
     }
     let service = slapd.read(&slapd.bind_dn(), &["+"]).unwrap().unwrap();
     assert_eq!(service.get("pwdFailureTime").len(), 2, "once by check, once by observe");
