@@ -199,6 +199,11 @@ impl Dialect for ActiveDirectory {
         true
     }
 
+    /// What it does with a filter on an attribute that may not be read is not documented.
+    fn shows_absence(&self) -> bool {
+        false
+    }
+
     fn never(&self, entry: &Entry) -> Option<String> {
         let rid = Sid::of(entry).and_then(|sid| sid.relative());
         (rid == Some(KRBTGT)).then(|| "it is the key of the whole domain (krbtgt)".to_owned())
@@ -208,7 +213,9 @@ impl Dialect for ActiveDirectory {
         if rules.admin_count && entry.number("adminCount") == Some(1) {
             return Some("adminCount is 1".into());
         }
-        let rid = Sid::of(entry).and_then(|sid| sid.relative())?;
+        let Some(rid) = Sid::of(entry).and_then(|sid| sid.relative()) else {
+            return Some("its objectSid can't be read".into());
+        };
         (rid < rules.rid_below)
             .then(|| format!("its relative id {rid} is below {}", rules.rid_below))
     }

@@ -121,6 +121,9 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     ) -> BoxFuture<'a, Result<Edit, Trouble>>;
     /// True where members have to be asked for in ranges.
     fn serves_ranges(&self) -> bool;
+    /// True where a filter for an object without some attribute never matches one whose attribute is
+    /// only hidden from us.
+    fn shows_absence(&self) -> bool;
     /// Why the account must never be touched, whatever the settings say.
     fn never(&self, entry: &Entry) -> Option<String>;
     /// Why the account is an administrator's.

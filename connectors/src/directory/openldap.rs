@@ -188,6 +188,11 @@ impl Dialect for Openldap {
         false
     }
 
+    /// An attribute that may not be read makes the filter undefined (slapd.access(5)).
+    fn shows_absence(&self) -> bool {
+        true
+    }
+
     fn never(&self, _: &Entry) -> Option<String> {
         None
     }

@@ -14,4 +14,5 @@ mod misbehaviour;
 mod opening;
 mod openldap;
 mod outages;
+mod protection;
 mod support;
