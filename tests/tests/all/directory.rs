@@ -14,5 +14,6 @@ mod misbehaviour;
 mod opening;
 mod openldap;
 mod outages;
+mod paging;
 mod protection;
 mod support;
