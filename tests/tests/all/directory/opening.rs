@@ -41,7 +41,8 @@ async fn a_server_that_refuses_the_log_on_is_passed_over() {
     let refusing = Double::start(0, &[(On::LogOn, Mischief::Code(53))]);
     let good = Double::start(0, &[]);
     let directory = open(&of_doubles(&[&refusing, &good]));
-    assert_eq!(people(&directory, &["zann"]).await.server, good.url());
+    assert_eq!(people(&directory, &["zann"]).await.accounts.len(), 1);
+    assert_eq!(good.state.lock().unwrap().connections, 1);
 }
 
 #[tokio::test]
