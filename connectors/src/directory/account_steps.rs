@@ -4,6 +4,7 @@ use super::apply::{Batch, Ending};
 use super::codes::Trouble;
 use super::dialect::{Edit, Scramble};
 use super::entry::Entry;
+use super::recent::Before;
 use super::session::{Change, Session};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Step};
 
@@ -138,11 +139,15 @@ async fn scramble(batch: &Batch<'_>, index: usize) -> Ending {
     let what = step.action.describe();
     let dialect = &batch.shared.dialect;
     let session = &batch.connected.session;
-    batch.shared.recent.note(step.id, &session.server, dialect.password_changed(&entry));
+    let before = Before {
+        password_changed: dialect.password_changed(&entry),
+        locked: dialect.is_locked(&entry),
+    };
+    batch.shared.recent.note(step.id, &session.server, before);
     set_unknown_password(batch, session, &entry)
         .await
         .map_err(|trouble| trouble.of_write(&what))?;
-    relock(batch, index, &entry).await?;
+    relock(batch, index).await?;
     let mut edit = Edit::default();
     let old: Vec<String> = dialect.password_changed(&entry).into_iter().collect();
     edit.before.insert(dialect.password_changed_attribute().to_owned(), old);
@@ -171,23 +176,38 @@ async fn set_unknown_password(
     }
 }
 
-/// A new password lifts the lock of OpenLDAP's password policy: an account that was shut is shut again.
-async fn relock(batch: &Batch<'_>, index: usize, before: &Entry) -> Result<(), Fault> {
-    let dialect = &batch.shared.dialect;
-    if !dialect.is_locked(before) {
+/// A new password lifts the lock of OpenLDAP's password policy: an account that was shut, at this try
+/// or an earlier one, is shut again.
+async fn relock(batch: &Batch<'_>, index: usize) -> Result<(), Fault> {
+    let before = batch.shared.recent.before(batch.steps[index].id);
+    if !before.is_some_and(|before| before.locked) {
         return Ok(());
     }
-    let Ok(after) = batch.again(index).await else {
-        return Ok(());
-    };
-    let unreadable =
-        |problem: super::dialect::Unreadable| Fault::Refused(Cause::new(problem.to_string()));
-    match dialect.disable(&after).map_err(unreadable)? {
+    let after = batch.again(index).await.map_err(perhaps_open)?;
+    let edit = batch.shared.dialect.disable(&after);
+    match edit.map_err(|problem| in_doubt(&problem.to_string()))? {
         None => Ok(()),
         Some(edit) => modify(batch, &after, &edit.changes).await.map_err(|trouble| {
             trouble.of_write("shutting the account again after its password was replaced")
         }),
     }
+}
+
+/// The look after the change found nothing to judge by: nobody knows whether the account is shut.
+fn perhaps_open(look: Ending) -> Fault {
+    match look {
+        Ok(Outcome::Drifted(found)) => in_doubt(&found.description),
+        Ok(_) => in_doubt("it was not looked at again"),
+        Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) => {
+            in_doubt(&cause.to_string())
+        }
+    }
+}
+
+fn in_doubt(why: &str) -> Fault {
+    Fault::Unknown(Cause::new(format!(
+        "the password was replaced, which may have opened the account: {why}"
+    )))
 }
 
 async fn reset_primary_group(batch: &Batch<'_>, index: usize) -> Ending {
@@ -202,4 +222,19 @@ async fn reset_primary_group(batch: &Batch<'_>, index: usize) -> Ending {
     let what = batch.steps[index].action.describe();
     let reset = dialect.reset_primary_group(&batch.connected.session, &entry).await;
     reset.map(|edit| changed(batch, edit)).map_err(|trouble| trouble.of_write(&what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::apply::drifted;
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::gone(drifted("the account is gone"))]
+    #[case::connection_lost(Err(Fault::Retry(Cause::new("the connection ended"))))]
+    #[case::not_allowed(Err(Fault::Refused(Cause::new("may not read"))))]
+    fn a_scramble_that_could_not_be_looked_at_again_is_unknown(#[case] look: Ending) {
+        assert!(matches!(perhaps_open(look), Fault::Unknown(_)));
+    }
 }

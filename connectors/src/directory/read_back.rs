@@ -84,9 +84,14 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
 /// the process that changed it.
 fn password(batch: &Batch<'_>, step: &Step, account: &Entry) -> Look {
     let now = batch.shared.dialect.password_changed(account);
-    match (batch.shared.recent.password_changed(step.id), now) {
-        (Some(before), Some(now)) if before.as_ref() != Some(&now) => Ok(Seen::AsWanted),
-        (Some(_), Some(_)) => otherwise("the password was not changed"),
+    match (batch.shared.recent.before(step.id), now) {
+        (Some(before), Some(now)) if before.password_changed.as_ref() == Some(&now) => {
+            otherwise("the password was not changed")
+        }
+        (Some(before), Some(_)) if before.locked && !batch.shared.dialect.is_locked(account) => {
+            otherwise("the password was changed, but the account is open, and was shut before")
+        }
+        (Some(_), Some(_)) => Ok(Seen::AsWanted),
         (None, _) => cannot_tell("it is not known when the password was changed before"),
         (_, None) => cannot_tell("the directory does not show when the password was changed"),
     }
