@@ -4,6 +4,7 @@ use super::codes::{Answer, Trouble, code};
 use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals_bytes;
+use super::layout::Layout;
 use super::password;
 use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, SecondOperator};
@@ -96,8 +97,9 @@ impl Dialect for ActiveDirectory {
         CONTROL.into()
     }
 
-    fn check<'a>(&'a self, _: &'a Session) -> BoxFuture<'a, Vec<Probed>> {
-        Box::pin(async { Vec::new() })
+    fn check<'a>(&'a self, session: &'a Session, layout: &'a Layout) -> BoxFuture<'a, Vec<Probed>> {
+        let problem = uncovered(session.root.default_context.as_deref(), layout);
+        Box::pin(async { vec![Probed { what: "group_bases cover the domain".into(), problem }] })
     }
 
     /// Sets one bit and keeps the others; naming the old value makes a change in between fail.
@@ -227,6 +229,18 @@ impl Dialect for ActiveDirectory {
         let local = name.split_once('@').map_or(name, |(local, _)| local);
         is("userPrincipalName", name) || is("sAMAccountName", local)
     }
+}
+
+/// What to do when groups of the domain are outside the bases.
+fn uncovered(domain: Option<&str>, layout: &Layout) -> Option<String> {
+    let Some(domain) = domain else {
+        return Some("the server does not say what its domain is".into());
+    };
+    (!Layout::is_below(&layout.groups, domain)).then(|| {
+        format!(
+            "memberships of groups elsewhere in {domain}, such as Domain Admins and the built-in ones, are neither seen nor ended; name {domain} itself"
+        )
+    })
 }
 
 async fn group_by_rid(session: &Session, account: &Entry, rid: u32) -> Result<Entry, Trouble> {

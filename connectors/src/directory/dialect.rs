@@ -2,6 +2,7 @@
 
 use super::codes::Trouble;
 use super::entry::Entry;
+use super::layout::Layout;
 use super::session::{Change, Session};
 use super::settings::{GroupClass, SecondOperator};
 use crate::contract::Probed;
@@ -92,7 +93,7 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     /// The attribute by which accounts are shut.
     fn lock_attribute(&self) -> String;
     /// Tries what only this kind of directory needs.
-    fn check<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Vec<Probed>>;
+    fn check<'a>(&'a self, session: &'a Session, layout: &'a Layout) -> BoxFuture<'a, Vec<Probed>>;
     /// What shuts the account; `None` when it is shut.
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable>;
     /// How to put a password in place that nobody knows.

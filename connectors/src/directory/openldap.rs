@@ -4,6 +4,7 @@ use super::codes::{Answer, Trouble, code};
 use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals;
+use super::layout::Layout;
 use super::password;
 use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, OpenldapSettings, SecondOperator};
@@ -95,7 +96,7 @@ impl Dialect for Openldap {
         self.settings.lock.attribute.clone()
     }
 
-    fn check<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Vec<Probed>> {
+    fn check<'a>(&'a self, session: &'a Session, _: &'a Layout) -> BoxFuture<'a, Vec<Probed>> {
         Box::pin(async move {
             if !self.settings.lock.attribute.eq_ignore_ascii_case(POLICY_LOCK) {
                 return Vec::new();

@@ -84,7 +84,7 @@ async fn content(directory: &Directory, connected: &Connected, found: &mut Vec<P
         found.push(account_rights(directory, session, &sample).await);
     }
     found.extend(group_rights(directory, session).await);
-    found.extend(directory.shared.dialect.check(session).await);
+    found.extend(directory.shared.dialect.check(session, layout).await);
 }
 
 fn probed(what: impl Into<String>, result: Result<(), String>) -> Probed {
