@@ -92,9 +92,8 @@ impl<'a> Work<'a> {
     }
 
     fn by_key(&mut self, connector: &ConnectorName, account: &ObservedAccount) {
-        let numbers =
-            account.employee_number.iter().filter_map(|n| self.by_number.get(&n.folded()));
-        let user_ids = self.by_user_id.get(&account.user_id.folded());
+        let numbers = account.employee_numbers().filter_map(|n| self.by_number.get(&n.folded()));
+        let user_ids = account.user_ids().filter_map(|id| self.by_user_id.get(&id.folded()));
         let mut places: Vec<usize> = numbers.chain(user_ids).flatten().copied().collect();
         places.sort_unstable();
         places.dedup();
@@ -126,12 +125,15 @@ impl<'a> Work<'a> {
         for (connector, base) in self.existing.accounts {
             let Some(place) = self.owner.get(&key_of(connector, base)) else { continue };
             let templates = &self.existing.policy.departure.linked_accounts;
-            for linked in linked_user_ids(templates, &base.user_id).unwrap_or_default() {
-                owner_of_linked.insert(linked.folded(), *place);
+            for user_id in base.user_ids() {
+                for linked in linked_user_ids(templates, user_id).unwrap_or_default() {
+                    owner_of_linked.insert(linked.folded(), *place);
+                }
             }
         }
         for (connector, account) in self.existing.accounts {
-            if let Some(place) = owner_of_linked.get(&account.user_id.folded())
+            let owner = account.user_ids().find_map(|id| owner_of_linked.get(&id.folded()));
+            if let Some(place) = owner
                 && !self.is_done(connector, account)
             {
                 // Its name follows from another account's, not from the standard.

@@ -43,12 +43,18 @@ pub struct ObservedAccount {
     pub id: StableId,
     /// Log-on name.
     pub user_id: UserId,
+    /// Further log-on names: a directory may give an account several, and each opens it.
+    #[serde(default)]
+    pub other_user_ids: Vec<UserId>,
     /// Where it is, for people: a distinguished name.
     pub place: String,
     /// Whether its owner can log on, as far as the target's own switch says.
     pub enabled: bool,
     /// HR's number on the account.
     pub employee_number: Option<EmployeeNumber>,
+    /// Further numbers on the account.
+    #[serde(default)]
+    pub other_employee_numbers: Vec<EmployeeNumber>,
     /// Name on the account, as far as it has one.
     pub name: PersonName,
     /// Description, where our stamp goes.
@@ -61,6 +67,18 @@ pub struct ObservedAccount {
     pub protection: Option<Protection>,
     /// Groups, filled for [`Scope::People`] only.
     pub groups: Vec<GroupLink>,
+}
+
+impl ObservedAccount {
+    /// Every log-on name of the account.
+    pub fn user_ids(&self) -> impl Iterator<Item = &UserId> {
+        std::iter::once(&self.user_id).chain(&self.other_user_ids)
+    }
+
+    /// Every one of HR's numbers on the account.
+    pub fn employee_numbers(&self) -> impl Iterator<Item = &EmployeeNumber> {
+        self.employee_number.iter().chain(&self.other_employee_numbers)
+    }
 }
 
 /// Why an account is protected (house law: what the guard knows).

@@ -80,9 +80,11 @@ fn account(user_id: &str) -> ObservedAccount {
     ObservedAccount {
         id: StableId::new(format!("guid-{user_id}")).unwrap(),
         user_id: UserId::new(user_id).unwrap(),
+        other_user_ids: Vec::new(),
         place: format!("uid={user_id},ou=people"),
         enabled: true,
         employee_number: EmployeeNumber::new("00123").ok(),
+        other_employee_numbers: Vec::new(),
         name: PersonName { last: "Smith".into(), first: "John".into(), preferred: None },
         description: None,
         home: None,

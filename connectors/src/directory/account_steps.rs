@@ -4,6 +4,7 @@ use super::apply::{Batch, Ending};
 use super::codes::Trouble;
 use super::dialect::{Edit, Scramble};
 use super::entry::Entry;
+use super::recent::Before;
 use super::session::{Change, Session};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Step};
 
@@ -139,13 +140,14 @@ async fn scramble(batch: &Batch<'_>, index: usize) -> Ending {
     let dialect = &batch.shared.dialect;
     let session = &batch.connected.session;
     let mut changed_before = dialect.password_changed(&entry);
-    batch.shared.recent.note(step.id, &session.server, changed_before.clone());
+    let before =
+        Before { password_changed: changed_before.clone(), locked: dialect.is_locked(&entry) };
+    batch.shared.recent.note(step.id, &session.server, before);
     set_unknown_password(batch, session, &entry)
         .await
         .map_err(|trouble| trouble.of_write(&what))?;
-    if let Some(after) = relock(batch, index).await?
-        && dialect.password_changed(&after) == changed_before
-    {
+    let after = relock(batch, index).await?;
+    if dialect.password_changed(&after) == changed_before {
         // Twice in one second, after a crash: the moment of before tells nothing.
         changed_before = None;
         batch.shared.recent.correct(step.id, None);
@@ -181,19 +183,32 @@ async fn set_unknown_password(
 /// A new password lifts the lock of OpenLDAP's password policy, so the account is shut again, also when
 /// it was found open: a crash between the password and the lock leaves it so. Gives the account as it
 /// was read after the password was replaced.
-async fn relock(batch: &Batch<'_>, index: usize) -> Result<Option<Entry>, Fault> {
-    let dialect = &batch.shared.dialect;
-    let Ok(after) = batch.again(index).await else {
-        return Ok(None);
-    };
-    let unreadable =
-        |problem: super::dialect::Unreadable| Fault::Refused(Cause::new(problem.to_string()));
-    if let Some(edit) = dialect.disable(&after).map_err(unreadable)? {
+async fn relock(batch: &Batch<'_>, index: usize) -> Result<Entry, Fault> {
+    let after = batch.again(index).await.map_err(perhaps_open)?;
+    let edit = batch.shared.dialect.disable(&after);
+    if let Some(edit) = edit.map_err(|problem| in_doubt(&problem.to_string()))? {
         modify(batch, &after, &edit.changes).await.map_err(|trouble| {
             trouble.of_write("shutting the account again after its password was replaced")
         })?;
     }
-    Ok(Some(after))
+    Ok(after)
+}
+
+/// The look after the change found nothing to judge by: nobody knows whether the account is shut.
+fn perhaps_open(look: Ending) -> Fault {
+    match look {
+        Ok(Outcome::Drifted(found)) => in_doubt(&found.description),
+        Ok(_) => in_doubt("it was not looked at again"),
+        Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) => {
+            in_doubt(&cause.to_string())
+        }
+    }
+}
+
+fn in_doubt(why: &str) -> Fault {
+    Fault::Unknown(Cause::new(format!(
+        "the password was replaced, which may have opened the account: {why}"
+    )))
 }
 
 async fn reset_primary_group(batch: &Batch<'_>, index: usize) -> Ending {
@@ -208,4 +223,19 @@ async fn reset_primary_group(batch: &Batch<'_>, index: usize) -> Ending {
     let what = batch.steps[index].action.describe();
     let reset = dialect.reset_primary_group(&batch.connected.session, &entry).await;
     reset.map(|edit| changed(batch, edit)).map_err(|trouble| trouble.of_write(&what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::apply::drifted;
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::gone(drifted("the account is gone"))]
+    #[case::connection_lost(Err(Fault::Retry(Cause::new("the connection ended"))))]
+    #[case::not_allowed(Err(Fault::Refused(Cause::new("may not read"))))]
+    fn a_scramble_that_could_not_be_looked_at_again_is_unknown(#[case] look: Ending) {
+        assert!(matches!(perhaps_open(look), Fault::Unknown(_)));
+    }
 }

@@ -4,6 +4,7 @@ use super::codes::{Answer, Trouble, code};
 use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals_bytes;
+use super::layout::Layout;
 use super::password;
 use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, SecondOperator};
@@ -88,16 +89,17 @@ impl Dialect for ActiveDirectory {
         None
     }
 
-    fn is_enabled(&self, entry: &Entry) -> bool {
-        entry.number(CONTROL).is_none_or(|control| control & ACCOUNT_DISABLE == 0)
+    fn is_locked(&self, entry: &Entry) -> bool {
+        entry.number(CONTROL).is_some_and(|control| control & ACCOUNT_DISABLE != 0)
     }
 
     fn lock_attribute(&self) -> String {
         CONTROL.into()
     }
 
-    fn check<'a>(&'a self, _: &'a Session) -> BoxFuture<'a, Vec<Probed>> {
-        Box::pin(async { Vec::new() })
+    fn check<'a>(&'a self, session: &'a Session, layout: &'a Layout) -> BoxFuture<'a, Vec<Probed>> {
+        let problem = uncovered(session.root.default_context.as_deref(), layout);
+        Box::pin(async { vec![Probed { what: "group_bases cover the domain".into(), problem }] })
     }
 
     /// Sets one bit and keeps the others; naming the old value makes a change in between fail.
@@ -199,6 +201,11 @@ impl Dialect for ActiveDirectory {
         true
     }
 
+    /// What it does with a filter on an attribute that may not be read is not documented.
+    fn shows_absence(&self) -> bool {
+        false
+    }
+
     fn never(&self, entry: &Entry) -> Option<String> {
         let rid = Sid::of(entry).and_then(|sid| sid.relative());
         (rid == Some(KRBTGT)).then(|| "it is the key of the whole domain (krbtgt)".to_owned())
@@ -208,7 +215,9 @@ impl Dialect for ActiveDirectory {
         if rules.admin_count && entry.number("adminCount") == Some(1) {
             return Some("adminCount is 1".into());
         }
-        let rid = Sid::of(entry).and_then(|sid| sid.relative())?;
+        let Some(rid) = Sid::of(entry).and_then(|sid| sid.relative()) else {
+            return Some("its objectSid can't be read".into());
+        };
         (rid < rules.rid_below)
             .then(|| format!("its relative id {rid} is below {}", rules.rid_below))
     }
@@ -220,6 +229,18 @@ impl Dialect for ActiveDirectory {
         let local = name.split_once('@').map_or(name, |(local, _)| local);
         is("userPrincipalName", name) || is("sAMAccountName", local)
     }
+}
+
+/// What to do when groups of the domain are outside the bases.
+fn uncovered(domain: Option<&str>, layout: &Layout) -> Option<String> {
+    let Some(domain) = domain else {
+        return Some("the server does not say what its domain is".into());
+    };
+    (!Layout::is_below(&layout.groups, domain)).then(|| {
+        format!(
+            "memberships of groups elsewhere in {domain}, such as Domain Admins and the built-in ones, are neither seen nor ended; name {domain} itself"
+        )
+    })
 }
 
 async fn group_by_rid(session: &Session, account: &Entry, rid: u32) -> Result<Entry, Trouble> {

@@ -2,6 +2,7 @@
 
 use super::codes::Trouble;
 use super::entry::Entry;
+use super::layout::Layout;
 use super::session::{Change, Session};
 use super::settings::{GroupClass, SecondOperator};
 use crate::contract::Probed;
@@ -59,6 +60,11 @@ pub(super) struct PrimaryGroup {
     pub(super) is_default: bool,
 }
 
+/// Whether the owner can get in by any way that shutting would close; what can't be read counts as open.
+pub(super) fn is_open(dialect: &dyn Dialect, entry: &Entry) -> bool {
+    !matches!(dialect.disable(entry), Ok(None))
+}
+
 /// One kind of directory.
 pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     /// Attributes of an account beyond those of the settings.
@@ -81,12 +87,13 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     fn address(&self, entry: &Entry) -> String;
     /// A filter that an object must match while it is changed, where the server can check that.
     fn only_if(&self, entry: &Entry) -> Option<String>;
-    /// Whether the owner can log on, by the account's own switch.
-    fn is_enabled(&self, entry: &Entry) -> bool;
+    /// Whether the switch that stops log-ons by password is set. Other ways in may still be open:
+    /// only [`is_open`] says whether the account is shut.
+    fn is_locked(&self, entry: &Entry) -> bool;
     /// The attribute by which accounts are shut.
     fn lock_attribute(&self) -> String;
     /// Tries what only this kind of directory needs.
-    fn check<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Vec<Probed>>;
+    fn check<'a>(&'a self, session: &'a Session, layout: &'a Layout) -> BoxFuture<'a, Vec<Probed>>;
     /// What shuts the account; `None` when it is shut.
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable>;
     /// How to put a password in place that nobody knows.
@@ -115,6 +122,9 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     ) -> BoxFuture<'a, Result<Edit, Trouble>>;
     /// True where members have to be asked for in ranges.
     fn serves_ranges(&self) -> bool;
+    /// True where a filter for an object without some attribute never matches one whose attribute is
+    /// only hidden from us.
+    fn shows_absence(&self) -> bool;
     /// Why the account must never be touched, whatever the settings say.
     fn never(&self, entry: &Entry) -> Option<String>;
     /// Why the account is an administrator's.

@@ -49,7 +49,7 @@ use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 use layout::Layout;
 use openldap::Openldap;
 use protect::Rules;
-use recent::Recent;
+use recent::{Before, Recent};
 use supervisor::Supervisor;
 
 /// What all calls on one directory share.
@@ -156,7 +156,8 @@ impl Observe for Directory {
         self.shared.recent.note_server(step, server);
         let attribute = self.shared.dialect.password_changed_attribute();
         if let Some(moments) = receipt.before.get(attribute) {
-            self.shared.recent.note(step, server, moments.first().cloned());
+            let before = Before { password_changed: moments.first().cloned(), locked: false };
+            self.shared.recent.note(step, server, before);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::codes::Trouble;
+use super::dialect::is_open;
 use super::dn::first_value;
 use super::entry::Entry;
 use super::protect::Administrators;
@@ -204,13 +205,22 @@ fn account(
 ) -> ObservedAccount {
     let names = &shared.layout.names;
     let text = |attribute: &str| entry.text(attribute).map(str::to_owned);
+    let mut numbers = entry
+        .texts(&names.employee_number)
+        .filter_map(|number| EmployeeNumber::new(number).ok())
+        .collect::<Vec<_>>()
+        .into_iter();
+    let user_id = user_id(shared, &id, entry);
+    let other_names = entry.texts(&names.user_id).filter_map(|name| UserId::new(name).ok());
     let protection = shared.rules.protection(shared, entry, &connected.identity, administrators);
     ObservedAccount {
-        user_id: user_id(shared, &id, entry),
+        other_user_ids: other_names.filter(|name| *name != user_id).collect(),
+        user_id,
         id,
         place: entry.dn.clone(),
-        enabled: shared.dialect.is_enabled(entry),
-        employee_number: text(&names.employee_number).and_then(|n| EmployeeNumber::new(n).ok()),
+        enabled: is_open(shared.dialect.as_ref(), entry),
+        employee_number: numbers.next(),
+        other_employee_numbers: numbers.collect(),
         name: PersonName {
             last: text(&names.last_name).unwrap_or_default(),
             first: text(&names.first_name).unwrap_or_default(),

@@ -4,6 +4,7 @@ use super::codes::{Answer, Trouble, code};
 use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals;
+use super::layout::Layout;
 use super::password;
 use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, OpenldapSettings, SecondOperator};
@@ -86,16 +87,16 @@ impl Dialect for Openldap {
         self.id_of(entry).and_then(|id| self.id_filter(&id))
     }
 
-    fn is_enabled(&self, entry: &Entry) -> bool {
+    fn is_locked(&self, entry: &Entry) -> bool {
         let lock = &self.settings.lock;
-        !entry.texts(&lock.attribute).any(|value| value.eq_ignore_ascii_case(&lock.value))
+        entry.texts(&lock.attribute).any(|value| value.eq_ignore_ascii_case(&lock.value))
     }
 
     fn lock_attribute(&self) -> String {
         self.settings.lock.attribute.clone()
     }
 
-    fn check<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Vec<Probed>> {
+    fn check<'a>(&'a self, session: &'a Session, _: &'a Layout) -> BoxFuture<'a, Vec<Probed>> {
         Box::pin(async move {
             if !self.settings.lock.attribute.eq_ignore_ascii_case(POLICY_LOCK) {
                 return Vec::new();
@@ -108,7 +109,7 @@ impl Dialect for Openldap {
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable> {
         let mut edit = Edit::default();
         let lock = &self.settings.lock;
-        if self.is_enabled(entry) {
+        if !self.is_locked(entry) {
             edit.set(entry, &lock.attribute, &lock.value);
         }
         for also in &self.settings.also_set {
@@ -132,12 +133,12 @@ impl Dialect for Openldap {
         let operation = session
             .modifies_passwords()
             .then(|| password::unknown(entry.texts("uid").chain(entry.texts("cn"))));
-        if self.is_enabled(entry) && operation.is_some() {
+        if !self.is_locked(entry) && operation.is_some() {
             return Scramble { requests: Vec::new(), operation };
         }
         let mut edit = Edit::default();
         let lock = &self.settings.lock;
-        if !self.is_enabled(entry) {
+        if self.is_locked(entry) {
             edit.set(entry, &lock.attribute, &lock.value);
         }
         let hash = password::hash_of_nothing();
@@ -186,6 +187,11 @@ impl Dialect for Openldap {
 
     fn serves_ranges(&self) -> bool {
         false
+    }
+
+    /// An attribute that may not be read makes the filter undefined (slapd.access(5)).
+    fn shows_absence(&self) -> bool {
+        true
     }
 
     fn never(&self, _: &Entry) -> Option<String> {

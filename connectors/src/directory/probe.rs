@@ -5,6 +5,7 @@ use super::codes::Trouble;
 use super::dial::{Credentials, DialError};
 use super::entry::Entry;
 use super::layout::Base;
+use super::protect::try_group;
 use super::session::{Query, Session};
 use super::supervisor::{Connected, OpenError};
 use crate::contract::Probed;
@@ -71,8 +72,9 @@ async fn content(directory: &Directory, connected: &Connected, found: &mut Vec<P
         found.push(base_exists(session, base).await);
     }
     for base in &layout.protected_groups {
+        let result = try_group(&directory.shared, session, &base.text).await;
         let what = format!("protected group {}", base.text);
-        found.push(Probed { what, ..base_exists(session, base).await });
+        found.push(probed(what, result.map_err(|trouble| said(&trouble))));
     }
     found.push(schema(directory, session).await);
     let (listing, sample) = whole_listing(directory, session).await;
@@ -82,7 +84,7 @@ async fn content(directory: &Directory, connected: &Connected, found: &mut Vec<P
         found.push(account_rights(directory, session, &sample).await);
     }
     found.extend(group_rights(directory, session).await);
-    found.extend(directory.shared.dialect.check(session).await);
+    found.extend(directory.shared.dialect.check(session, layout).await);
 }
 
 fn probed(what: impl Into<String>, result: Result<(), String>) -> Probed {

@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::layout::Layout;
 use super::read;
 use super::session::{Query, Session};
-use super::settings::{MemberBy, ProtectedSettings};
+use super::settings::{GroupClass, MemberBy, ProtectedSettings};
 use super::supervisor::Identity;
 use lapsed_core::observed::Protection;
 use std::collections::HashSet;
@@ -119,47 +119,119 @@ impl Administrators {
         let known = all_groups(shared, session).await?;
         let mut seen = HashSet::new();
         while let Some(name) = waiting.pop() {
-            if !Dn::parse(&name).is_ok_and(|dn| seen.insert(dn)) {
+            let Ok(dn) = Dn::parse(&name) else { continue };
+            if !seen.insert(dn.clone()) {
                 continue;
             }
-            let query = Query::one(&name, shared.dialect.group_attributes());
-            for group in session.search(query).await? {
-                let nested = found.take_members(shared, session, &group, &known).await?;
-                waiting.extend(nested);
-                found.groups.push(group);
-            }
+            let is_named = shared.layout.protected_groups.iter().any(|group| group.dn == dn);
+            let (group, members) = members_of(shared, session, &name, is_named).await?;
+            waiting.extend(found.take_members(members, &known));
+            found.groups.push(group);
         }
         Ok(found)
     }
 
-    async fn take_members(
-        &mut self,
-        shared: &Shared,
-        session: &Session,
-        group: &Entry,
-        known: &HashSet<Dn>,
-    ) -> Result<Vec<String>, Trouble> {
+    /// Takes them in; the groups among them come back.
+    fn take_members(&mut self, members: Vec<Member>, known: &HashSet<Dn>) -> Vec<String> {
         let mut nested = Vec::new();
-        for class in shared.layout.classes_of(group) {
-            let ranges = shared.dialect.serves_ranges();
-            for member in read::all_values(session, &group.dn, &class.member, ranges).await? {
-                let Ok(member) = String::from_utf8(member) else { continue };
-                match (class.by, Dn::parse(&member)) {
-                    (MemberBy::UserId, _) => {
-                        self.user_ids.insert(member.to_lowercase());
+        for member in members {
+            match member {
+                Member::UserId(id) => {
+                    self.user_ids.insert(id);
+                }
+                Member::Name(text, dn) => {
+                    if known.contains(&dn) {
+                        nested.push(text);
                     }
-                    (MemberBy::DistinguishedName, Ok(dn)) => {
-                        if known.contains(&dn) {
-                            nested.push(member);
-                        }
-                        self.names.insert(dn);
-                    }
-                    (MemberBy::DistinguishedName, Err(_)) => {}
+                    self.names.insert(dn);
                 }
             }
         }
-        Ok(nested)
+        nested
     }
+}
+
+/// Whether a group named in the settings can be read so that it protects its members.
+pub(super) async fn try_group(
+    shared: &Shared,
+    session: &Session,
+    name: &str,
+) -> Result<(), Trouble> {
+    members_of(shared, session, name, true).await.map(|_| ())
+}
+
+/// A member as the group names it.
+enum Member {
+    /// Folded.
+    UserId(String),
+    /// As text for requests, and folded.
+    Name(String, Dn),
+}
+
+/// A protected group and its members; trouble where they can't be known for sure, since an
+/// administrator must not pass for anybody else.
+///
+/// A group within a protected group may have no members; whether they are only hidden can't be told
+/// everywhere. One that is named in the settings is there for its members, and has some.
+async fn members_of(
+    shared: &Shared,
+    session: &Session,
+    name: &str,
+    is_named: bool,
+) -> Result<(Entry, Vec<Member>), Trouble> {
+    let trouble = |advice: &str| Trouble::Incomplete(format!("{name:?} {advice}"));
+    let found = session.search(Query::one(name, shared.dialect.group_attributes())).await?;
+    let group = found.into_iter().next();
+    let group = group
+        .ok_or_else(|| trouble("can't be seen; grant the daemon's account read access to it"))?;
+    let mut classes = shared.layout.classes_of(&group).peekable();
+    if classes.peek().is_none() {
+        let advice = "is of none of the group_classes; add its class, or name another group";
+        return Err(trouble(advice));
+    }
+    let mut members = Vec::new();
+    for class in classes {
+        let ranges = shared.dialect.serves_ranges();
+        let values = read::all_values(session, &group.dn, &class.member, ranges).await?;
+        let must_be_sure = is_named || shared.dialect.shows_absence();
+        if values.is_empty() && must_be_sure && !is_without(shared, session, &group, class).await? {
+            let advice = format!(
+                "shows no {}; grant the daemon's account read access to it, or take the group out of the settings if it is empty",
+                class.member
+            );
+            return Err(trouble(&advice));
+        }
+        for value in values {
+            let member = String::from_utf8(value).ok().and_then(|text| member(class.by, text));
+            members.push(member.ok_or_else(|| trouble("has a member whose name can't be read"))?);
+        }
+    }
+    Ok((group, members))
+}
+
+fn member(by: MemberBy, text: String) -> Option<Member> {
+    match by {
+        MemberBy::UserId => Some(Member::UserId(text.to_lowercase())),
+        MemberBy::DistinguishedName => {
+            let dn = Dn::parse(&text).ok()?;
+            Some(Member::Name(text, dn))
+        }
+    }
+}
+
+/// Whether the server says that the group has no members, which is more than that it shows none.
+async fn is_without(
+    shared: &Shared,
+    session: &Session,
+    group: &Entry,
+    class: &GroupClass,
+) -> Result<bool, Trouble> {
+    if !shared.dialect.shows_absence() {
+        return Ok(false);
+    }
+    let filter = format!("(!({}=*))", class.member);
+    let query = Query { filter: &filter, ..Query::one(&group.dn, &["1.1"]) };
+    Ok(!session.search(query).await?.is_empty())
 }
 
 async fn all_groups(shared: &Shared, session: &Session) -> Result<HashSet<Dn>, Trouble> {

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::account_steps::edit_of;
 use super::apply::Batch;
+use super::dialect::is_open;
 use super::entry::Entry;
 use super::group_steps::has_value;
 use super::read::{accounts_by_id, groups_by_id, side_by_side};
@@ -55,15 +56,14 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
         return cannot_tell("the account is gone, or no longer below people_base");
     };
     match &step.action {
-        Action::Disable { .. } | Action::StampDescription { .. } => {
-            match edit_of(batch, step, account)? {
-                None => Ok(Seen::AsWanted),
-                Some(_) if matches!(step.action, Action::Disable { .. }) => {
-                    otherwise("the account is not shut, or not wholly")
-                }
-                Some(_) => otherwise("the description is another"),
-            }
+        Action::Disable { .. } if is_open(batch.shared.dialect.as_ref(), account) => {
+            otherwise("the account is not shut, or not wholly, or that can't be read")
         }
+        Action::Disable { .. } => Ok(Seen::AsWanted),
+        Action::StampDescription { .. } => match edit_of(batch, step, account)? {
+            None => Ok(Seen::AsWanted),
+            Some(_) => otherwise("the description is another"),
+        },
         Action::ScramblePassword { .. } => password(batch, step, account),
         Action::ResetPrimaryGroup { .. } => match batch.shared.dialect.primary_group(account) {
             Some(primary) if primary.is_default => Ok(Seen::AsWanted),
@@ -84,9 +84,14 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
 /// the process that changed it.
 fn password(batch: &Batch<'_>, step: &Step, account: &Entry) -> Look {
     let now = batch.shared.dialect.password_changed(account);
-    match (batch.shared.recent.password_changed(step.id), now) {
-        (Some(before), Some(now)) if before.as_ref() != Some(&now) => Ok(Seen::AsWanted),
-        (Some(_), Some(_)) => otherwise("the password was not changed"),
+    match (batch.shared.recent.before(step.id), now) {
+        (Some(before), Some(now)) if before.password_changed.as_ref() == Some(&now) => {
+            otherwise("the password was not changed")
+        }
+        (Some(before), Some(_)) if before.locked && !batch.shared.dialect.is_locked(account) => {
+            otherwise("the password was changed, but the account is open, and was shut before")
+        }
+        (Some(_), Some(_)) => Ok(Seen::AsWanted),
         (None, _) => cannot_tell("it is not known when the password was changed before"),
         (_, None) => cannot_tell("the directory does not show when the password was changed"),
     }

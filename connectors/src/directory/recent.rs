@@ -1,4 +1,4 @@
-//! What this process did lately: on which server, and what a password's age was before.
+//! What this process did lately: on which server, and what an account was like before.
 
 use lapsed_core::step::StepId;
 use std::collections::{HashMap, VecDeque};
@@ -10,8 +10,17 @@ const KEPT: usize = 50_000;
 #[derive(Debug, Clone)]
 struct Trace {
     server: String,
-    /// Noted for password changes only; `Some(None)`: it had no such moment.
-    password_changed: Option<Option<String>>,
+    /// Noted for password changes only.
+    before: Option<Before>,
+}
+
+/// An account before its password was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Before {
+    /// When the password was changed before; none if the directory did not show it.
+    pub(super) password_changed: Option<String>,
+    /// Whether the account was locked, before any of the tries.
+    pub(super) locked: bool,
 }
 
 /// A bounded memory of steps.
@@ -30,22 +39,24 @@ impl Recent {
         self.put(step, server, None);
     }
 
-    /// Notes when the password was changed before this step changes it; the first note counts, so
-    /// that a second try does not hide the change made by the first.
-    pub(super) fn note(&self, step: StepId, server: &str, password_changed: Option<String>) {
-        self.put(step, server, Some(password_changed));
+    /// Notes the account before this step changes its password. Of several tries the first note counts,
+    /// so that a second does not hide the change made by the first; a lock seen by any is remembered.
+    pub(super) fn note(&self, step: StepId, server: &str, before: Before) {
+        self.put(step, server, Some(before));
     }
 
-    fn put(&self, step: StepId, server: &str, password_changed: Option<Option<String>>) {
+    fn put(&self, step: StepId, server: &str, before: Option<Before>) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(trace) = memory.traces.get_mut(&step) {
             server.clone_into(&mut trace.server);
-            if trace.password_changed.is_none() {
-                trace.password_changed = password_changed;
+            match (&mut trace.before, before) {
+                (Some(first), Some(now)) => first.locked |= now.locked,
+                (none @ None, some) => *none = some,
+                (Some(_), None) => {}
             }
             return;
         }
-        memory.traces.insert(step, Trace { server: server.to_owned(), password_changed });
+        memory.traces.insert(step, Trace { server: server.to_owned(), before });
         memory.order.push_back(step);
         if memory.order.len() > KEPT
             && let Some(oldest) = memory.order.pop_front()
@@ -57,8 +68,8 @@ impl Recent {
     /// Puts another moment in the place of the one noted.
     pub(super) fn correct(&self, step: StepId, password_changed: Option<String>) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trace) = memory.traces.get_mut(&step) {
-            trace.password_changed = Some(password_changed);
+        if let Some(before) = memory.traces.get_mut(&step).and_then(|trace| trace.before.as_mut()) {
+            before.password_changed = password_changed;
         }
     }
 
@@ -68,9 +79,9 @@ impl Recent {
         memory.traces.get(&step).map(|trace| trace.server.clone())
     }
 
-    /// When the password was changed before the step.
-    pub(super) fn password_changed(&self, step: StepId) -> Option<Option<String>> {
+    /// The account before the step changed its password.
+    pub(super) fn before(&self, step: StepId) -> Option<Before> {
         let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.traces.get(&step).and_then(|trace| trace.password_changed.clone())
+        memory.traces.get(&step).and_then(|trace| trace.before.clone())
     }
 }

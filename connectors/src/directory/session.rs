@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::RwLock;
 
 const PAGED: &str = "1.2.840.113556.1.4.319";
 const ASSERTION: &str = "1.3.6.1.1.12";
@@ -99,6 +100,8 @@ pub(super) struct Session {
     /// No reply came in time: whatever else this connection says is of no use.
     silent: AtomicBool,
     born: Instant,
+    /// Held by many for a search of one page, by one for a listing of several.
+    paging: RwLock<()>,
 }
 
 impl Session {
@@ -113,6 +116,7 @@ impl Session {
             operations: AtomicU64::new(0),
             silent: AtomicBool::new(false),
             born: Instant::now(),
+            paging: RwLock::new(()),
         }
     }
 
@@ -188,19 +192,33 @@ impl Session {
     }
 
     /// Everything that matches, or an error: never a part of it.
+    ///
+    /// OpenLDAP remembers one listing a connection, and forgets it at the first page of another. So
+    /// searches of one page go beside each other; one that turns out to have more is begun anew, alone.
     pub(super) async fn search(&self, query: Query<'_>) -> Result<Vec<Entry>, Trouble> {
         let mut entries = Vec::new();
-        let mut cookie = Vec::new();
-        let paged = query.scope != Scope::Base;
-        loop {
-            let before = entries.len();
-            let ended = self.page(query, paged.then_some(&cookie), &mut entries).await?;
-            if !paged {
+        if query.scope == Scope::Base {
+            self.page(query, None, &mut entries).await?;
+            return Ok(entries);
+        }
+        {
+            let _beside_others = self.paging.read().await;
+            let ended = self.page(query, Some(&Vec::new()), &mut entries).await?;
+            if next_page(&ended)?.is_empty() {
                 return Ok(entries);
             }
-            let next = page_end(&ended).ok_or_else(|| {
-                Trouble::Incomplete("the listing did not say whether it is whole".into())
-            })?;
+        }
+        let _alone = self.paging.write().await;
+        self.all_pages(query).await
+    }
+
+    async fn all_pages(&self, query: Query<'_>) -> Result<Vec<Entry>, Trouble> {
+        let mut entries = Vec::new();
+        let mut cookie = Vec::new();
+        loop {
+            let before = entries.len();
+            let ended = self.page(query, Some(&cookie), &mut entries).await?;
+            let next = next_page(&ended)?;
             if next.is_empty() {
                 return Ok(entries);
             }
@@ -318,7 +336,9 @@ fn library_form(change: &Change) -> Mod<Vec<u8>> {
     }
 }
 
-fn page_end(controls: &[Control]) -> Option<Vec<u8>> {
-    let paging = controls.iter().find(|control| control.1.ctype == PAGED)?;
-    page_cookie(paging.1.val.as_deref()?)
+/// Where the next page begins; empty after the last.
+fn next_page(controls: &[Control]) -> Result<Vec<u8>, Trouble> {
+    let paging = controls.iter().find(|control| control.1.ctype == PAGED);
+    let cookie = paging.and_then(|control| page_cookie(control.1.val.as_deref()?));
+    cookie.ok_or_else(|| Trouble::Incomplete("the listing did not say whether it is whole".into()))
 }

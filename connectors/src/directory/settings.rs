@@ -208,9 +208,11 @@ pub struct NeverTouched {
 pub struct SecondOperator {
     /// Log-on names; `*` stands for any characters.
     pub user_ids: Vec<String>,
-    /// Distinguished names of groups whose members, also through other groups, are protected.
+    /// Distinguished names of groups whose members, also through other groups, are protected. Each
+    /// must be readable with its members: otherwise nobody's accounts are read.
     pub groups: Vec<String>,
-    /// Active Directory: accounts with `adminCount` 1.
+    /// Active Directory: accounts with `adminCount` 1. Accounts without it do not have the attribute,
+    /// so a hidden one can't be told from none: let the daemon's account read it.
     pub admin_count: bool,
     /// Active Directory: accounts whose relative id is lower than this; 0 for none.
     pub rid_below: u32,

@@ -62,13 +62,13 @@ impl OpenError {
         }
     }
 
-    fn is_final(&self) -> bool {
+    /// True when the other servers can't do better: there is no password to try there, or it is
+    /// wrong, and trying it at each of them would lock the daemon's account.
+    fn is_everywhere(&self) -> bool {
         match self {
             Self::Secret(_) => true,
-            Self::Dial(DialError::Refused(answer)) => {
-                matches!(answer.fault("log-on"), Fault::Refused(_))
-            }
-            _ => false,
+            Self::Dial(error) => error.is_wrong_password(),
+            Self::Introduction(_) => false,
         }
     }
 }
@@ -130,6 +130,9 @@ impl Supervisor {
     }
 
     /// The connection to use: the caller keeps it for a whole batch, so that one server sees all of it.
+    ///
+    /// Where none can be had the fault is to try again, whatever the reason: nothing is wrong with the
+    /// steps, and they must not end because of a password that expired.
     pub(super) async fn connected(&self) -> Result<Arc<Connected>, Fault> {
         let mut state = self.state.lock().await;
         if let Some(current) = &state.current
@@ -147,12 +150,12 @@ impl Supervisor {
                     state.current = Some(Arc::clone(&connected));
                     return Ok(connected);
                 }
-                Err(error) if error.is_final() => {
-                    return Err(Fault::Refused(Cause::new(self.said(index, &error))));
-                }
                 Err(error) => {
-                    state.failed[index] = Some(Instant::now());
                     troubles.push(self.said(index, &error));
+                    if error.is_everywhere() {
+                        break;
+                    }
+                    state.failed[index] = Some(Instant::now());
                 }
             }
         }

@@ -138,9 +138,13 @@ impl Cycle {
             let mut user_ids = Vec::new();
             for (_, account) in accounts {
                 // A name that becomes too long to be one is nobody's account.
-                user_ids.extend(linked_user_ids(templates, &account.user_id).unwrap_or_default());
+                let linked = |id| linked_user_ids(templates, id).unwrap_or_default();
+                user_ids.extend(account.user_ids().flat_map(linked));
             }
-            user_ids.retain(|id| !accounts.iter().any(|(_, a)| a.user_id.folded() == id.folded()));
+            user_ids.retain(|id| {
+                let mut known = accounts.iter().flat_map(|(_, account)| account.user_ids());
+                !known.any(|own| own.folded() == id.folded())
+            });
             keys.push(PersonKeys { user_ids, ..PersonKeys::default() });
         }
         if keys.iter().all(|k| k.user_ids.is_empty()) {
@@ -286,10 +290,10 @@ fn distribute(
 
 fn fits(keys: &PersonKeys, account: &ObservedAccount) -> bool {
     keys.ids.contains(&account.id)
-        || keys.user_ids.iter().any(|id| id.folded() == account.user_id.folded())
-        || account.employee_number.as_ref().is_some_and(|number| {
-            keys.employee_numbers.iter().any(|n| n.folded() == number.folded())
-        })
+        || account.user_ids().any(|own| keys.user_ids.iter().any(|id| id.folded() == own.folded()))
+        || account
+            .employee_numbers()
+            .any(|own| keys.employee_numbers.iter().any(|n| n.folded() == own.folded()))
 }
 
 fn standing_notices(person: &Person) -> impl Iterator<Item = &Notice> {
@@ -299,4 +303,50 @@ fn standing_notices(person: &Person) -> impl Iterator<Item = &Notice> {
 /// Whether a standing notice was given by an operator, who named the person.
 fn decided_by_operator(person: &Person) -> bool {
     standing_notices(person).any(|n| n.source.as_str() == OPERATOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
+
+    fn user_id(text: &str) -> UserId {
+        UserId::new(text).unwrap()
+    }
+
+    fn number(text: &str) -> EmployeeNumber {
+        EmployeeNumber::new(text).unwrap()
+    }
+
+    fn account() -> ObservedAccount {
+        ObservedAccount {
+            id: StableId::new("a").unwrap(),
+            user_id: user_id("mzsmitj"),
+            other_user_ids: vec![user_id("john.smith")],
+            place: "uid=mzsmitj".into(),
+            enabled: true,
+            employee_number: Some(number("00123")),
+            other_employee_numbers: vec![number("E-77")],
+            name: PersonName { last: "Smith".into(), first: "John".into(), preferred: None },
+            description: None,
+            home: None,
+            mail: None,
+            protection: None,
+            groups: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_account_is_the_persons_by_any_of_its_names_and_numbers() {
+        let by_name = |id: &str| PersonKeys { user_ids: vec![user_id(id)], ..Default::default() };
+        let by_number =
+            |n: &str| PersonKeys { employee_numbers: vec![number(n)], ..Default::default() };
+        for keys in
+            [by_name("MZSMITJ"), by_name("John.Smith"), by_number("00123"), by_number("e-77")]
+        {
+            assert!(fits(&keys, &account()), "{keys:?}");
+        }
+        assert!(!fits(&by_name("smith"), &account()));
+        assert!(!fits(&by_number("E-78"), &account()));
+    }
 }

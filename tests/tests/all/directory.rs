@@ -9,7 +9,11 @@
 
 mod active_directory;
 mod double;
+mod half_shut;
 mod misbehaviour;
+mod opening;
 mod openldap;
 mod outages;
+mod paging;
+mod protection;
 mod support;

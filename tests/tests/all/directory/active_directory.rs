@@ -306,21 +306,25 @@ async fn awkward_names_are_only_names() {
 #[tokio::test]
 async fn a_check_finds_nothing_wrong_or_names_it() {
     let samba = samba(&[user("Ann Li", "zann"), security_group("clerks", &["Ann Li"])]);
+    let whole =
+        DirectorySettings { group_bases: vec![samba.base().to_owned()], ..of_samba(&samba) };
     let start_tls = DirectorySettings {
         servers: vec![samba.url_ldaps(), samba.url_ldap()],
         start_tls: true,
-        ..of_samba(&samba)
+        ..whole.clone()
     };
     let problems = |settings: DirectorySettings| async move {
         let probed = open(&settings).probe().await;
         probed.into_iter().filter_map(|p| p.problem).collect::<Vec<_>>()
     };
     assert_eq!(problems(start_tls).await, [] as [&str; 0]);
-    let mut missing = of_samba(&samba);
+    let found = problems(of_samba(&samba)).await;
+    assert!(found.len() == 1 && found[0].contains("Domain Admins"), "{found:?}");
+    let mut missing = whole.clone();
     missing.bind.dn = Some("CN=nobody,OU=Services,DC=lab,DC=test".into());
     let found = problems(missing).await;
     assert!(found.len() == 1 && found[0].contains("LDAP 49"), "{found:?}");
-    let mut schema = of_samba(&samba);
+    let mut schema = whole;
     schema.attributes.employee_number = Some("agencyNumber".into());
     let found = problems(schema).await;
     assert!(found.len() == 1 && found[0].contains("agencyNumber"), "{found:?}");

@@ -38,6 +38,7 @@ pub enum Mischief {
 /// Which requests it is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
+    LogOn,
     AccountSearch,
     Modify,
 }
@@ -190,7 +191,11 @@ fn answer(
     let mut state = state.lock().unwrap();
     let parts = children(operation);
     match tag {
-        0x60 => (message(id, result(0x61, 0), None), false),
+        0x60 => {
+            let trick = mischief(&mut state, On::LogOn);
+            let code = if let Some(Mischief::Code(code)) = trick { code } else { 0 };
+            (message(id, result(0x61, code), None), false)
+        }
         0x77 => {
             let who =
                 [tlv(0x0a, &[0]), tlv(4, b""), tlv(4, b""), tlv(0x8b, b"dn:CN=daemon,DC=lab")];

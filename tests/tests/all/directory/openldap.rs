@@ -311,7 +311,7 @@ async fn a_check_names_a_wrong_password_and_it_is_tried_once_only() {
     let directory = open(&settings);
     for _ in 0..10 {
         let fault = observe(&directory, &["zann"]).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Refused(c) if c.message.contains("password")), "{fault}");
+        assert!(matches!(&fault, Fault::Retry(c) if c.message.contains("password")), "{fault}");
     }
     let service = slapd.read(&slapd.bind_dn(), &["+"]).unwrap().unwrap();
     assert_eq!(service.get("pwdFailureTime").len(), 2, "once by check, once by observe");
@@ -370,4 +370,27 @@ async fn a_scrambled_account_stays_locked_whatever_the_password_policy_says(#[ca
     let unlock = format!("dn: {}\nchangetype: modify\ndelete: {LOCK}\n", dn("zann"));
     slapd.load_ldif(&unlock).unwrap();
     assert_eq!(slapd.witness().try_bind(&dn("zann"), "known-to-ann").unwrap().0, 49);
+}
+
+#[tokio::test]
+async fn an_account_of_several_names_and_numbers_shows_them_all() {
+    let ann = someone("zann").with("uid", "ann.li");
+    let slapd = slapd(&[ann]);
+    let directory = open(&of_slapd(&slapd));
+    let ann = person(&directory, "ann.li").await;
+    let names: Vec<&str> = ann.user_ids().map(|id| id.as_str()).collect();
+    assert_eq!(names, ["zann", "ann.li"], "the one in the object's name comes first");
+    change(&directory, &[disable(&ann)]).await;
+
+    let mut settings = of_slapd(&slapd);
+    settings.attributes.employee_number = Some("departmentNumber".into());
+    let numbers =
+        "changetype: modify\nadd: departmentNumber\ndepartmentNumber: 7\ndepartmentNumber: 8\n";
+    slapd.load_ldif(&format!("dn: {}\n{numbers}", dn("zann"))).unwrap();
+    let keys = PersonKeys { employee_numbers: vec![number("8")], ..PersonKeys::default() };
+    let seen = open(&settings).observe(&Scope::People(vec![keys])).await.unwrap();
+    let mut found: Vec<&str> =
+        seen.accounts[0].employee_numbers().map(|number| number.as_str()).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["7", "8"]);
 }
