@@ -41,7 +41,9 @@ impl Daemon {
     /// One round of deciding: the inbox, then everyone whose facts have changed.
     pub async fn decide_round(&self, settle_at_once: bool) -> Result<(), CycleError> {
         self.take_inbox(settle_at_once).await?;
-        let decided = self.cycle().decide(self.now()).await?;
+        // `--once` has nobody to come back for those of a target that is slow.
+        let cycle = if settle_at_once { self.cycle() } else { self.urgent_cycle() };
+        let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
             self.note_trouble(connector, fault).await?;

@@ -71,6 +71,11 @@ mod samba {
         site.reconfigure(&[
             ("attributes: {}", "attributes: { employee_number: employeeID }"),
             ("least_headcount: 200", "least_headcount: 1"),
+            // Where the domain's own groups are: its administrators', for one.
+            (
+                &format!("group_bases: [\"ou=groups,{BASE}\"]"),
+                &format!("group_bases: [\"ou=groups,{BASE}\", \"cn=users,{BASE}\"]"),
+            ),
         ])?;
         Ok(site)
     }
@@ -85,7 +90,7 @@ mod samba {
 
     #[test]
     fn a_leaver_is_disabled_stamped_and_out_of_every_group_with_the_adm_account_and_nothing_is_left()
-    {
+     {
         let mut domain = Domain::new().unwrap();
         let leaver = domain.agency.ordinary_leavers(1)[0];
         let id = domain.user_id(leaver).to_owned();

@@ -132,7 +132,8 @@ fn element<'a>(bytes: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
         _ => {
-            let length = rest.get(..more)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            let length =
+                rest.get(..more)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
             (length, rest.get(more..)?)
         }
     };

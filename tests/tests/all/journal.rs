@@ -28,10 +28,8 @@ impl Journal {
     /// How many steps satisfy a condition in SQL.
     pub fn count(&self, condition: &'static str) -> Done<u64> {
         let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM steps WHERE {condition}"));
-        let count: i64 = self
-            .runtime
-            .block_on(sqlx::query_scalar(sql).fetch_one(&self.pool))
-            .map_err(failed)?;
+        let count: i64 =
+            self.runtime.block_on(sqlx::query_scalar(sql).fetch_one(&self.pool)).map_err(failed)?;
         Ok(count.unsigned_abs())
     }
 
