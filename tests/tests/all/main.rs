@@ -9,4 +9,5 @@ mod durability;
 mod journal;
 mod latency;
 mod servers;
+mod shared_state;
 mod store;
