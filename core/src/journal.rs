@@ -202,7 +202,10 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
             S::Done { receipt } | S::Verified { receipt, .. } | S::Unverified { receipt, .. },
             E::NotSeen(cause),
         ) => S::Unverified { receipt: receipt.clone(), cause },
-        (S::Planned | S::Waiting { .. }, E::Cancel(reason)) => S::Cancelled { reason },
+        // From Unknown only after a look that found it not done; what is under way can't be called back.
+        (S::Planned | S::Waiting { .. } | S::Unknown { .. }, E::Cancel(reason)) => {
+            S::Cancelled { reason }
+        }
         (
             S::Drifted { .. }
             | S::Refused { .. }

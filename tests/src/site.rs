@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// The example that the product ships: tests and demo run on it, with only addresses and paths replaced.
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
+/// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
+
 /// Where a directory is and how the daemon logs on to it.
 #[derive(Debug, Clone)]
 pub struct DirectoryAt {
@@ -70,9 +73,13 @@ impl Site {
         replace("/etc/lapsed/ca.pem", &directory.ca.display().to_string())?;
         replace("\"cn=lapsed,ou=services,dc=dmh,dc=test\"", &format!("\"{}\"", directory.bind_dn))?;
         let password = format!("password_file: {}", directory.password_file.display());
-        replace("password_file: /etc/lapsed/directory-password", &password)?;
+        replace("password_credential: directory-password", &password)?;
         replace("dc=dmh,dc=test", &directory.base)?;
-        replace("/var/lib/lapsed", &root)?;
+        for folder in ["/var/lib/lapsed", "/var/log/lapsed", "/var/spool/lapsed"] {
+            replace(folder, &root)?;
+        }
+        // Files of the tests are renamed into place: there is nothing to wait for.
+        replace("settle_seconds: 2", "settle_seconds: 0")?;
         replace("/run/lapsed/control.sock", &format!("{root}/control.sock"))?;
         Ok(text)
     }
@@ -112,19 +119,21 @@ impl Site {
         self.faketime = Some(format!("@{local}"));
     }
 
+    /// From now on, they see a clock that stands still at this local time of the agency's.
+    pub fn freeze_clock(&mut self, local: &str) {
+        self.faketime = Some(local.to_owned());
+    }
+
     /// A `lapsed` command of this site, not run yet.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = match &self.faketime {
-            None => plain_command(&self.binary),
-            Some(at) => {
-                let mut command = plain_command("/usr/bin/faketime");
-                // Timers run on the real clock, so that waiting takes as long as it says.
-                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "America/Chicago");
-                command.arg("-f").arg(at).arg(&self.binary);
-                command
-            }
-        };
+        let mut command = plain_command(&self.binary);
+        if let Some(at) = &self.faketime {
+            // Loaded without `faketime` in between, which would get the signals that are meant for lapsed.
+            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", at).env("TZ", "America/Chicago");
+            // Timers run on the real clock, so that waiting takes as long as it says.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+        }
         command.arg("--config").arg(self.config()).args(arguments);
         command
     }

@@ -161,14 +161,20 @@ async fn set_unknown_password(
     session: &Session,
     entry: &Entry,
 ) -> Result<(), Trouble> {
-    match batch.shared.dialect.scramble(entry, session) {
-        Scramble::Operation(password) => session.set_password(&entry.dn, &password).await,
-        Scramble::Changes(changes) => {
-            for change in changes {
-                modify(batch, entry, &[change]).await?;
+    let Scramble { requests, operation } = batch.shared.dialect.scramble(entry, session);
+    for changes in &requests {
+        match (modify(batch, entry, changes).await, &operation) {
+            (Ok(()), _) => {}
+            // A password policy may refuse a hash, whose quality it can't see.
+            (Err(Trouble::Answered(_)), Some(password)) => {
+                return session.set_password(&entry.dn, password).await;
             }
-            Ok(())
+            (Err(trouble), _) => return Err(trouble),
         }
+    }
+    match operation.filter(|_| requests.is_empty()) {
+        Some(password) => session.set_password(&entry.dn, &password).await,
+        None => Ok(()),
     }
 }
 

@@ -119,7 +119,7 @@ impl Dialect for ActiveDirectory {
             let password = password::unknown(names.iter().flat_map(|name| entry.texts(name)));
             Change::Replace("unicodePwd".into(), vec![quoted_utf16(&password)])
         };
-        Scramble::Changes(vec![one(), one()])
+        Scramble { requests: vec![vec![one()], vec![one()]], operation: None }
     }
 
     fn password_changed(&self, entry: &Entry) -> Option<String> {

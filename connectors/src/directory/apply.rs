@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::read::{accounts_by_id, side_by_side};
 use super::supervisor::Connected;
 use futures_util::future::FutureExt;
-use lapsed_core::facts::StableId;
+use lapsed_core::facts::{EmployeeNumber, StableId};
 use lapsed_core::step::{Action, Cause, Expect, Fault, Found, Outcome, Step};
 use std::collections::HashMap;
 
@@ -147,10 +147,10 @@ impl Batch<'_> {
             ));
         };
         let attribute = &layout.names.employee_number;
-        let mut numbers = entry.texts(attribute).map(str::trim).peekable();
+        let mut numbers = entry.texts(attribute).filter_map(|text| EmployeeNumber::new(text).ok());
         let is_as_planned = match &expect.employee_number {
-            None => numbers.peek().is_none(),
-            Some(number) => numbers.any(|own| own.to_lowercase() == number.folded()),
+            None => numbers.next().is_none(),
+            Some(number) => numbers.any(|own| own.folded() == number.folded()),
         };
         if !is_as_planned {
             return Err(drifted(

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{GroupKind, GroupLink};
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// Changes of one object, with what they replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,13 +42,12 @@ impl Edit {
 #[error("{0} can't be read; let the daemon's account read it")]
 pub(super) struct Unreadable(pub(super) &'static str);
 
-/// How a password nobody knows is put in place.
-#[derive(Debug)]
-pub(super) enum Scramble {
-    /// By changes of an attribute; each in a request of its own.
-    Changes(Vec<Change>),
-    /// By the password operation of RFC 3062.
-    Operation(zeroize::Zeroizing<String>),
+/// How a password nobody knows is put in place. It can't be shown.
+pub(super) struct Scramble {
+    /// Changes of the account, each list one request.
+    pub(super) requests: Vec<Vec<Change>>,
+    /// A password for the operation of RFC 3062: when there are no requests, or one is refused.
+    pub(super) operation: Option<Zeroizing<String>>,
 }
 
 /// A primary group, which is not among a group's members.

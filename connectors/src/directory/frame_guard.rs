@@ -79,7 +79,7 @@ async fn requests(
     mut to: impl AsyncWrite + Unpin,
     pending: &Mutex<Pending>,
 ) -> String {
-    let mut waiting = Vec::new();
+    let mut waiting = Vec::with_capacity(CHUNK);
     loop {
         match from.read_buf(&mut waiting).await {
             Ok(0) => return "we closed the connection".into(),
@@ -181,5 +181,28 @@ mod tests {
     #[tokio::test]
     async fn bytes_that_are_no_ber_end_the_connection() {
         assert!(ended_by(b"\x1fHTTP/1.1 400 Bad Request").await.contains("no LDAP message"));
+    }
+
+    #[tokio::test]
+    async fn replies_that_come_byte_by_byte_and_two_at_once_are_passed_on_whole() {
+        const SEARCHES: &[u8] = &[0x30, 5, 2, 1, 1, 0x63, 0, 0x30, 5, 2, 1, 2, 0x63, 0];
+        const ONE: &[u8] = &[0x30, 0x0c, 2, 1, 1, 0x65, 7, 0x0a, 1, 0, 4, 0, 4, 0];
+        const TWO: &[u8] = &[0x30, 0x0c, 2, 1, 2, 0x65, 7, 0x0a, 1, 0, 4, 0, 4, 0];
+        let (client, mut server) = tokio::io::duplex(1 << 16);
+        let guarded = guard(client, 1024).unwrap();
+        guarded.local.set_nonblocking(true).unwrap();
+        let mut ours = UnixStream::from_std(guarded.local).unwrap();
+        ours.write_all(SEARCHES).await.unwrap();
+        let mut asked = [0; SEARCHES.len()];
+        server.read_exact(&mut asked).await.unwrap();
+        let (first, rest) = ONE.split_at(9);
+        for byte in first {
+            server.write_all(&[*byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        server.write_all(&[rest, TWO].concat()).await.unwrap();
+        let mut passed = [0; ONE.len() + TWO.len()];
+        ours.read_exact(&mut passed).await.unwrap();
+        assert_eq!(passed.as_slice(), [ONE, TWO].concat());
     }
 }

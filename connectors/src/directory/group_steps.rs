@@ -55,7 +55,8 @@ async fn leave(
 ) -> Vec<(usize, Ending)> {
     let groups = &batch.shared.layout.groups;
     let Some(group) = group.filter(|group| Layout::is_below(groups, &group.dn)) else {
-        let gone = "the group is gone, or not below group_bases; look where it went";
+        let gone =
+            "the group is gone, or not below group_bases; look where it went, or add its base";
         return indexes.iter().map(|&index| (index, drifted(gone))).collect();
     };
     let mut endings = Vec::new();
@@ -263,11 +264,8 @@ pub(super) async fn has_value(
         attributes: &["1.1"],
         deleted: false,
     };
-    match batch.connected.session.search(query).await {
-        Ok(found) => Ok(!found.is_empty()),
-        Err(trouble) if trouble.is(code::NO_SUCH_OBJECT) => Ok(false),
-        Err(trouble) => Err(trouble),
-    }
+    // A group that is not there under its name may have been renamed: that is an error, not a no.
+    Ok(!batch.connected.session.search(query).await?.is_empty())
 }
 
 /// A name that was not in the list proves nothing if the account was renamed in the meantime.

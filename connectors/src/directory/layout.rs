@@ -56,6 +56,8 @@ pub(super) struct Layout {
     pub(super) groups: Vec<Base>,
     /// Where names count as taken, each place once.
     pub(super) name_places: Vec<Base>,
+    /// Groups whose members are protected.
+    pub(super) protected_groups: Vec<Base>,
     pub(super) names: Names,
     pub(super) group_classes: Vec<GroupClass>,
     pub(super) empty_group: EmptyGroup,
@@ -87,6 +89,7 @@ impl Layout {
             people,
             groups,
             name_places: outermost(places),
+            protected_groups: Base::all(&settings.protected.second_operator.groups),
             names,
             group_classes: if settings.group_classes.is_empty() {
                 dialect.group_classes()

@@ -5,13 +5,13 @@ use super::codes::Trouble;
 use super::dn::first_value;
 use super::entry::Entry;
 use super::protect::Administrators;
-use super::read::{by_keys, side_by_side};
+use super::read::{accounts_by_id, by_keys, side_by_side};
 use super::session::{Query, Session};
 use super::supervisor::Connected;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
 use lapsed_core::observed::{GroupLink, Observed, ObservedAccount, PersonKeys};
-use lapsed_core::step::Fault;
+use lapsed_core::step::{Cause, Fault};
 use std::collections::HashMap;
 
 /// The accounts of certain people, each with every group it is in.
@@ -33,7 +33,27 @@ pub(super) async fn people(
         let account = account(shared, connected, &administrators, id.clone(), entry);
         accounts.push(ObservedAccount { groups, ..account });
     }
+    nobody_moved(shared, session, &ordered).await?;
     Ok(Observed { accounts, taken_names: Vec::new(), server: session.server.clone() })
+}
+
+/// Groups are found by the account's name: one that was renamed while they were read would seem to
+/// be in none.
+async fn nobody_moved(
+    shared: &Shared,
+    session: &Session,
+    seen: &[(StableId, Entry)],
+) -> Result<(), Fault> {
+    let ids: Vec<StableId> = seen.iter().map(|(id, _)| id.clone()).collect();
+    let now = accounts_by_id(shared, session, &ids).await?;
+    let same = |(id, entry): &(StableId, Entry)| now.get(id).is_some_and(|now| now.dn == entry.dn);
+    match seen.iter().find(|seen| !same(seen)) {
+        None => Ok(()),
+        Some((_, entry)) => Err(Fault::Retry(Cause::new(format!(
+            "{:?} was renamed or deleted while its groups were read",
+            entry.dn
+        )))),
+    }
 }
 
 fn in_people(trouble: Trouble) -> Fault {

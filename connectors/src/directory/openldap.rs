@@ -125,13 +125,24 @@ impl Dialect for Openldap {
         Ok((!edit.changes.is_empty()).then_some(edit))
     }
 
+    /// Where the account is open the server makes the hash. Where it is locked the lock is named in the
+    /// same request: the password policy lifts the lock of an account whose password is set otherwise,
+    /// and a crash between the two would leave it open.
     fn scramble(&self, entry: &Entry, session: &Session) -> Scramble {
-        let password = password::unknown(entry.texts("uid").chain(entry.texts("cn")));
-        if session.modifies_passwords() {
-            return Scramble::Operation(password);
+        let operation = session
+            .modifies_passwords()
+            .then(|| password::unknown(entry.texts("uid").chain(entry.texts("cn"))));
+        if self.is_enabled(entry) && operation.is_some() {
+            return Scramble { requests: Vec::new(), operation };
         }
-        let change = Change::Replace("userPassword".into(), vec![password.as_bytes().to_vec()]);
-        Scramble::Changes(vec![change])
+        let mut edit = Edit::default();
+        let lock = &self.settings.lock;
+        if !self.is_enabled(entry) {
+            edit.set(entry, &lock.attribute, &lock.value);
+        }
+        let hash = password::hash_of_nothing();
+        edit.changes.push(Change::Replace("userPassword".into(), vec![hash.into_bytes()]));
+        Scramble { requests: vec![edit.changes], operation }
     }
 
     fn password_changed(&self, entry: &Entry) -> Option<String> {

@@ -24,6 +24,15 @@ pub(super) fn unknown<'a>(names: impl IntoIterator<Item = &'a str>) -> Zeroizing
     password
 }
 
+/// A stored password (RFC 2307 `{SSHA}`: digest and salt) that no password fits: its digest was drawn,
+/// not computed.
+pub(super) fn hash_of_nothing() -> String {
+    const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = rand::rng();
+    let drawn = (0..LENGTH).map(|_| BASE64.choose(&mut random).copied().unwrap_or(b'A'));
+    format!("{{SSHA}}{}", drawn.map(char::from).collect::<String>())
+}
+
 fn parts_of(name: &str) -> Vec<String> {
     let pieces = name.split([' ', ',', '.', '-', '_', '#', '\t']);
     pieces

@@ -70,6 +70,10 @@ async fn content(directory: &Directory, connected: &Connected, found: &mut Vec<P
     for base in &layout.name_places {
         found.push(base_exists(session, base).await);
     }
+    for base in &layout.protected_groups {
+        let what = format!("protected group {}", base.text);
+        found.push(Probed { what, ..base_exists(session, base).await });
+    }
     found.push(schema(directory, session).await);
     let (listing, sample) = whole_listing(directory, session).await;
     found.push(listing);

@@ -109,7 +109,7 @@ pub(super) async fn all_values(
         values.extend_from_slice(part);
         match last {
             None => return Ok(values),
-            Some(last) if last >= next => next = last + 1,
+            Some(last) if last >= next && !part.is_empty() && last < u64::MAX => next = last + 1,
             Some(_) => {
                 return Err(Trouble::Incomplete(format!("the ranges of {attribute} do not end")));
             }

@@ -9,6 +9,7 @@ use ldap3::controls::{Assertion, Control, MakeCritical, PagedResults, RawControl
 use ldap3::exop::{Exop, PasswordModify, WhoAmI, WhoAmIResp};
 use ldap3::{Ldap, LdapError, Mod, Scope};
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -54,11 +55,23 @@ impl<'q> Query<'q> {
 }
 
 /// One change of one attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Change {
     Add(String, Vec<Vec<u8>>),
     Delete(String, Vec<Vec<u8>>),
     Replace(String, Vec<Vec<u8>>),
+}
+
+/// Without values: one could be a password.
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, attribute, values) = match self {
+            Self::Add(attribute, values) => ("Add", attribute, values),
+            Self::Delete(attribute, values) => ("Delete", attribute, values),
+            Self::Replace(attribute, values) => ("Replace", attribute, values),
+        };
+        write!(f, "{kind}({attribute}, {} values)", values.len())
+    }
 }
 
 impl Change {

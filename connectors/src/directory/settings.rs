@@ -36,7 +36,8 @@ pub struct DirectorySettings {
     pub bind: BindSettings,
     /// Distinguished names below which the accounts are; nothing outside is touched.
     pub people_base: Vec<String>,
-    /// Distinguished names below which the groups are; nothing outside is touched.
+    /// Distinguished names below which the groups are; nothing outside is seen or touched. In Active
+    /// Directory name the domain itself, so that no group is missed.
     pub group_bases: Vec<String>,
     /// Further distinguished names below which names count as taken (N5).
     #[serde(default)]
@@ -469,4 +470,62 @@ impl DirectorySettings {
 
 fn problem(key: &'static str, text: &str) -> SettingsProblem {
     SettingsProblem { key, problem: text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn keys(change: impl FnOnce(&mut Value)) -> Vec<&'static str> {
+        let mut written = json!({
+            "kind": "openldap",
+            "servers": ["ldaps://directory.agency.test"],
+            "bind": {"dn": "cn=lapsed,dc=agency,dc=test", "password_credential": "directory"},
+            "people_base": ["ou=People,dc=agency,dc=test"],
+            "group_bases": ["ou=Groups,dc=agency,dc=test"],
+        });
+        change(&mut written);
+        let settings: DirectorySettings = serde_json::from_value(written).unwrap();
+        settings.problems().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn the_least_that_can_be_written_is_enough() {
+        assert_eq!(keys(|_| ()), [] as [&str; 0]);
+    }
+
+    #[rstest]
+    #[case::no_server("servers", json!([]), "servers")]
+    #[case::no_address("servers", json!(["directory"]), "servers")]
+    #[case::unencrypted("servers", json!(["ldap://directory"]), "servers")]
+    #[case::no_password("bind", json!({"dn": "cn=a"}), "bind")]
+    #[case::two_passwords(
+        "bind",
+        json!({"dn": "cn=a", "password_file": "/a", "password_credential": "b"}),
+        "bind"
+    )]
+    #[case::nobody("bind", json!({"password_file": "/a"}), "bind.dn")]
+    #[case::external_over_tls("bind", json!({"external": true}), "bind.external")]
+    #[case::no_base("people_base", json!([]), "people_base")]
+    #[case::the_whole_world("people_base", json!([""]), "people_base")]
+    #[case::no_name("group_bases", json!(["Groups"]), "group_bases")]
+    #[case::no_filter("account_filter", json!("employeeType=service"), "account_filter")]
+    #[case::filter_in_a_name("attributes", json!({"user_id": "uid)(cn"}), "attributes")]
+    #[case::placeholder("empty_group", json!({"placeholder": "nobody"}), "empty_group.placeholder")]
+    #[case::no_page("page_size", json!(0), "page_size")]
+    fn what_cannot_work_is_named_by_its_key(
+        #[case] key: &str,
+        #[case] value: Value,
+        #[case] named: &str,
+    ) {
+        assert_eq!(keys(|written| written[key] = value), [named]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let written = json!({"kind": "openldap", "server": "ldaps://directory"});
+        assert!(serde_json::from_value::<DirectorySettings>(written).is_err());
+    }
 }

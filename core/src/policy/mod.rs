@@ -52,6 +52,20 @@ pub struct RuleFault {
 }
 
 impl Policy {
+    /// The rules of DMH DOR 8.300 with its locations, for questions asked where no YAML is.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self {
+            time_zone: "America/Chicago".into(),
+            locations: naming::default_locations(),
+            naming: naming::NamingPolicy::default(),
+            departure: departure::DeparturePolicy::default(),
+            work_days: work_days::WorkDays::default(),
+            guard: Limits::default(),
+            citations: Citations::default(),
+        }
+    }
+
     /// Digest of all rules, part of every plan's hash: a plan made under other rules is another plan.
     #[must_use]
     pub fn version(&self) -> String {

@@ -2,8 +2,8 @@
 
 use crate::cli::exit::Exit;
 use crate::cli::output::Failure;
+use crate::config::socket_named_in;
 use crate::control::client::{Client, Transport};
-use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,6 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT_CONFIG: &str = "/etc/lapsed/config.yaml";
 /// Where the socket is unless `--socket` or the configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/lapsed/control.sock";
-
-/// The one key of the configuration that a command needs. The rest is not looked at: a mistake in it
-/// must not keep an operator from asking a running daemon.
-#[derive(Debug, Default, Deserialize)]
-struct Glance {
-    control: Option<ControlGlance>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct ControlGlance {
-    socket: Option<PathBuf>,
-}
 
 /// A client over the socket: of `socket`, else of the configuration, else the default one.
 ///
@@ -43,16 +31,12 @@ pub fn socket_path(socket: Option<&Path>, config: Option<&Path>) -> Result<PathB
     let named = config.is_some();
     let config = config.unwrap_or(Path::new(DEFAULT_CONFIG));
     let found = match std::fs::read_to_string(config) {
-        Ok(text) => in_config(&text),
+        Ok(text) => socket_named_in(&text),
         // Who may ask the daemon need not be allowed to read its configuration.
         Err(_) if !named => None,
         Err(problem) => return Err(unreadable(config, &problem)),
     };
     Ok(found.unwrap_or_else(|| DEFAULT_SOCKET.into()))
-}
-
-fn in_config(text: &str) -> Option<PathBuf> {
-    serde_yaml::from_str::<Glance>(text).ok()?.control?.socket
 }
 
 fn unreadable(config: &Path, problem: &io::Error) -> Failure {
@@ -81,7 +65,7 @@ mod tests {
         #[case] text: &str,
         #[case] socket: Option<&str>,
     ) {
-        assert_eq!(in_config(text), socket.map(PathBuf::from));
+        assert_eq!(socket_named_in(text), socket.map(PathBuf::from));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::exit::Exit;
 use super::output::Failure;
-use super::{Globals, Outcome, plan::sound_config};
-use crate::config::{Config, LogFormat, Logging};
+use super::{Globals, Outcome};
+use crate::config::{self, Config, LogFormat, Logging};
 use crate::rehearse::database;
 use crate::service::{Daemon, checkpoints_of, run as serve};
 use crate::store::Store;
@@ -24,7 +24,21 @@ pub struct RunArgs {
 }
 
 pub(super) fn run(globals: &Globals, args: &RunArgs) -> Outcome {
-    let config = sound_config(globals.config_path())?;
+    let config = match config::load(globals.config_path()) {
+        Ok((config, _)) => config,
+        Err(errors) => {
+            // Into the journal at once: whoever is called at night reads this first.
+            eprintln!("{errors}");
+            return Err(Failure::new(
+                Exit::Failure,
+                format!(
+                    "{} has mistakes in it, so the daemon does not start",
+                    globals.config_path().display()
+                ),
+                "Mend each as it says; lapsed check tries it without starting anything.",
+            ));
+        }
+    };
     log_to_stderr(&config.logging);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|problem| {

@@ -4,9 +4,9 @@ mod table;
 
 use super::exit::Exit;
 use super::output::{Failure, Format, Output};
-use super::render::counted;
+use super::plan::sound_config;
 use super::{Globals, Outcome, waited};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::rehearse::database;
 use crate::store::{Store, StoreError};
 use crate::targets::Hands;
@@ -21,16 +21,15 @@ use std::path::{Path, PathBuf};
 /// Who needs a user ID.
 #[derive(Debug, clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("who").required(true)),
-    after_help = "The table has the columns last, first, preferred, location and kind; what comes out is the \
+    after_help = "Without --last, a table is read from standard input. It has the columns last, first, preferred, location and kind; what comes out is the \
                   same with user_id and error after them. Rows are served in order: an ID that is given counts \
                   as taken for the rows after it. Ends with 3 when a row got none.\n\nExamples:\n  \
                   lapsed user-id --last Smith --first John --location z\n  \
-                  lapsed user-id --csv --taken ids.txt < new.csv"
+                  lapsed user-id --taken ids.txt < new.csv"
 )]
 pub struct UserIdArgs {
     /// Last name
-    #[arg(long, group = "who", requires = "first")]
+    #[arg(long, requires = "first")]
     pub last: Option<String>,
     /// Legal first name
     #[arg(long, requires = "last")]
@@ -44,35 +43,27 @@ pub struct UserIdArgs {
     /// Kind of person [default: `naming.default_kind` of the configuration]
     #[arg(long, requires = "last")]
     pub kind: Option<String>,
-    /// Read a table from standard input instead
-    #[arg(long, group = "who")]
-    pub csv: bool,
     /// IDs that are taken, one a line, instead of asking the directory
     #[arg(long, value_name = "FILE")]
     pub taken: Option<PathBuf>,
 }
 
 pub(super) fn user_id(globals: &Globals, args: &UserIdArgs) -> Outcome {
-    let config = read_config(globals)?;
-    let taken = match &args.taken {
-        Some(file) => listed(file)?,
-        None => in_directory(&config)?,
+    let Some(file) = &args.taken else {
+        let config = sound_config(globals.config_path())?;
+        return answer(&config.policy, &in_directory(&config)?, args, globals.output());
     };
-    answer(&config.policy, &taken, args, globals.output())
+    let policy = rules(globals)?;
+    answer(&policy, &listed(file)?, args, globals.output())
 }
 
-fn read_config(globals: &Globals) -> Result<Config, Failure> {
-    config::load(globals.config_path()).map(|(config, _)| config).map_err(|errors| {
-        let count = counted(errors.problems().len() as u64, "mistake", "mistakes");
-        Failure::new(
-            Exit::Failure,
-            format!("{} has {count} in it", globals.config_path().display()),
-            format!(
-                "See each with its remedy: lapsed check --config {}",
-                globals.config_path().display()
-            ),
-        )
-    })
+/// The agency's rules; where no configuration was named and none is installed, those that are built in.
+fn rules(globals: &Globals) -> Result<Policy, Failure> {
+    if globals.config.is_some() || globals.config_path().exists() {
+        return sound_config(globals.config_path()).map(|config| config.policy);
+    }
+    eprintln!("There is no {}: the built-in rules are used.", globals.config_path().display());
+    Ok(Policy::built_in())
 }
 
 /// IDs of a file, one a line.
@@ -128,7 +119,7 @@ fn in_directory(config: &Config) -> Result<TakenIds, Failure> {
 /// Answers for one name or a table.
 fn answer(policy: &Policy, taken: &TakenIds, args: &UserIdArgs, output: Output) -> Outcome {
     let mut giver = Giver { namer: Namer::new(&policy.naming, &policy.locations), taken };
-    if !args.csv {
+    if args.last.is_some() {
         let only = giver.give(asked(args));
         return one(only, output);
     }

@@ -6,6 +6,7 @@
 
 mod calendar;
 mod changes;
+mod glance;
 mod pattern;
 mod problem;
 mod rules;
@@ -21,6 +22,7 @@ mod values;
 mod tests;
 
 pub use changes::policy_changes;
+pub use glance::socket_named_in;
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
 pub use sections::{

@@ -35,6 +35,14 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Place, path, message and advice in one line, for logs.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        let place = self.place.map(|at| format!("{}:{}: ", at.line, at.column)).unwrap_or_default();
+        let path = if self.path.is_empty() { String::new() } else { format!("{}: ", self.path) };
+        format!("{place}{path}{}; {}", self.message, self.advice)
+    }
+
     /// A problem at a place.
     #[must_use]
     pub fn new(place: Place, path: impl Into<String>, message: impl Into<String>) -> Self {

@@ -145,10 +145,6 @@ pub struct Audit {
     /// The name of a systemd credential that holds that key.
     #[serde(default)]
     pub signing_key_credential: Option<CredentialName>,
-    /// Years for which records are kept.
-    #[serde(default = "six")]
-    #[schemars(range(min = 1, max = 100))]
-    pub keep_years: u16,
 }
 
 impl Audit {
@@ -294,12 +290,8 @@ impl Inbox {
 pub struct Schedule {
     /// Everything is compared with everything.
     pub full_reconcile: CronPattern,
-    /// Steps that have come due, and retries, are carried out.
-    pub due_steps: CronPattern,
     /// Revocations of some days ago are read back again (D13; days: `departure.recheck_days`).
     pub recheck: CronPattern,
-    /// A signed checkpoint of the audit is appended to `audit.checkpoint_file`.
-    pub checkpoint: CronPattern,
     /// Work days' time by which a feed must have come, by the feed's name; later it is an alarm.
     pub late_feed: BTreeMap<SourceName, TimeOfDay>,
 }
@@ -308,9 +300,7 @@ impl Default for Schedule {
     fn default() -> Self {
         Self {
             full_reconcile: CronPattern::built_in("30 2 * * *"),
-            due_steps: CronPattern::built_in("*/5 * * * *"),
             recheck: CronPattern::built_in("15 6 * * *"),
-            checkpoint: CronPattern::built_in("0 * * * *"),
             late_feed: BTreeMap::new(),
         }
     }
@@ -323,18 +313,9 @@ pub struct Execution {
     /// Steps handed to a connector in one go.
     #[schemars(range(min = 1, max = 10_000))]
     pub batch: u32,
-    /// People handled at the same time on one connector; one person's steps keep their order.
-    #[schemars(range(min = 1, max = 1_000))]
-    pub parallel: u32,
     /// After so long another daemon on the same database may take over a step that was begun.
     #[schemars(range(min = 10, max = 86_400))]
     pub lease_seconds: u32,
-    /// A connector's call is given up after so long; what became of it is then looked up.
-    #[schemars(range(min = 1, max = 3_600))]
-    pub call_seconds: u32,
-    /// Failures of one step after which it waits for a person.
-    #[schemars(range(min = 1, max = 1_000))]
-    pub attempts: u32,
     /// Steps under way are given so long when the daemon is told to stop.
     #[schemars(range(min = 1, max = 300))]
     pub stop_seconds: u32,
@@ -342,14 +323,7 @@ pub struct Execution {
 
 impl Default for Execution {
     fn default() -> Self {
-        Self {
-            batch: 500,
-            parallel: 8,
-            lease_seconds: 300,
-            call_seconds: 60,
-            attempts: 20,
-            stop_seconds: 5,
-        }
+        Self { batch: 500, lease_seconds: 300, stop_seconds: 5 }
     }
 }
 
@@ -409,9 +383,6 @@ impl Default for Logging {
 
 fn two() -> u32 {
     2
-}
-fn six() -> u16 {
-    6
 }
 fn eight() -> u32 {
     8

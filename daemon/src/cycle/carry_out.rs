@@ -19,10 +19,9 @@ use lapsed_connectors::contract::Apply;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName, Person, PersonId};
 use lapsed_core::journal::{StepEvent, StepState};
-use lapsed_core::policy::departure::{Redate, WorksiteClass, redate, worksite_class};
-use lapsed_core::reconcile::deletions;
+use lapsed_core::policy::departure::{WorksiteClass, worksite_class};
 use lapsed_core::standing::{Standing, standing};
-use lapsed_core::step::{Action, Cause, Due, Fault, Outcome, Seen, Step, StepId, next_attempt};
+use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step, StepId, next_attempt};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -292,6 +291,11 @@ impl Executor {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
+        // When a password was changed before is known only to the process that changed it: a later look
+        // could tell nothing.
+        if matches!(stored.step.action, Action::ScramblePassword { .. }) {
+            return update.recheck(None, stored.recheck_index.saturating_add(1));
+        }
         let days = &self.cycle.config.policy.departure.recheck_days;
         let on = days.get(stored.recheck_index as usize).and_then(|days| {
             self.cycle.today(now).checked_add(jiff::Span::new().days(i64::from(*days))).ok()
@@ -299,8 +303,34 @@ impl Executor {
         update.recheck(on, stored.recheck_index.saturating_add(1))
     }
 
+    /// Settles steps that were under way when their departure was called off: done, or cancelled (D10).
+    async fn settle_left_behind(&self) -> Result<(), CycleError> {
+        let now = (self.clock)();
+        let left = self.cycle.store.read().steps_left_behind(now).await?;
+        for (name, hand) in &self.hands.0 {
+            let theirs: Vec<StoredStep> =
+                left.iter().filter(|s| &s.step.connector == name).cloned().collect();
+            if theirs.is_empty() {
+                continue;
+            }
+            let cause = || Cause::new("the daemon ended before the reply came");
+            let lost = theirs.iter().filter(|s| matches!(s.state, StepState::Started { .. }));
+            let lost = lost.map(|s| (s, StepEvent::ReplyLost(cause())));
+            let mut unknown = self.store_events(lost, now).await?;
+            unknown.extend(
+                theirs.into_iter().filter(|s| matches!(s.state, StepState::Unknown { .. })),
+            );
+            let seen = self.look_back(hand.as_ref(), &unknown).await?;
+            let off = seen.iter().filter(|s| matches!(s.state, StepState::Waiting { .. }));
+            let off = off.map(|s| (s, StepEvent::Cancel("the departure was called off".into())));
+            self.store_events(off, now).await?;
+        }
+        Ok(())
+    }
+
     /// Looks again at what was done on earlier days, where the day for it has come (D13).
     pub async fn recheck(&self) -> Result<(), CycleError> {
+        self.settle_left_behind().await?;
         let today = self.cycle.today((self.clock)());
         let steps = self.cycle.store.read().steps_to_read_back(today, MOST_LOOKS).await?;
         for (name, hand) in &self.hands.0 {
@@ -335,7 +365,7 @@ impl Executor {
         let all_shut = |case: &Case| {
             let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
             let mut accounts = steps.iter().filter(disabling);
-            accounts.clone().all(|s| s.state.has_ended()) && accounts.any(|s| s.state.is_done())
+            accounts.all(|s| s.state.is_done())
         };
         cases.retain(all_shut);
         if cases.is_empty() {
@@ -351,21 +381,24 @@ impl Executor {
     ) -> Result<(), CycleError> {
         let now = (self.clock)();
         let today = self.cycle.today(now);
-        let people: Vec<PersonId> = cases.iter().map(|case| case.person).collect();
-        let people = self.cycle.store.read().people(&people).await?;
+        let ids: Vec<PersonId> = cases.iter().map(|case| case.person).collect();
+        let people = self.cycle.store.read().people(&ids).await?;
         let people: HashMap<PersonId, &Person> = people.iter().map(|p| (p.id, p)).collect();
         let mut tx = self.cycle.store.begin().await?;
+        // As they are by now: a departure that was called off meanwhile starts no clock.
+        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
+        let wanted: BTreeSet<CaseId> = cases.iter().map(|case| case.id).collect();
+        cases = tx.read().cases(&filter).await?;
+        cases.retain(|c| {
+            wanted.contains(&c.id) && c.state == CaseState::Open && c.disabled_on.is_none()
+        });
         for case in &mut cases {
             let person = people.get(&case.person).copied();
             let class = case.worksite_class.unwrap_or_else(|| self.class_of(person, now));
             case.disabled_on = Some(today);
             case.worksite_class = Some(class);
+            self.cycle.redate_deletions(&tx, case.id, class, today).await?;
             let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
-            for stored in steps.iter().filter(|s| s.step.action.destroys()) {
-                if let Some(step) = self.later(stored, class, today)? {
-                    tx.redate_step(&step).await?;
-                }
-            }
             tx.audit(AuditEntry {
                 person: Some(case.person),
                 case: Some(case.id),
@@ -388,31 +421,14 @@ impl Executor {
         worksite_class(worksite.as_ref(), &self.cycle.config.policy.locations)
     }
 
-    /// The deletion with a later date, where disabling came later than planned; never an earlier one (D15).
-    fn later(
-        &self,
-        stored: &StoredStep,
-        class: WorksiteClass,
-        today: jiff::civil::Date,
-    ) -> Result<Option<Step>, CycleError> {
-        let Due::On { date, .. } = &stored.step.due else { return Ok(None) };
-        let all = deletions(&self.cycle.config.policy, today, class, stored.step.action.account())
-            .map_err(CycleError::Rule)?;
-        let fresh =
-            all.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
-        Ok(fresh.and_then(|(.., dated)| match redate(*date, dated.date) {
-            Redate::Later(date) => {
-                Some(Step { due: Due::On { date, reason: dated.reason }, ..stored.step.clone() })
-            }
-            Redate::Same | Redate::EarlierNeedsRelease(_) => None,
-        }))
-    }
-
     /// Closes cases in which nothing is left to do and nothing is stuck.
     pub async fn close_cases(&self) -> Result<(), CycleError> {
         let now = (self.clock)();
-        for mut case in self.cycle.store.read().cases_ended().await? {
-            let mut tx = self.cycle.store.begin().await?;
+        if self.cycle.store.read().cases_ended().await?.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.cycle.store.begin().await?;
+        for mut case in tx.read().cases_ended().await? {
             case.state = CaseState::Closed;
             tx.save_case(&case).await?;
             tx.audit(AuditEntry {
@@ -421,8 +437,8 @@ impl Executor {
                 clause: Some(self.cycle.config.policy.citations.cite(Rule::D13)),
                 ..AuditEntry::new(now, DAEMON, "case.closed")
             });
-            tx.commit().await?;
         }
+        tx.commit().await?;
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! From a person's standing to the state of their departure case (D1, D10, D12).
 
+use super::decide::aside;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
-use lapsed_core::journal::StepEvent;
+use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
 use serde_json::json;
@@ -61,7 +62,10 @@ impl Cycle {
         tx.save_case(&case).await?;
         tx.save_person(person).await?;
         self.cancel_steps(tx, case.id, why, now).await?;
-        self.note_case(tx, &case, person, "case.stopped", Rule::D10, why, now);
+        if case.disabled_on.is_some() {
+            self.ask_for_access(tx, person, now).await?;
+        }
+        self.note_case(tx, (&case, person), ("case.stopped", Rule::D10), why, now);
         Ok(())
     }
 
@@ -88,12 +92,22 @@ impl Cycle {
                     now,
                 )
                 .await?;
-                tx.save_case(&Case { opened_at: case.opened_at, ..fresh.clone() }).await?;
+                tx.save_case(&Case {
+                    opened_at: case.opened_at,
+                    disabled_on: case.disabled_on,
+                    worksite_class: case.worksite_class,
+                    before: case.before,
+                    ..fresh.clone()
+                })
+                .await?;
+                if case.disabled_on.is_some() {
+                    self.ask_for_access(tx, person, now).await?;
+                }
             }
             _ => tx.save_case(&fresh).await?,
         }
         let when = format!("takes effect {}: {}", self.shown_time(end.at), end.reason);
-        self.note_case(tx, &fresh, person, "case.scheduled", Rule::D2, &when, now);
+        self.note_case(tx, (&fresh, person), ("case.scheduled", Rule::D2), &when, now);
         Ok(())
     }
 
@@ -125,8 +139,20 @@ impl Cycle {
             None => fresh,
         };
         tx.save_case(&case).await?;
-        self.note_case(tx, &case, person, "case.opened", Rule::D2, &case.reason.clone(), now);
+        self.note_case(tx, (&case, person), ("case.opened", Rule::D2), &case.reason, now);
         Ok(case)
+    }
+
+    /// Somebody who works here again, or still, has no access: that does not come back by itself (D10).
+    async fn ask_for_access(
+        &self,
+        tx: &Tx,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        const REASON: &str = "the person is employed, and their account was shut: give access back by an \
+                              approved form, or ask HR";
+        Ok(tx.set_aside_once(&aside(person, REASON, now)?).await?)
     }
 
     fn case_of(
@@ -161,9 +187,11 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let filter = StepFilter { cases: vec![case], ended: Some(false), ..StepFilter::default() };
         let steps = tx.read().steps(&filter).await?;
-        // What is under way at this moment can't be called back; the journal refuses, and it is seen.
+        // What is under way can't be called back, and what became of a lost reply has to be looked at first.
+        let waits =
+            |s: &&StoredStep| matches!(s.state, StepState::Planned | StepState::Waiting { .. });
         let cancel = |s: &StoredStep| s.on(StepEvent::Cancel(why.to_owned())).ok();
-        let updates: Vec<StepUpdate> = steps.iter().filter_map(cancel).collect();
+        let updates: Vec<StepUpdate> = steps.iter().filter(waits).filter_map(cancel).collect();
         tx.set_steps(&updates, now).await?;
         for plan in tx.read().plans(&[PlanState::Held]).await? {
             if plan.plan.only_case() == Some(case) {
@@ -177,10 +205,8 @@ impl Cycle {
     fn note_case(
         &self,
         tx: &mut Tx,
-        case: &Case,
-        person: &Person,
-        event: &str,
-        rule: Rule,
+        (case, person): (&Case, &Person),
+        (event, rule): (&str, Rule),
         why: &str,
         now: Timestamp,
     ) {

@@ -140,7 +140,7 @@ impl Daemon {
     /// Reads the configuration file again; every problem as a line for people.
     pub fn load_again(&self) -> Result<Config, Vec<String>> {
         let lines = |errors: ConfigErrors| -> Vec<String> {
-            errors.to_string().lines().map(str::to_owned).collect()
+            errors.problems().iter().map(|problem| problem.in_a_line()).collect()
         };
         let (config, warnings) = crate::config::load(&self.config_path).map_err(lines)?;
         for warning in &warnings {

@@ -6,9 +6,10 @@ use crate::control::peer::MachineAccounts;
 use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
-use crate::cycle::{CycleError, DAEMON};
+use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
+use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
@@ -38,11 +39,16 @@ pub enum RunError {
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 impl Daemon {
-    /// One round of deciding: the inbox, then everyone whose facts have changed.
-    pub async fn decide_round(&self, settle_at_once: bool) -> Result<(), CycleError> {
-        self.take_inbox(settle_at_once).await?;
-        // `--once` has nobody to come back for those of a target that is slow.
-        let cycle = if settle_at_once { self.cycle() } else { self.urgent_cycle() };
+    /// One round of deciding: the inbox, then everyone whose facts have changed. The cycle's eyes say how
+    /// long a target that is slow is waited for.
+    async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
+        if !self.has_the_turn().await? {
+            return Ok(());
+        }
+        if let Err(error) = self.take_inbox().await {
+            // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
+            log_failure("taking the inbox", &error);
+        }
         let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
@@ -62,6 +68,17 @@ impl Daemon {
         Ok(())
     }
 
+    /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
+    async fn has_the_turn(&self) -> Result<bool, CycleError> {
+        if !self.store.is_shared() {
+            return Ok(true);
+        }
+        let now = self.now();
+        let seconds = i64::from(self.cycle().config.execution.lease_seconds);
+        let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
+        Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
+    }
+
     async fn note_trouble(
         &self,
         connector: &ConnectorName,
@@ -79,11 +96,16 @@ impl Daemon {
     pub async fn once(&self) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
         self.store.release_own_leases(&self.owner).await?;
+        // Nobody comes back for what is still being written: one look, one pause, and a second look.
+        self.take_inbox().await?;
+        tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
-            self.decide_round(true).await?;
+            // First the looks at what was done: what other hands undid is planned in this round.
             let executor = self.executor();
-            let round = executor.carry_out().await?;
             executor.recheck().await?;
+            // Nobody comes back for those of a target that is slow, either: it may take its time.
+            self.decide_round(&self.cycle()).await?;
+            let round = executor.carry_out().await?;
             executor.close_cases().await?;
             all += round.clone();
             if round.done == 0 {
@@ -198,7 +220,7 @@ async fn reload(daemon: &Arc<Daemon>) {
 /// The inbox and everyone marked, whenever something says "look again", and at every poll.
 async fn deciding(daemon: Arc<Daemon>) {
     loop {
-        let pause = match daemon.decide_round(false).await {
+        let pause = match daemon.decide_round(&daemon.urgent_cycle()).await {
             Ok(()) => daemon.cycle().config.inbox.poll(),
             Err(error) => {
                 log_failure("deciding", &error);
@@ -235,7 +257,13 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
     while !stop.is_cancelled() {
         rounds.mark_unchanged();
         let executor = daemon.executor();
-        let Some(hand) = executor.hands.0.get(&name).cloned() else { return };
+        let Some(hand) = executor.hands.0.get(&name).cloned() else {
+            // Taken out of the configuration; it may come back.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = rounds.changed() => if changed.is_err() { return } else { continue },
+            }
+        };
         let pause = match executor.drain(&name, hand.as_ref(), &stop).await {
             Ok(_) => daemon.pause_until_next_step().await,
             Err(error) => {
@@ -307,15 +335,18 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     tokio::join!(full, recheck);
 }
 
-/// Tells systemd that the daemon lives, as long as its state answers.
+/// Tells systemd that the daemon lives. A database that is away is waited for, and a restart would not
+/// bring it back: only a daemon that can't even ask is dead.
 async fn reporting(daemon: Arc<Daemon>) {
     let Some(watchdog) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;
     };
     loop {
-        if daemon.store.read().audit_head().await.is_ok() {
-            notify_manager(&[sd_notify::NotifyState::Watchdog]);
+        let asked = tokio::time::timeout(watchdog / 6, daemon.store.read().audit_head()).await;
+        if !matches!(asked, Ok(Ok(_))) {
+            tracing::warn!("the state does not answer; it is waited for");
         }
+        notify_manager(&[sd_notify::NotifyState::Watchdog]);
         tokio::time::sleep(watchdog / 3).await;
     }
 }

@@ -107,6 +107,12 @@ impl Store {
         if missing { Err(StoreError::Older) } else { Ok(Self::over(db, None, None)) }
     }
 
+    /// True where other machines' daemons may work on the same state.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.backend() == sea_orm::DbBackend::Postgres
+    }
+
     /// An empty store in a temporary folder of its own, gone with its last clone. Nothing in it is
     /// durable: for `plan`, `simulate` and tests.
     pub async fn empty_scratch() -> Result<Self, StoreError> {

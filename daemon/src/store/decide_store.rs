@@ -2,10 +2,11 @@
 
 use super::error::Doing as _;
 use super::tables::{cases, to_decide};
-use super::{Reader, SetAside, Store, StoreError, Tx, convert, sql};
+use super::{Reader, SetAside, Store, StoreError, StoredPlan, StoredStep, Tx, convert, sql};
 use jiff::Timestamp;
 use lapsed_core::facts::{Case, PersonId};
-use lapsed_core::step::Step;
+use lapsed_core::plan::PlanState;
+use lapsed_core::step::{Step, StepId};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 impl Tx {
@@ -34,10 +35,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Sets something aside unless the same is waiting already, about the same one for the same reason.
+    /// Sets something aside unless an entry of the same id is there already.
     pub async fn set_aside_once(&self, aside: &SetAside) -> Result<(), StoreError> {
-        let open = self.read().open_set_asides().await?;
-        if open.iter().any(|known| known.who == aside.who && known.reason == aside.reason) {
+        if self.read().has_set_aside(aside.id).await? {
             return Ok(());
         }
         self.set_aside(std::slice::from_ref(aside)).await
@@ -71,12 +71,33 @@ impl Reader<'_> {
         let doing = "counting people";
         let sql = "SELECT COUNT(DISTINCT s.person) AS people FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
-                   WHERE s.action = 'disable' AND p.created_at >= $1 \
+                   WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
                    AND p.state IN ('passed', 'released')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
         let people: Option<i64> =
             rows.first().map(|row| row.try_get("", "people")).transpose().doing(doing)?;
         Ok(u32::try_from(people.unwrap_or(0)).unwrap_or(u32::MAX))
+    }
+
+    /// Steps under way when their case was stopped, whose daemon has died or whose reply was lost: no
+    /// claim takes them up any more (D10).
+    pub async fn steps_left_behind(&self, now: Timestamp) -> Result<Vec<StoredStep>, StoreError> {
+        let sql = "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
+                   WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
+                   AND COALESCE(s.lease_until, 0) <= $1";
+        let doing = "looking for steps left behind";
+        let mut ids = Vec::new();
+        for row in sql::all(&self.db, doing, sql, vec![convert::micros(now).into()]).await? {
+            ids.push(StepId(row.try_get("", "id").doing(doing)?));
+        }
+        self.steps_by_id(&ids).await
+    }
+
+    /// Plans whose release has run out unused.
+    pub async fn plans_expired(&self, now: Timestamp) -> Result<Vec<StoredPlan>, StoreError> {
+        let released = self.plans(&[PlanState::Released]).await?;
+        let expired = |plan: &StoredPlan| plan.release_expires_at.is_some_and(|at| at <= now);
+        Ok(released.into_iter().filter(expired).collect())
     }
 
     /// Open cases with steps, all of which have ended well.

@@ -72,7 +72,7 @@ async fn each_command_says_what_it_is_for_and_ends_as_documented(
 #[case::no_date(&["due", "--until", "2026-02-30"])]
 #[case::pause_what(&["pause", "--reason", "r"])]
 #[case::feed_without_name(&["plan", "--feed", "x.csv"])]
-#[case::name_and_table(&["user-id", "--csv", "--last", "Smith", "--first", "John"])]
+#[case::no_such_flag(&["user-id", "--csv"])]
 #[case::half_a_name(&["user-id", "--last", "Smith"])]
 #[tokio::test]
 async fn a_wrong_command_line_ends_with_64_and_not_with_the_2_of_changes(

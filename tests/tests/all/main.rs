@@ -1,13 +1,23 @@
 //! Everything that needs more than one crate or a real server: one binary, since linking is slow.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends by panicking, in its helpers too"
+)]
 
 mod active_directory;
 mod beside;
 mod crash;
+mod demo;
 mod departure;
 mod directory;
 mod durability;
 mod journal;
 mod latency;
+mod laws;
+mod scenarios;
 mod servers;
+mod service;
 mod shared_state;
 mod store;

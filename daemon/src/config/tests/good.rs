@@ -18,7 +18,6 @@ fn the_small_configuration_is_good_and_has_the_defaults() {
     assert_eq!(warnings(SMALL), Vec::<String>::new());
     assert_eq!(config.time_zone.iana_name(), Some("America/Chicago"));
     assert_eq!(config.policy.time_zone, "America/Chicago");
-    assert_eq!(config.audit.keep_years, 6);
     assert_eq!(config.schedule, Schedule::default());
     assert_eq!(config.inbox.poll().as_secs(), 10);
     assert!(matches!(config.state.database, DatabaseUrl::Sqlite(_)));
@@ -28,9 +27,7 @@ fn the_small_configuration_is_good_and_has_the_defaults() {
 fn every_default_pattern_has_a_next_time() {
     let now = "2026-11-22T12:00[America/Chicago]".parse().unwrap();
     let schedule = Schedule::default();
-    for pattern in
-        [&schedule.full_reconcile, &schedule.due_steps, &schedule.recheck, &schedule.checkpoint]
-    {
+    for pattern in [&schedule.full_reconcile, &schedule.recheck] {
         assert!(pattern.next_after(&now).is_some_and(|next| next > now), "{pattern}");
     }
 }

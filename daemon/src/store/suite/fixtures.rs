@@ -111,8 +111,8 @@ pub fn on(number: u32, what: Do, date: Date) -> Result<Step, lapsed_core::facts:
 /// A plan of these steps; `version` makes plans of the same steps differ.
 pub fn plan_of(steps: &[Step], version: &str) -> Plan {
     let kind = match steps.first() {
-        Some(step) => PlanKind::Departure { case: step.case, person: step.person },
-        None => PlanKind::MassDeparture { people: 0 },
+        Some(step) => PlanKind::Departure { case: step.case, person: step.person, noticed_at: NOW },
+        None => PlanKind::MassDeparture { people: 0, noticed_at: NOW },
     };
     Plan::new(kind, version, steps.to_vec(), Vec::new(), Vec::new())
 }

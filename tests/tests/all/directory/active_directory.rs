@@ -2,10 +2,10 @@
 
 use super::support::*;
 use lapsed_connectors::contract::Observe;
-use lapsed_connectors::directory::DirectorySettings;
 use lapsed_connectors::directory::settings::ProtectedSettings;
+use lapsed_connectors::directory::{DirectorySettings, escape_value};
 use lapsed_core::observed::{GroupKind, Protection, Scope};
-use lapsed_core::step::{Fault, Outcome};
+use lapsed_core::step::{Fault, Outcome, Seen};
 use lapsed_tests::Entry;
 use lapsed_tests::samba::SambaAd;
 
@@ -255,4 +255,73 @@ async fn a_group_of_five_thousand_is_left_by_all() {
     println!("5,000 members left in {:.1} s", started.elapsed().as_secs_f64());
     let witness = samba.read(&format!("CN=everyone,{GROUPS}"), &["member"]).unwrap().unwrap();
     assert!(!witness.has("member"));
+}
+
+fn utf16(password: &str) -> Vec<u8> {
+    format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[tokio::test]
+async fn a_scrambled_password_no_longer_opens_anything() {
+    let samba = samba(&[user("Ann Li", "zann").with("unicodePwd", utf16("Ann-knows-this-1"))]);
+    let dn = format!("CN=Ann Li,{PEOPLE}");
+    assert_eq!(samba.witness().try_bind(&dn, "Ann-knows-this-1").unwrap().0, 0);
+    let directory = open(&of_samba(&samba));
+    let steps = [scramble(&person(&directory, "zann").await)];
+    change(&directory, &steps).await;
+    let (code, said) = samba.witness().try_bind(&dn, "Ann-knows-this-1").unwrap();
+    assert!(code == 49 && said.contains("data 52e"), "{said}");
+    all_as_wanted(&directory, &steps).await;
+    let another = open(&of_samba(&samba)).read_back(&steps).await;
+    assert!(matches!(&another[0], Ok(Seen::CannotTell(_))), "after a restart: {another:?}");
+}
+
+#[tokio::test]
+async fn awkward_names_are_only_names() {
+    let names = ["Ames, Zoe", ",+\"\\<>;=#*()", "#1 Zoe", "Zoë Müller", "*)(cn=*"];
+    let users = names.iter().enumerate().map(|(number, name)| {
+        let dn = format!("CN={},{PEOPLE}", escape_value(name));
+        Entry { dn, ..user("x", &format!("zodd{number}")) }
+    });
+    let mut entries: Vec<Entry> = users.collect();
+    let mut clerks = security_group("clerks", &[]);
+    entries.iter().for_each(|user| clerks.add("member", &user.dn));
+    entries.push(clerks);
+    let samba = samba(&entries);
+    let directory = open(&of_samba(&samba));
+    let ids = ["zodd0", "zodd1", "zodd2", "zodd3", "zodd4"];
+    let mut steps = Vec::new();
+    for account in people(&directory, &ids).await.accounts {
+        assert_eq!(group_names(&account), ["Domain Users", "clerks"], "{}", account.place);
+        steps.push(disable(&account));
+        steps.extend(leave_all(&account).into_iter().take(1));
+    }
+    assert_eq!(steps.len(), 10);
+    change(&directory, &steps).await;
+    all_as_wanted(&directory, &steps).await;
+    let shut = "(&(sAMAccountName=zodd*)(userAccountControl=66050))";
+    assert_eq!(samba.search(shut, &["1.1"]).unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_check_finds_nothing_wrong_or_names_it() {
+    let samba = samba(&[user("Ann Li", "zann"), security_group("clerks", &["Ann Li"])]);
+    let start_tls = DirectorySettings {
+        servers: vec![samba.url_ldaps(), samba.url_ldap()],
+        start_tls: true,
+        ..of_samba(&samba)
+    };
+    let problems = |settings: DirectorySettings| async move {
+        let probed = open(&settings).probe().await;
+        probed.into_iter().filter_map(|p| p.problem).collect::<Vec<_>>()
+    };
+    assert_eq!(problems(start_tls).await, [] as [&str; 0]);
+    let mut missing = of_samba(&samba);
+    missing.bind.dn = Some("CN=nobody,OU=Services,DC=lab,DC=test".into());
+    let found = problems(missing).await;
+    assert!(found.len() == 1 && found[0].contains("LDAP 49"), "{found:?}");
+    let mut schema = of_samba(&samba);
+    schema.attributes.employee_number = Some("agencyNumber".into());
+    let found = problems(schema).await;
+    assert!(found.len() == 1 && found[0].contains("agencyNumber"), "{found:?}");
 }

@@ -19,7 +19,7 @@ pub enum Mischief {
     CutReply,
     /// Carry it out and say nothing.
     Silence,
-    /// Send these bytes; `ID` of the request is put into the second element.
+    /// Send this as the operation of the answer.
     Send(Vec<u8>),
     /// Answer the last page without saying that it is the last.
     NoPageEnd,
@@ -27,6 +27,10 @@ pub enum Mischief {
     Pointer,
     /// Answer with this result code.
     Code(u8),
+    /// Nothing: the request after it is meant.
+    Pass,
+    /// The account has another name by now.
+    Renamed,
     /// Somebody else changes the account first.
     ChangeFirst(i64),
 }
@@ -204,7 +208,7 @@ fn mischief(state: &mut State, on: On) -> Option<Mischief> {
 }
 
 fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (Vec<u8>, bool) {
-    let base = text(parts[0].1);
+    let base = text(parts[0].1).to_lowercase();
     let filter = text(parts[6].1);
     let wanted: Vec<String> = children(parts[7].1).iter().map(|(_, name)| text(name)).collect();
     let one = |entry| [message(id, entry, None), message(id, result(0x65, 0), None)].concat();
@@ -216,10 +220,10 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         state.ranges.push(range.clone());
         return (one(members(state.members, range)), false);
     }
-    if base == GROUP {
+    if base == GROUP.to_lowercase() {
         return (one(group()), false);
     }
-    let on_account = base.contains("People") || base == ACCOUNT;
+    let on_account = base.contains("people");
     let entry = if on_account && !filter.contains("group") { account(state) } else { group() };
     let done = || message(id, result(0x65, 0), paged.then(last_page));
     let whole = [message(id, entry.clone(), None), done()].concat();
@@ -227,10 +231,14 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         return (whole, false);
     }
     match mischief(state, On::AccountSearch) {
-        None | Some(Mischief::ChangeFirst(_)) => (whole, false),
+        None | Some(Mischief::Pass | Mischief::ChangeFirst(_)) => (whole, false),
+        Some(Mischief::Renamed) => {
+            let renamed = account_named(state, "CN=Ann Bo,OU=People,DC=lab,DC=test");
+            ([message(id, renamed, None), done()].concat(), false)
+        }
         Some(Mischief::CutReply) => (whole[..whole.len() / 2].to_vec(), true),
         Some(Mischief::Silence) => (Vec::new(), false),
-        Some(Mischief::Send(bytes)) => (with_id(id, bytes), false),
+        Some(Mischief::Send(bytes)) => (message(id, bytes, None), false),
         Some(Mischief::NoPageEnd) => {
             ([message(id, entry, None), message(id, result(0x65, 0), None)].concat(), false)
         }
@@ -244,14 +252,13 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
     }
 }
 
-/// A whole message of the test's making, in which the first integer is the request's number.
-fn with_id(id: &[u8], operation: Vec<u8>) -> Vec<u8> {
-    message(id, operation, None)
+fn account(state: &State) -> Vec<u8> {
+    account_named(state, ACCOUNT)
 }
 
-fn account(state: &State) -> Vec<u8> {
+fn account_named(state: &State, dn: &str) -> Vec<u8> {
     entry(
-        ACCOUNT,
+        dn,
         &[
             ("objectGUID", vec![vec![7; 16]]),
             ("sAMAccountName", vec![b"zann".to_vec()]),
@@ -321,15 +328,11 @@ fn modify(state: &mut State, id: &[u8], parts: &[(u8, &[u8])]) -> (Vec<u8>, bool
 
 /// An operation of the right kind with elements nested so deep that a recursive reader falls over.
 pub fn nested(depth: usize) -> Vec<u8> {
-    let mut inner = vec![0x30, 0x00];
-    for _ in 0..depth {
-        let mut outer = vec![0x30, 0x84];
-        outer.extend((inner.len() as u32).to_be_bytes());
-        // Growing at the end and turning round once is linear; wrapping each time is not.
-        inner.reverse();
-        outer.reverse();
-        inner.extend(outer);
-        inner.reverse();
+    const HEADER: usize = 6;
+    let mut inner = Vec::new();
+    for left in (0..depth).rev() {
+        inner.extend([0x30, 0x84]);
+        inner.extend(((left * HEADER) as u32).to_be_bytes());
     }
     seq(0x64, &[tlv(4, b"CN=x"), tlv(0x30, &inner)])
 }

@@ -112,6 +112,16 @@ async fn what_the_directory_refuses_together_is_done_one_by_one() {
 }
 
 #[tokio::test]
+async fn groups_of_an_account_that_is_renamed_meanwhile_are_read_again() {
+    let mischief = [(On::AccountSearch, Mischief::Pass), (On::AccountSearch, Mischief::Renamed)];
+    let double = Double::start(0, &mischief);
+    let directory = open(&of_double(&double));
+    let fault = observe(&directory, &["zann"]).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Retry(c) if c.message.contains("renamed")), "{fault}");
+    assert_eq!(people(&directory, &["zann"]).await.accounts.len(), 1);
+}
+
+#[tokio::test]
 async fn a_worn_connection_is_replaced() {
     let double = Double::start(0, &[]);
     let mut settings = of_double(&double);

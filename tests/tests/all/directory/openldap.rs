@@ -346,3 +346,28 @@ async fn without_the_right_to_write_a_person_has_to_act() {
         );
     }
 }
+
+#[rstest::rstest]
+#[case::hash_taken("0")]
+#[case::hash_refused("2")]
+#[tokio::test]
+async fn a_scrambled_account_stays_locked_whatever_the_password_policy_says(#[case] quality: &str) {
+    let slapd = slapd(&[someone("zann").with("userPassword", "known-to-ann")]);
+    slapd
+        .load_ldif(&format!(
+            "dn: cn=default,ou=policies,dc=lab,dc=test\nchangetype: modify\nadd: pwdCheckQuality\npwdCheckQuality: {quality}\n"
+        ))
+        .unwrap();
+    let directory = open(&of_slapd(&slapd));
+    let ann = person(&directory, "zann").await;
+    change(&directory, &[disable(&ann)]).await;
+    let steps = [scramble(&ann)];
+    change(&directory, &steps).await;
+    all_as_wanted(&directory, &steps).await;
+    let witness = slapd.read(&dn("zann"), &["*", "+"]).unwrap().unwrap();
+    assert_eq!(witness.get(LOCK), [FOR_EVER]);
+    assert!(witness.get("userPassword")[0].starts_with("{SSHA}"), "hashed");
+    let unlock = format!("dn: {}\nchangetype: modify\ndelete: {LOCK}\n", dn("zann"));
+    slapd.load_ldif(&unlock).unwrap();
+    assert_eq!(slapd.witness().try_bind(&dn("zann"), "known-to-ann").unwrap().0, 49);
+}

@@ -6,7 +6,7 @@ use lapsed_connectors::directory::settings::{
 };
 use lapsed_connectors::directory::{Directory, DirectoryKind, DirectorySettings, connect};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{CaseId, ConnectorName, EmployeeNumber, PersonId, StableId, UserId};
+use lapsed_core::facts::{CaseId, ConnectorName, EmployeeNumber, PersonId, UserId};
 use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
 use lapsed_core::step::{Action, Due, Expect, Fault, Outcome, Seen, Step, Target};
 use lapsed_tests::Entry;
@@ -203,8 +203,4 @@ pub fn group_names(account: &ObservedAccount) -> Vec<&str> {
 
 pub fn number(text: &str) -> EmployeeNumber {
     EmployeeNumber::new(text).unwrap()
-}
-
-pub fn id(text: &str) -> StableId {
-    StableId::new(text).unwrap()
 }

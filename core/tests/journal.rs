@@ -1,0 +1,85 @@
+//! The journal's transitions as one table: what may follow what, and that nothing else may.
+
+use jiff::Timestamp;
+use lapsed_core::journal::{StepEvent, StepState, transition};
+use lapsed_core::step::{Cause, Found, Receipt};
+
+const AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn cause() -> Cause {
+    Cause::new("a cause")
+}
+
+fn found() -> Found {
+    Found { description: "something else".into() }
+}
+
+fn states() -> Vec<StepState> {
+    vec![
+        StepState::Planned,
+        StepState::Started { at: AT },
+        StepState::Waiting { until: AT, cause: cause() },
+        StepState::Unknown { cause: cause() },
+        StepState::Done { receipt: None },
+        StepState::Verified { receipt: None, at: AT },
+        StepState::Unverified { receipt: None, cause: cause() },
+        StepState::Drifted { found: found() },
+        StepState::Refused { cause: cause() },
+        StepState::Cancelled { reason: "off".into() },
+    ]
+}
+
+fn events() -> Vec<StepEvent> {
+    vec![
+        StepEvent::Start(AT),
+        StepEvent::Changed(Receipt::default()),
+        StepEvent::AlreadySo,
+        StepEvent::Drifted(found()),
+        StepEvent::RetryAt(AT, cause()),
+        StepEvent::Refused(cause()),
+        StepEvent::ReplyLost(cause()),
+        StepEvent::SeenAsWanted(AT),
+        StepEvent::NotSeen(cause()),
+        StepEvent::Cancel("off".into()),
+        StepEvent::Reopen,
+    ]
+}
+
+/// Rows are states, columns events; `-` is refused.
+const TABLE: &str = "
+planned    started -    -    -       waiting -       -       -        -          cancelled -
+started    started done done drifted waiting refused unknown -        -          -         -
+waiting    started -    -    -       waiting -       -       -        -          cancelled -
+unknown    started done done drifted waiting refused -       -        -          cancelled -
+done       -       -    -    -       -       -       -       verified unverified -         -
+verified   -       -    -    -       -       -       -       verified unverified -         planned
+unverified -       -    -    -       -       -       -       verified unverified -         planned
+drifted    -       -    -    -       -       -       -       -        -          -         planned
+refused    -       -    -    -       -       -       -       -        -          -         planned
+cancelled  -       -    -    -       -       -       -       -        -          -         planned
+";
+
+#[test]
+fn every_state_and_event_go_as_the_table_says() {
+    let mut rows = String::from("\n");
+    for state in states() {
+        let cells: Vec<&str> = events()
+            .into_iter()
+            .map(|event| transition(&state, event).map_or("-", |next| next.name()))
+            .collect();
+        rows += &format!("{} {}\n", state.name(), cells.join(" "));
+    }
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&rows), words(TABLE));
+}
+
+#[test]
+fn nothing_is_done_that_was_not_started() {
+    for state in states() {
+        for event in [StepEvent::Changed(Receipt::default()), StepEvent::AlreadySo] {
+            if transition(&state, event).is_ok() {
+                assert!(matches!(state, StepState::Started { .. } | StepState::Unknown { .. }));
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! What a departure asks for, given what is observed: never too much, never twice.
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking, in its helpers too")]
+
+use jiff::{Timestamp, civil::date};
+use lapsed_core::facts::*;
+use lapsed_core::guard::{Finding, Limits};
+use lapsed_core::journal::StepState;
+use lapsed_core::observed::{GroupKind, GroupLink, ObservedAccount, Protection};
+use lapsed_core::policy::Policy;
+use lapsed_core::policy::departure::{DeparturePolicy, HomeRule, MailboxRule, WorksiteClass};
+use lapsed_core::policy::naming::{NamingPolicy, default_locations};
+use lapsed_core::policy::work_days::WorkDays;
+use lapsed_core::reconcile::{Departure, Reconciled, departure};
+use lapsed_core::step::{Action, Due, StepId};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+fn connector(name: &str) -> ConnectorName {
+    ConnectorName::new(name).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy {
+        time_zone: "America/Chicago".into(),
+        locations: default_locations(),
+        naming: NamingPolicy::default(),
+        departure: DeparturePolicy {
+            linked_accounts: vec!["adm-{{ user_id }}".into()],
+            mailbox: Some(MailboxRule { connector: connector("mail"), retention_days: 14 }),
+            home: Some(HomeRule {
+                connector: connector("homes"),
+                central_office_days: 180,
+                facility_days: 30,
+                unknown_days: 180,
+            }),
+            ..DeparturePolicy::default()
+        },
+        work_days: WorkDays::default(),
+        guard: Limits::default(),
+        citations: Default::default(),
+    }
+}
+
+fn person() -> Person {
+    let mut person = Person::new(PersonId(Uuid::from_u128(1)));
+    person.engagements.push(Engagement {
+        source: SourceName::new("hr").unwrap(),
+        employee_number: Some(EmployeeNumber::new("00123").unwrap()),
+        user_id: None,
+        record: String::new(),
+        ordinal: 0,
+        name: Some(PersonName { last: "Smith".into(), first: "John".into(), preferred: None }),
+        status: Status::Departed,
+        starts_on: None,
+        ends_on: Some(date(2026, 11, 20)),
+        worksite: LocationId::new("z").ok(),
+        kind: None,
+        supervisor: None,
+    });
+    person
+}
+
+fn case(person: &Person) -> Case {
+    Case {
+        id: CaseId::departure(person.id, 0),
+        person: person.id,
+        state: CaseState::Open,
+        effective_at: Timestamp::UNIX_EPOCH,
+        for_cause: false,
+        opened_at: Timestamp::UNIX_EPOCH,
+        disabled_on: None,
+        worksite_class: None,
+        reason: "notice from hr".into(),
+        before: Vec::new(),
+    }
+}
+
+fn account(user_id: &str) -> ObservedAccount {
+    ObservedAccount {
+        id: StableId::new(format!("guid-{user_id}")).unwrap(),
+        user_id: UserId::new(user_id).unwrap(),
+        place: format!("uid={user_id},ou=people"),
+        enabled: true,
+        employee_number: EmployeeNumber::new("00123").ok(),
+        name: PersonName { last: "Smith".into(), first: "John".into(), preferred: None },
+        description: None,
+        home: None,
+        mail: None,
+        protection: None,
+        groups: vec![group("nurses", GroupKind::Plain)],
+    }
+}
+
+fn group(name: &str, kind: GroupKind) -> GroupLink {
+    GroupLink { id: StableId::new(format!("guid-{name}")).unwrap(), name: name.into(), kind }
+}
+
+fn reconcile(
+    accounts: Vec<ObservedAccount>,
+    journal: &dyn Fn(StepId) -> Option<StepState>,
+) -> Reconciled {
+    let person = person();
+    let accounts: Vec<_> = accounts.into_iter().map(|a| (connector("directory"), a)).collect();
+    departure(&Departure {
+        case: &case(&person),
+        person: &person,
+        accounts: &accounts,
+        worksite_class: WorksiteClass::CentralOffice,
+        policy: &policy(),
+        today: date(2026, 11, 20),
+        journal,
+        by_operator: false,
+    })
+    .unwrap()
+}
+
+fn told(reconciled: &Reconciled) -> Vec<String> {
+    let due = |due: &Due| match due {
+        Due::AtOnce => "now".to_owned(),
+        Due::On { date, .. } => date.to_string(),
+    };
+    reconciled.steps.iter().map(|s| format!("{} {}", due(&s.due), s.action.describe())).collect()
+}
+
+#[test]
+fn a_leaver_is_shut_leaves_every_group_and_the_deletions_have_their_dates() {
+    let reconciled = reconcile(vec![account("mzsmitj")], &|_| None);
+    assert_eq!(
+        told(&reconciled),
+        [
+            "now disable account mzsmitj",
+            "now stamp description of mzsmitj",
+            "now scramble password of mzsmitj",
+            "now take mzsmitj out of group nurses",
+            "2026-12-07 delete mailbox of mzsmitj",
+            "2027-05-19 delete home directory of mzsmitj",
+        ]
+    );
+    assert!(reconciled.findings.is_empty());
+}
+
+#[test]
+fn a_linked_account_goes_with_its_owner_and_brings_no_second_home() {
+    let linked = ObservedAccount { employee_number: None, ..account("adm-mzsmitj") };
+    let reconciled = reconcile(vec![account("mzsmitj"), linked], &|_| None);
+    let told = told(&reconciled);
+    assert!(told.contains(&"now disable account adm-mzsmitj".to_owned()), "{told:?}");
+    assert_eq!(told.iter().filter(|t| t.contains("home directory")).count(), 1);
+    assert!(reconciled.findings.is_empty(), "{:?}", reconciled.findings);
+}
+
+#[test]
+fn an_account_under_another_name_is_for_a_person_to_look_at() {
+    let other = ObservedAccount {
+        name: PersonName { last: "Okafor".into(), first: "Ada".into(), preferred: None },
+        ..account("mzokafa")
+    };
+    let reconciled = reconcile(vec![other], &|_| None);
+    assert!(matches!(reconciled.findings.as_slice(), [Finding::NotCorroborated { .. }]));
+}
+
+#[test]
+fn the_default_primary_group_stays_and_another_one_is_reset_first() {
+    let of = |kind| ObservedAccount { groups: vec![group("g", kind)], ..account("mzsmitj") };
+    let names = |kind| {
+        let all = reconcile(vec![of(kind)], &|_| None);
+        all.steps
+            .iter()
+            .map(|s| s.action.name())
+            .filter(|n| n.contains("group"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(GroupKind::DefaultPrimary), Vec::<&str>::new());
+    assert_eq!(names(GroupKind::OtherPrimary), ["reset_primary_group", "leave_group"]);
+}
+
+#[test]
+fn a_deletion_that_was_done_is_not_wished_for_again_but_a_reopened_account_is_shut_again() {
+    let done = |_| Some(StepState::Verified { receipt: None, at: Timestamp::UNIX_EPOCH });
+    let told = told(&reconcile(vec![account("mzsmitj")], &done));
+    assert!(told.contains(&"now disable account mzsmitj".to_owned()));
+    assert!(!told.iter().any(|t| t.contains("delete")), "{told:?}");
+}
+
+fn any_account() -> impl Strategy<Value = ObservedAccount> {
+    let protection = prop_oneof![
+        Just(None),
+        Just(Some(Protection::Never { because: "breakglass*".into() })),
+        Just(Some(Protection::SecondOperator { because: "adminCount".into() })),
+    ];
+    (0_u8..6, any::<bool>(), protection, proptest::collection::btree_set(0_u8..5, 0..5)).prop_map(
+        |(number, enabled, protection, groups)| ObservedAccount {
+            enabled,
+            protection,
+            groups: groups.iter().map(|g| group(&format!("g{g}"), GroupKind::Security)).collect(),
+            ..account(&format!("mz{number}"))
+        },
+    )
+}
+
+fn distinct(accounts: Vec<ObservedAccount>) -> Vec<ObservedAccount> {
+    let mut seen = BTreeSet::new();
+    accounts.into_iter().filter(|a| seen.insert(a.user_id.folded())).collect()
+}
+
+/// The accounts as they are once the steps were carried out.
+fn carried_out(accounts: &[ObservedAccount], done: &Reconciled) -> Vec<ObservedAccount> {
+    let mut after = accounts.to_vec();
+    for step in &done.steps {
+        let Some(account) = after.iter_mut().find(|a| a.id == step.action.account().id) else {
+            continue;
+        };
+        match &step.action {
+            Action::Disable { .. } => account.enabled = false,
+            Action::LeaveGroup { group, .. } => account.groups.retain(|g| g.id != group.id),
+            _ => {}
+        }
+    }
+    after
+}
+
+proptest! {
+    #[test]
+    fn a_second_plan_is_empty(accounts in proptest::collection::vec(any_account(), 0..5)) {
+        let accounts = distinct(accounts);
+        let first = reconcile(accounts.clone(), &|_| None);
+        let planned: BTreeSet<StepId> = first.steps.iter().map(|s| s.id).collect();
+        // The deletions are in the journal and wait for their dates.
+        let journal = |id| planned.contains(&id).then_some(StepState::Planned);
+        let second = reconcile(carried_out(&accounts, &first), &journal);
+        prop_assert_eq!(told(&second), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_step_ever_touches_a_break_glass_account(accounts in proptest::collection::vec(any_account(), 0..5)) {
+        let accounts = distinct(accounts);
+        let steps = reconcile(accounts.clone(), &|_| None).steps;
+        for account in accounts.iter().filter(|a| matches!(a.protection, Some(Protection::Never { .. }))) {
+            prop_assert!(steps.iter().all(|s| s.action.account().id != account.id));
+        }
+    }
+
+    #[test]
+    fn a_protected_account_to_which_anything_is_done_comes_with_its_finding(accounts in proptest::collection::vec(any_account(), 0..5)) {
+        let accounts = distinct(accounts);
+        let reconciled = reconcile(accounts.clone(), &|_| None);
+        let protected = accounts.iter().filter(|account| {
+            matches!(account.protection, Some(Protection::SecondOperator { .. }))
+                && reconciled.steps.iter().any(|s| {
+                    !s.action.destroys() && s.action.account().id == account.id
+                })
+        });
+        let findings =
+            reconciled.findings.iter().filter(|f| matches!(f, Finding::Protected { .. }));
+        prop_assert_eq!(protected.count(), findings.count());
+    }
+
+    #[test]
+    fn every_step_has_an_id_of_its_own(accounts in proptest::collection::vec(any_account(), 0..5)) {
+        let steps = reconcile(distinct(accounts), &|_| None).steps;
+        let ids: BTreeSet<_> = steps.iter().map(|s| s.id).collect();
+        prop_assert_eq!(ids.len(), steps.len());
+    }
+}
