@@ -201,6 +201,7 @@ impl Cycle {
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments, reason = "each is a different part of one audit row")]
     fn note_case(
         &self,
         tx: &mut Tx,

@@ -121,8 +121,8 @@ impl Cycle {
             let version = self.config.policy.version();
             let again = held_again(&held.plan, proposed, &version);
             let judged = again.into_iter().map(|plan| (plan, Verdict::Hold)).collect();
-            let hash = [held.plan.hash.clone()];
-            self.store_plans(judged, work, &hash, marks, now, decided).await?;
+            let hash = std::slice::from_ref(&held.plan.hash);
+            self.store_plans(judged, work, hash, marks, now, decided).await?;
         }
         Ok(in_effect)
     }

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod late;
+mod patience;
 mod run;
 mod wake;
 
@@ -13,7 +14,7 @@ use crate::cycle::Cycle;
 use crate::cycle::carry_out::{Clock, Executor};
 use crate::drops::Inbox;
 use crate::store::{Checkpoints, Store};
-use crate::targets::{Hands, SetUpError};
+use crate::targets::{Eyes, Hands, SetUpError};
 use jiff::Timestamp;
 use lapsed_core::facts::ConnectorName;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ use tokio::sync::{Mutex, Notify, watch};
 struct InForce {
     config: Arc<Config>,
     hands: Hands,
+    /// The eyes of the urgent path.
+    patient: Eyes,
 }
 
 /// The daemon, shared by its rounds and its control socket.
@@ -37,7 +40,7 @@ pub struct Daemon {
     clock: Clock,
     started_at: Option<Timestamp>,
     owner: String,
-    decide: Notify,
+    decide: Arc<Notify>,
     execute: watch::Sender<u64>,
     inbox: Mutex<Inbox>,
     roles: watch::Sender<Arc<crate::config::Roles>>,
@@ -59,17 +62,19 @@ impl Daemon {
             config.inbox.rejected.as_path().to_owned(),
             config.inbox.settle(),
         );
+        let decide = Arc::new(Notify::new());
+        let patient = patience::patient(&hands.eyes(), &decide);
         let roles = watch::Sender::new(Arc::new(config.control.roles.clone()));
         let checkpoints = checkpoints_of(&config);
         Ok(Self {
             store,
-            in_force: RwLock::new(InForce { config: Arc::new(config), hands }),
+            in_force: RwLock::new(InForce { config: Arc::new(config), hands, patient }),
             config_path,
             checkpoints,
             clock,
             started_at,
             owner: owner_name(),
-            decide: Notify::new(),
+            decide,
             execute: watch::Sender::new(0),
             inbox: Mutex::new(inbox),
             roles,
@@ -96,14 +101,20 @@ impl Daemon {
     /// State, rules in force and eyes on the targets.
     #[must_use]
     pub fn cycle(&self) -> Cycle {
-        let InForce { config, hands } = self.in_force();
+        let InForce { config, hands, .. } = self.in_force();
         Cycle { store: self.store.clone(), config, eyes: hands.eyes() }
+    }
+
+    /// The same, with eyes that do not wait for a target that is silent.
+    fn urgent_cycle(&self) -> Cycle {
+        let InForce { config, patient, .. } = self.in_force();
+        Cycle { store: self.store.clone(), config, eyes: patient }
     }
 
     /// The same, with hands.
     #[must_use]
     pub fn executor(&self) -> Executor {
-        let InForce { config, hands } = self.in_force();
+        let InForce { config, hands, .. } = self.in_force();
         let cycle = Cycle { store: self.store.clone(), config, eyes: hands.eyes() };
         Executor { cycle, hands, owner: self.owner.clone(), clock: self.clock.clone() }
     }
@@ -144,7 +155,8 @@ impl Daemon {
         let Ok(hands) = Hands::new(&config) else { return };
         self.roles.send_replace(Arc::new(config.control.roles.clone()));
         let mut in_force = self.in_force.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *in_force = InForce { config: Arc::new(config), hands };
+        let patient = patience::patient(&hands.eyes(), &self.decide);
+        *in_force = InForce { config: Arc::new(config), hands, patient };
     }
 
     /// Who may do what, for the control socket; changes with the configuration.

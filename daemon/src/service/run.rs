@@ -6,7 +6,7 @@ use crate::control::peer::MachineAccounts;
 use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
-use crate::cycle::{CycleError, DAEMON};
+use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
@@ -39,8 +39,9 @@ pub enum RunError {
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 impl Daemon {
-    /// One round of deciding: the inbox, then everyone whose facts have changed.
-    pub async fn decide_round(&self) -> Result<(), CycleError> {
+    /// One round of deciding: the inbox, then everyone whose facts have changed. The cycle's eyes say how
+    /// long a target that is slow is waited for.
+    async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
         if !self.has_the_turn().await? {
             return Ok(());
         }
@@ -48,7 +49,7 @@ impl Daemon {
             // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
             log_failure("taking the inbox", &error);
         }
-        let decided = self.cycle().decide(self.now()).await?;
+        let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
             self.note_trouble(connector, fault).await?;
@@ -102,7 +103,8 @@ impl Daemon {
             // First the looks at what was done: what other hands undid is planned in this round.
             let executor = self.executor();
             executor.recheck().await?;
-            self.decide_round().await?;
+            // Nobody comes back for those of a target that is slow, either: it may take its time.
+            self.decide_round(&self.cycle()).await?;
             let round = executor.carry_out().await?;
             executor.close_cases().await?;
             all += round.clone();
@@ -218,7 +220,7 @@ async fn reload(daemon: &Arc<Daemon>) {
 /// The inbox and everyone marked, whenever something says "look again", and at every poll.
 async fn deciding(daemon: Arc<Daemon>) {
     loop {
-        let pause = match daemon.decide_round().await {
+        let pause = match daemon.decide_round(&daemon.urgent_cycle()).await {
             Ok(()) => daemon.cycle().config.inbox.poll(),
             Err(error) => {
                 log_failure("deciding", &error);

@@ -71,6 +71,11 @@ mod samba {
         site.reconfigure(&[
             ("attributes: {}", "attributes: { employee_number: employeeID }"),
             ("least_headcount: 200", "least_headcount: 1"),
+            // Where the domain's own groups are: its administrators', for one.
+            (
+                &format!("group_bases: [\"ou=groups,{BASE}\"]"),
+                &format!("group_bases: [\"ou=groups,{BASE}\", \"cn=users,{BASE}\"]"),
+            ),
         ])?;
         Ok(site)
     }

@@ -19,4 +19,5 @@ mod laws;
 mod scenarios;
 mod servers;
 mod service;
+mod shared_state;
 mod store;
