@@ -128,6 +128,7 @@ impl Reconciled {
     }
 
     /// Adds a step unless the journal has it under way, or has made a deletion that can't be made twice.
+    /// A deletion that was refused was not made: it is planned again once its cause may be mended.
     fn add(
         &mut self,
         input: &Departure<'_>,
@@ -144,7 +145,9 @@ impl Reconciled {
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
         let known = (input.journal)(step.id);
         let settled = known.as_ref().is_some_and(|state| {
-            !state.has_ended() || (destroys && !matches!(state, StepState::Cancelled { .. }))
+            !state.has_ended()
+                || (destroys
+                    && !matches!(state, StepState::Cancelled { .. } | StepState::Refused { .. }))
         });
         if !settled {
             self.steps.push(step);
@@ -215,6 +218,12 @@ impl Reconciled {
             deletions(input.policy, from, input.worksite_class, &target(account))?
         {
             let due = Due::On { date: dated.date, reason: dated.reason };
+            let action = match action {
+                Action::DeleteHome { account: at, .. } => {
+                    Action::DeleteHome { account: at, home: account.home.clone() }
+                }
+                other => other,
+            };
             self.add(input, &connector, account, (action, due, rule));
         }
         Ok(())
@@ -240,7 +249,7 @@ pub fn deletions(
     }
     if let Some(rule) = &policy.departure.home {
         let due = departure::home_deletion(from, class, rule).map_err(|e| e.to_string())?;
-        let action = Action::DeleteHome { account: account.clone() };
+        let action = Action::DeleteHome { account: account.clone(), home: None };
         all.push((rule.connector.clone(), action, Rule::D6, due));
     }
     Ok(all)

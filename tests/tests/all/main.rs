@@ -8,6 +8,7 @@
 
 mod departure;
 mod directory;
+mod homes;
 #[cfg(test)]
 mod laws;
 mod servers;
