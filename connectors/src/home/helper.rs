@@ -65,9 +65,18 @@ pub enum Reply {
     Failed(Fault),
 }
 
+/// What a caller may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Everything.
+    Daemon,
+    /// Only to look at roots and quarantine: whoever runs `lapsed check` as root.
+    Checker,
+}
+
 /// The answer to a request, by the helper's own configuration.
 #[must_use]
-pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>) -> Reply {
+pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller: Caller) -> Reply {
     let refused = |why: String| Reply::Failed(Fault::Refused(Cause::new(why)));
     let request: Request = match serde_json::from_str(line) {
         Ok(request) => request,
@@ -77,6 +86,9 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>) -> Repl
             ));
         }
     };
+    if caller == Caller::Checker && request.call != Call::Probe {
+        return refused("the helper deletes for the daemon's account only".into());
+    }
     let Some(settings) = homes.get(&request.connector) else {
         return refused(format!(
             "the helper's configuration has no `home` connector {}; both read the same file",

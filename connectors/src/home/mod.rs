@@ -16,7 +16,7 @@ pub use settings::{FromDirectory, HomeKind, HomeProblem, HomeSettings, OwnerChec
 
 use crate::contract::{Apply, Observe, Probed};
 use futures_util::future::BoxFuture;
-use helper::{Call, Reply, Request, answer, ask};
+use helper::{Call, Caller, Reply, Request, answer, ask};
 use keeper::Order;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
@@ -62,7 +62,7 @@ impl Home {
         let homes = BTreeMap::from([(self.name.clone(), self.settings.clone())]);
         let ended = |error: String| Fault::Unknown(Cause::coded("the deletion broke off", error));
         let line = serde_json::to_string(&request).map_err(|error| ended(error.to_string()))?;
-        tokio::task::spawn_blocking(move || answer(&line, &homes))
+        tokio::task::spawn_blocking(move || answer(&line, &homes, Caller::Daemon))
             .await
             .map_err(|error| ended(error.to_string()))
     }

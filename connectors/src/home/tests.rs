@@ -1,7 +1,7 @@
 //! Deletions on a real file system, in a folder of the test's own.
 
 use super::folders::{Pace, count, empty, open_root};
-use super::helper::{Call, Reply, Request, answer};
+use super::helper::{Call, Caller, Reply, Request, answer};
 use super::keeper::{Keeper, Order};
 use super::place::locate;
 use super::settings::{HomeSettings, OwnerCheck};
@@ -461,12 +461,16 @@ fn the_helper_works_out_every_place_by_itself() {
         line("homes", order("mzsmitj")).replace("\"home\"", "\"path\":\"/etc\",\"home\""),
     ];
     for strange in strange {
-        let reply = answer(&strange, &known);
+        let reply = answer(&strange, &known, Caller::Daemon);
         assert!(matches!(reply, Reply::Failed(Fault::Refused(_))), "{strange}: {reply:?}");
     }
     assert!(home.exists());
+    let checking = answer(&line("homes", order("mzsmitj")), &known, Caller::Checker);
+    assert!(matches!(checking, Reply::Failed(Fault::Refused(_))), "{checking:?}");
+    assert!(home.exists());
     // The directory's word counts only where the helper's own settings say so.
     let lured = Order { home: Some("/etc".into()), ..order("mzsmitj") };
-    assert!(matches!(answer(&line("homes", lured), &known), Reply::Deleted(Outcome::Changed(_))));
+    let reply = answer(&line("homes", lured), &known, Caller::Daemon);
+    assert!(matches!(reply, Reply::Deleted(Outcome::Changed(_))), "{reply:?}");
     assert!(!home.exists());
 }

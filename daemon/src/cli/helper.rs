@@ -1,14 +1,14 @@
 //! `lapsed helper`: what needs rights that the daemon has not, for one request.
 //!
 //! systemd starts one process a connection, with the socket as its standard input. It answers the
-//! daemon's account only, by its own reading of a configuration that only root may write.
+//! daemon's account only (and root, who may try the roots by `lapsed check`), by its own reading of a configuration that only root may write.
 
 use super::exit::Exit;
 use super::output::Failure;
 use super::{Globals, Outcome};
 use crate::config::{self, Config, ConnectorSettings};
 use lapsed_connectors::home::HomeSettings;
-use lapsed_connectors::home::helper::{LONGEST_LINE, Reply, answer};
+use lapsed_connectors::home::helper::{Caller, LONGEST_LINE, Reply, answer};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::step::{Cause, Fault};
 use nix::unistd::{Uid, User};
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Started by systemd: systemctl enable --now lapsed-helper.socket")]
 pub struct HelperArgs {
-    /// The daemon's account; everyone else is refused
+    /// The daemon's account; everyone else is refused, but for root's `lapsed check`
     #[arg(long = "for", value_name = "ACCOUNT", default_value = "lapsed")]
     pub account: String,
 }
@@ -57,14 +57,16 @@ fn socket() -> std::io::Result<UnixStream> {
 
 fn reply(socket: &UnixStream, path: &Path, account: &str) -> Reply {
     let refused = |why: &str| Reply::Failed(Fault::Refused(Cause::new(why)));
-    match is_from(socket, account) {
-        Ok(true) => {}
-        Ok(false) => return refused("the helper answers the daemon's account only"),
+    // Read before anything else: a connection that is closed with words unread loses the reply, too.
+    let line = request(socket);
+    let caller = match caller(socket, account) {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return refused("the helper answers the daemon's account only"),
         Err(error) => {
             let why = "the helper can't tell who calls; see its --for and its log";
             return Reply::Failed(Fault::Retry(Cause::coded(why, error.to_string())));
         }
-    }
+    };
     if !is_trusted(path) {
         return refused(
             "the helper's configuration must belong to root and be writable by no other",
@@ -74,14 +76,14 @@ fn reply(socket: &UnixStream, path: &Path, account: &str) -> Reply {
         Ok((config, _)) => config,
         Err(_) => return refused("the configuration has mistakes; lapsed check names them"),
     };
-    match request(socket) {
-        Ok(line) => answer(&line, &homes(&config)),
+    match line {
+        Ok(line) => answer(&line, &homes(&config), caller),
         Err(_) => refused("the helper got no request of one line"),
     }
 }
 
-/// Whether the account is at the other end, by the kernel's word.
-fn is_from(socket: &UnixStream, account: &str) -> std::io::Result<bool> {
+/// Who is at the other end, by the kernel's word; `None` for everyone but the daemon and root.
+fn caller(socket: &UnixStream, account: &str) -> std::io::Result<Option<Caller>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _guard = runtime.enter();
     let copy = socket.try_clone()?;
@@ -90,7 +92,10 @@ fn is_from(socket: &UnixStream, account: &str) -> std::io::Result<bool> {
     // The copy shares its mode with the socket.
     socket.set_nonblocking(false)?;
     let wanted = User::from_name(account).map_err(std::io::Error::from)?;
-    Ok(wanted.is_some_and(|wanted| wanted.uid == Uid::from_raw(peer)))
+    if wanted.is_some_and(|wanted| wanted.uid == Uid::from_raw(peer)) {
+        return Ok(Some(Caller::Daemon));
+    }
+    Ok((peer == 0).then_some(Caller::Checker))
 }
 
 /// A configuration that others can change would be their word, not root's.
