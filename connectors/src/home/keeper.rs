@@ -157,6 +157,12 @@ impl Keeper {
     fn ground(&self, path: &Path) -> Result<Ground, Fault> {
         let shown = path.display();
         let later = |what: String, errno: Errno| {
+            let what = match errno {
+                Errno::NOSYS => "openat2 is not allowed here; RestrictSUIDSGID= must be off, and \
+                                 Linux 5.6 or newer"
+                    .into(),
+                _ => what,
+            };
             Fault::Retry(Cause::coded(what, format!("errno {}", errno.raw_os_error())))
         };
         let root = open_root(path).map_err(|errno| {
@@ -203,6 +209,8 @@ impl Keeper {
             RenameFlags::NOREPLACE,
         );
         if gone(moved).map_err(failed)?.is_none() {
+            // Someone else was faster: the note would claim it for this step.
+            let _ = unlinkat(&ground.quarantine, note_name(&entry), AtFlags::empty());
             return Ok(Taken::NotThere);
         }
         let seen = open_below(&ground.quarantine, entry.as_str()).and_then(identity);
