@@ -136,7 +136,10 @@ impl<'a> Work<'a> {
             if let Some(place) = owner_of_linked.get(&account.user_id.folded())
                 && !self.is_done(connector, account)
             {
+                // Its name follows from another account's, not from the standard.
+                let off_standard = self.out.off_standard.len();
                 self.link(connector, account, *place);
+                self.out.off_standard.truncate(off_standard);
             }
         }
     }

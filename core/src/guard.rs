@@ -149,7 +149,7 @@ pub fn judge(
         None => {
             judged.extend(sound.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)))
         }
-        Some(finding) => judged.push((mass(sound, finding, policy_version), Verdict::Hold)),
+        Some(finding) => judged.push((mass(sound, vec![finding], policy_version), Verdict::Hold)),
     }
     judged
 }
@@ -192,12 +192,37 @@ fn exceeds(people: u32, percent: f64, population: u32) -> bool {
     f64::from(people) * 100.0 > percent * f64::from(population)
 }
 
-fn single(p: Proposed, policy_version: &str) -> Plan {
+/// One departure as a plan of its own.
+#[must_use]
+pub fn single(p: Proposed, policy_version: &str) -> Plan {
     let kind = PlanKind::Departure { case: p.case, person: p.person };
     Plan::new(kind, policy_version, p.steps, p.findings, p.explanations)
 }
 
-fn mass(all: Vec<Proposed>, finding: Finding, policy_version: &str) -> Plan {
+/// The departures of a held plan by other rules than those it was made by: held as well, for the same
+/// reasons, whatever the new rules' limits are. `None` when nothing is left to do.
+#[must_use]
+pub fn held_again(held: &Plan, proposed: Vec<Proposed>, policy_version: &str) -> Option<Plan> {
+    let mut all: Vec<Proposed> = proposed.into_iter().filter(|p| !p.steps.is_empty()).collect();
+    match held.kind {
+        PlanKind::Departure { .. } => {
+            let mut only = all.pop()?;
+            let known = held.findings.iter().filter(|f| !only.findings.contains(f));
+            let known: Vec<Finding> = known.cloned().collect();
+            only.findings.extend(known);
+            Some(single(only, policy_version))
+        }
+        PlanKind::MassDeparture { .. } if all.is_empty() => None,
+        PlanKind::MassDeparture { .. } => {
+            let own: Vec<Finding> = all.iter().flat_map(|p| p.findings.clone()).collect();
+            let mut findings = held.findings.clone();
+            findings.extend(own);
+            Some(mass(all, findings, policy_version))
+        }
+    }
+}
+
+fn mass(all: Vec<Proposed>, findings: Vec<Finding>, policy_version: &str) -> Plan {
     let people = count(&all);
     let mut steps = Vec::new();
     let mut explanations = Vec::new();
@@ -205,13 +230,7 @@ fn mass(all: Vec<Proposed>, finding: Finding, policy_version: &str) -> Plan {
         steps.extend(proposed.steps);
         explanations.extend(proposed.explanations);
     }
-    Plan::new(
-        PlanKind::MassDeparture { people },
-        policy_version,
-        steps,
-        vec![finding],
-        explanations,
-    )
+    Plan::new(PlanKind::MassDeparture { people }, policy_version, steps, findings, explanations)
 }
 
 impl Finding {

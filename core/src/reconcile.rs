@@ -73,23 +73,42 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
             );
             continue;
         }
-        out.judge(input, account);
-        out.links.push(LinkedAccount {
-            connector: connector.clone(),
-            id: account.id.clone(),
-            user_id: account.user_id.clone(),
-        });
+        let before = out.steps.len();
         out.shut(input, connector, account)?;
         out.leave_groups(input, connector, account);
+        // Of an account that nothing is done to, there is nothing to decide.
+        if out.steps.len() > before {
+            out.judge(input, account);
+        }
+        // What only the key says is not written down as the person's: the key may be mistyped.
+        if corroborated(input, account).is_ok() {
+            out.links.push(LinkedAccount {
+                connector: connector.clone(),
+                id: account.id.clone(),
+                user_id: account.user_id.clone(),
+            });
+        }
     }
-    // Mailbox and home hang on the person's own account, not on an `adm-` one beside it.
-    let own = |(_, account): &&(ConnectorName, ObservedAccount)| {
-        touchable(account) && !is_linked(input, account)
-    };
-    if let Some((_, account)) = input.accounts.iter().find(own) {
+    if !input.accounts.iter().any(|(_, account)| touchable(account)) {
+        out.all_shut = false;
+        return Ok(out);
+    }
+    if let Some(account) = own_account(input, &out.findings) {
         out.schedule_deletions(input, account)?;
     }
     Ok(out)
+}
+
+/// The account on which mailbox and home hang: the person's own, not an `adm-` one beside it. One that
+/// only the key points to counts where there is no other and the plan waits for a person's look anyway.
+fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a ObservedAccount> {
+    let own = || {
+        let accounts = input.accounts.iter().map(|(_, account)| account);
+        accounts.filter(|account| touchable(account) && !is_linked(input, account))
+    };
+    own()
+        .find(|account| corroborated(input, account).is_ok())
+        .or_else(|| own().next().filter(|_| !findings.is_empty()))
 }
 
 fn touchable(account: &ObservedAccount) -> bool {

@@ -7,12 +7,14 @@
 pub mod agency;
 pub mod authority;
 pub mod cache;
+pub mod demo;
 pub mod failure;
 pub mod ldif;
 pub mod postgres;
 pub mod process;
 pub mod relay;
 pub mod samba;
+pub mod scenario;
 pub mod site;
 pub mod slapd;
 pub mod witness;

@@ -1,5 +1,6 @@
 //! From a person's standing to the state of their departure case (D1, D10, D12).
 
+use super::decide::aside;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
@@ -11,15 +12,16 @@ use lapsed_core::standing::{End, Standing, standing};
 use serde_json::json;
 
 impl Cycle {
-    /// Brings a person's case in line with their standing; returns the case if it is in effect.
+    /// Brings a person's case in line with their standing; returns the case if it is in effect. `known`
+    /// is the case of their present episode as it is stored.
     pub(super) async fn settle_case(
         &self,
         tx: &mut Tx,
         person: &mut Person,
+        known: Option<Case>,
         now: Timestamp,
     ) -> Result<Option<Case>, CycleError> {
         let id = CaseId::departure(person.id, person.episode);
-        let known = tx.read().case(id).await?;
         match standing(person, now, &self.config.time_zone) {
             Standing::Employed | Standing::Unknown => {
                 if let Some(case) = known {
@@ -60,6 +62,9 @@ impl Cycle {
         tx.save_case(&case).await?;
         tx.save_person(person).await?;
         self.cancel_steps(tx, case.id, why, now).await?;
+        if case.disabled_on.is_some() {
+            self.ask_for_access(tx, person, now).await?;
+        }
         self.note_case(tx, (&case, person), ("case.stopped", Rule::D10), why, now);
         Ok(())
     }
@@ -88,6 +93,9 @@ impl Cycle {
                 )
                 .await?;
                 tx.save_case(&Case { opened_at: case.opened_at, ..fresh.clone() }).await?;
+                if case.disabled_on.is_some() {
+                    self.ask_for_access(tx, person, now).await?;
+                }
             }
             _ => tx.save_case(&fresh).await?,
         }
@@ -126,6 +134,18 @@ impl Cycle {
         tx.save_case(&case).await?;
         self.note_case(tx, (&case, person), ("case.opened", Rule::D2), &case.reason, now);
         Ok(case)
+    }
+
+    /// Somebody who works here again, or still, has no access: that does not come back by itself (D10).
+    async fn ask_for_access(
+        &self,
+        tx: &Tx,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        const REASON: &str = "the person is employed, and their account was shut: give access back by an \
+                              approved form, or ask HR";
+        Ok(tx.set_aside_once(&aside(person, REASON, now)?).await?)
     }
 
     fn case_of(

@@ -8,7 +8,7 @@ use lapsed_connectors::contract::Observe;
 use lapsed_core::facts::{Case, ConnectorName, LinkedAccount, NoticeState, Person};
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
-use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
+use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Protection, Scope};
 use lapsed_core::policy::departure::{linked_user_ids, worksite_class};
 use lapsed_core::reconcile::{self, Departure, Reconciled};
 use lapsed_core::standing::{Standing, standing};
@@ -33,8 +33,13 @@ impl Cycle {
         let mut work = Vec::new();
         for block in departing.chunks(PEOPLE_A_QUESTION) {
             let (accounts, readable) = self.accounts_of(block, decided).await?;
+            let cases = block.iter().map(|(_, case)| case.id).collect();
+            let filter = StepFilter { cases, ..StepFilter::default() };
+            let steps = self.store.read().steps(&filter).await?;
+            let journal: HashMap<StepId, StepState> =
+                steps.into_iter().map(|s| (s.step.id, s.state)).collect();
             for ((person, case), accounts) in block.iter().zip(accounts) {
-                let one = self.one(person, case, accounts, readable, now).await?;
+                let one = self.one(person, case, accounts, readable, &journal, now)?;
                 proposed.push(one.0);
                 work.push(one.1);
             }
@@ -124,21 +129,15 @@ impl Cycle {
         })
     }
 
-    async fn one(
+    fn one(
         &self,
         person: &Person,
         case: &Case,
         accounts: Accounts,
         readable: bool,
+        journal: &HashMap<StepId, StepState>,
         now: Timestamp,
     ) -> Result<(Proposed, Departing), CycleError> {
-        let steps = self
-            .store
-            .read()
-            .steps(&StepFilter { cases: vec![case.id], ..StepFilter::default() })
-            .await?;
-        let journal: HashMap<StepId, StepState> =
-            steps.into_iter().map(|s| (s.step.id, s.state)).collect();
         let worksite = match standing(person, now, &self.config.time_zone) {
             Standing::Left(end) | Standing::Leaving(end) => end.worksite,
             Standing::Employed | Standing::Unknown => None,
@@ -190,7 +189,7 @@ impl Cycle {
             case.disabled_on = Some(self.today(now));
             case.worksite_class = Some(class);
         }
-        let count = accounts.len();
+        let stuck = stuck(&accounts);
         for (name, account) in accounts {
             let known =
                 |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
@@ -198,8 +197,24 @@ impl Cycle {
                 case.before.push((name, account));
             }
         }
-        Departing { person, case, accounts: count, readable }
+        Departing { person, case, stuck, readable }
     }
+}
+
+/// Why nothing at all can be done about someone who has left, as a sentence for people.
+fn stuck(accounts: &Accounts) -> Option<&'static str> {
+    let never =
+        |account: &ObservedAccount| matches!(account.protection, Some(Protection::Never { .. }));
+    if accounts.is_empty() {
+        return Some(
+            "the person has left, and no account carries their employee number or user ID: look \
+             whether there is one under another number",
+        );
+    }
+    accounts.iter().all(|(_, account)| never(account)).then_some(
+        "the person has left, and their only accounts are never touched (connectors.*.protected.never): \
+         shut them by hand if they must be",
+    )
 }
 
 fn link_account(person: &mut Person, link: &LinkedAccount) {

@@ -182,13 +182,19 @@ impl Cycle {
             work.take_rows(&tx, rows).await?;
             work.save(&mut tx).await?;
         }
-        let population = statements.iter().filter(|s| s.status != Status::Departed).count();
+        let population = population(&statements);
         work.summary.taken.statements = statements;
-        let summary = work.finish(is_full);
+        let (summary, gone) = work.finish(is_full);
         tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
         tx.set_aside(&waiting(id, drop, summary.set_aside(), now)).await?;
         if is_full {
-            tx.set_setting(&format!("population.{}", drop.feed), &population).await?;
+            // A drop is judged by the population of the one before, never by its own.
+            let listed = format!("listed.{}", drop.feed);
+            let before = self.store.read().setting::<u32>(&listed).await?;
+            let measure = before.unwrap_or(population);
+            tx.set_setting(&format!("population.{}", drop.feed), &measure).await?;
+            tx.set_setting(&listed, &population).await?;
+            tx.forget_statements(drop.feed, &gone).await?;
         }
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::D1)),
@@ -232,6 +238,19 @@ impl Cycle {
             rejection: None,
         }
     }
+}
+
+/// People of a drop who have not left, each counted once whatever posts they have.
+fn population(statements: &[Statement]) -> u32 {
+    let people: HashSet<String> = statements
+        .iter()
+        .filter(|s| s.status != Status::Departed)
+        .filter_map(|s| {
+            let number = s.employee_number.as_ref().map(|n| n.folded());
+            number.or_else(|| s.user_id.as_ref().map(|u| u.folded()))
+        })
+        .collect();
+    u32::try_from(people.len()).unwrap_or(u32::MAX)
 }
 
 fn previous(drop: &DropRecord) -> PreviousDrop {
@@ -298,6 +317,12 @@ impl Work<'_> {
             let digest = statement_digest(statement);
             let unchanged = self.known.get(&key).is_some_and(|known| *known == digest);
             self.seen.insert(key.clone());
+            // Whose number was changed is not missing under the old one.
+            if let Some(former) = &statement.former_employee_number {
+                let before =
+                    Statement { employee_number: Some(former.clone()), ..(*statement).clone() };
+                self.seen.insert(statement_key(&before));
+            }
             if unchanged {
                 self.summary.unchanged += 1;
             } else {
@@ -414,15 +439,26 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn finish(self, is_full: bool) -> Summary {
+    /// The summary, and the keys of statements that the last full drop had and this one has not.
+    fn finish(self, is_full: bool) -> (Summary, Vec<String>) {
         let mut summary = self.summary;
+        let mut gone = Vec::new();
         if is_full {
             let mut missing: BTreeMap<&str, ()> = BTreeMap::new();
+            // Who is listed in a row that was set aside is not missing.
+            let aside = summary.set_aside().filter_map(|row| row.who.as_deref());
+            let aside: HashSet<String> =
+                aside.filter_map(|who| who.split(' ').next_back().map(str::to_lowercase)).collect();
             for key in self.known.keys().filter(|key| !self.seen.contains(*key)) {
+                let mut parts = key.split('\u{1f}').filter(|part| !part.is_empty());
+                if parts.any(|part| aside.contains(part)) {
+                    continue;
+                }
                 missing.insert(key.split('\u{1f}').next().unwrap_or(key), ());
+                gone.push(key.clone());
             }
             summary.missing = missing.into_keys().map(str::to_owned).collect();
         }
-        summary
+        (summary, gone)
     }
 }

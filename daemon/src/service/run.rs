@@ -93,10 +93,11 @@ impl Daemon {
         let mut all = CarriedOut::default();
         self.store.release_own_leases(&self.owner).await?;
         loop {
-            self.decide_round(true).await?;
+            // First the looks at what was done: what other hands undid is planned in this round.
             let executor = self.executor();
-            let round = executor.carry_out().await?;
             executor.recheck().await?;
+            self.decide_round(true).await?;
+            let round = executor.carry_out().await?;
             executor.close_cases().await?;
             all += round.clone();
             if round.done == 0 {

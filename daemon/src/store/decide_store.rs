@@ -72,7 +72,7 @@ impl Reader<'_> {
         let doing = "counting people";
         let sql = "SELECT COUNT(DISTINCT s.person) AS people FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
-                   WHERE s.action = 'disable' AND p.created_at >= $1 \
+                   WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
                    AND p.state IN ('passed', 'released')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
         let people: Option<i64> =
