@@ -231,7 +231,7 @@ fn a_home_of_another_owner_is_refused() {
 fn an_unreadable_folder_is_deleted_by_who_may_and_refused_to_who_may_not() {
     let homes = Homes::new();
     let home = homes.home("mzsmitj");
-    fs::set_permissions(home.join("letters"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(home.join("letters"), Permissions::from_mode(0o000)).unwrap();
     let result = homes.delete("mzsmitj");
     if rustix::process::geteuid().is_root() {
         assert!(matches!(result, Ok(Outcome::Changed(_))), "{result:?}");
