@@ -147,7 +147,6 @@ impl Reconciled {
     }
 
     /// Adds a step unless the journal has it under way, or has made a deletion that can't be made twice.
-    /// A deletion that was refused was not made: it is planned again once its cause may be mended.
     fn add(
         &mut self,
         input: &Departure<'_>,
@@ -163,11 +162,8 @@ impl Reconciled {
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
         let known = (input.journal)(step.id);
-        let settled = known.as_ref().is_some_and(|state| {
-            !state.has_ended()
-                || (destroys
-                    && !matches!(state, StepState::Cancelled { .. } | StepState::Refused { .. }))
-        });
+        let settled =
+            known.as_ref().is_some_and(|state| !state.has_ended() || (destroys && state.is_done()));
         if !settled {
             self.steps.push(step);
         }
