@@ -4,3 +4,4 @@
 
 pub mod contract;
 pub mod directory;
+pub mod home;

@@ -233,6 +233,12 @@ impl Reconciled {
             deletions(input.policy, from, input.worksite_class, &target(account))?
         {
             let due = Due::On { date: dated.date, reason: dated.reason };
+            let action = match action {
+                Action::DeleteHome { account: at, .. } => {
+                    Action::DeleteHome { account: at, home: account.home.clone() }
+                }
+                other => other,
+            };
             self.add(input, &connector, account, (action, due, rule));
         }
         Ok(())
@@ -258,7 +264,7 @@ pub fn deletions(
     }
     if let Some(rule) = &policy.departure.home {
         let due = departure::home_deletion(from, class, rule).map_err(|e| e.to_string())?;
-        let action = Action::DeleteHome { account: account.clone() };
+        let action = Action::DeleteHome { account: account.clone(), home: None };
         all.push((rule.connector.clone(), action, Rule::D6, due));
     }
     Ok(all)

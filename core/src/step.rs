@@ -72,6 +72,9 @@ pub enum Action {
     DeleteHome {
         /// The account whose home directory it is.
         account: Target,
+        /// Where the directory said it is when the plan was made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<String>,
     },
 }
 
@@ -86,7 +89,7 @@ impl Action {
             | Self::ResetPrimaryGroup { account }
             | Self::LeaveGroup { account, .. }
             | Self::DeleteMailbox { account }
-            | Self::DeleteHome { account } => account,
+            | Self::DeleteHome { account, .. } => account,
         }
     }
 
@@ -120,7 +123,9 @@ impl Action {
                 format!("take {} out of group {}", account.label, group.label)
             }
             Self::DeleteMailbox { account } => format!("delete mailbox of {}", account.label),
-            Self::DeleteHome { account } => format!("delete home directory of {}", account.label),
+            Self::DeleteHome { account, .. } => {
+                format!("delete home directory of {}", account.label)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ConnectorSettings};
 use lapsed_connectors::contract::{Apply, Observe};
-use lapsed_connectors::directory;
+use lapsed_connectors::{directory, home};
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +62,13 @@ fn set_up(
         ConnectorSettings::Directory(settings) => match directory::connect(name, settings) {
             Ok(directory) => Ok(Arc::new(directory)),
             Err(error) => Err(SetUpError { name: name.clone(), problem: error.to_string() }),
+        },
+        ConnectorSettings::Home(settings) => match home::connect(name, settings) {
+            Ok(home) => Ok(Arc::new(home)),
+            Err(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                Err(SetUpError { name: name.clone(), problem: problems.join("; ") })
+            }
         },
     }
 }

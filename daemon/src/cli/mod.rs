@@ -9,6 +9,7 @@ mod deletions;
 mod depart;
 mod due;
 pub mod exit;
+mod helper;
 mod hold;
 mod man;
 pub mod output;
@@ -100,7 +101,7 @@ pub enum Command {
     Asked(AskedCommand),
 }
 
-/// Commands that need no daemon. All but `run` write nothing.
+/// Commands that need no daemon. All but `run` and its `helper` write nothing.
 #[derive(Debug, Subcommand)]
 pub enum LocalCommand {
     /// Check the configuration, all mistakes at once, and then every connector
@@ -113,6 +114,9 @@ pub enum LocalCommand {
     UserId(UserIdArgs),
     /// Run the daemon
     Run(RunArgs),
+    /// Delete homes for the daemon: one request on standard input, which is its socket
+    #[command(hide = true)]
+    Helper(helper::HelperArgs),
     /// Print shell completions
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
@@ -198,6 +202,7 @@ impl Cli {
             Command::Local(LocalCommand::Plan(args)) => plan::plan(&globals, &args),
             Command::Local(LocalCommand::Simulate(args)) => simulate::simulate(&globals, &args),
             Command::Local(LocalCommand::UserId(args)) => user_id::user_id(&globals, &args),
+            Command::Local(LocalCommand::Helper(args)) => helper::helper(&globals, &args),
             Command::Local(LocalCommand::Completions(args)) => {
                 completions::completions(output, &args)
             }

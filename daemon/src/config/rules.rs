@@ -4,6 +4,8 @@ use super::problem::{Problem, nearest};
 use super::shape::{join, listed};
 use super::tree::{Kind, Node, Part};
 use super::{ConnectorSettings, File};
+use lapsed_connectors::directory::DirectorySettings;
+use lapsed_connectors::home::HomeSettings;
 use lapsed_core::facts::{PersonKind, UserId};
 use lapsed_core::guard::Limit;
 use lapsed_core::intake::{self, FeedSpec};
@@ -274,21 +276,37 @@ impl Judge<'_> {
     }
 
     fn connectors(&mut self) {
-        for (name, ConnectorSettings::Directory(settings)) in &self.file.connectors {
-            for found in settings.problems() {
-                let (message, advice) =
-                    found.problem.split_once("; ").unwrap_or((&found.problem, ""));
-                self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
+        for (name, settings) in &self.file.connectors {
+            match settings {
+                ConnectorSettings::Directory(settings) => self.directory(name.as_str(), settings),
+                ConnectorSettings::Home(settings) => self.home(name.as_str(), settings),
             }
-            let files = [
-                ("ca_file", &settings.ca_file),
-                ("bind.password_file", &settings.bind.password_file),
-            ];
-            for (key, path) in files {
-                if path.as_ref().is_some_and(|path| !path.is_absolute()) {
-                    let path = format!("connectors.{name}.{key}");
-                    self.wrong(&path, "a path from the root is needed", "begin it with `/`");
-                }
+        }
+    }
+
+    fn home(&mut self, name: &str, settings: &HomeSettings) {
+        for found in settings.problems() {
+            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+            self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
+        }
+        if settings.slice_seconds >= self.file.execution.lease_seconds {
+            let advice = "write less than `execution.lease_seconds`";
+            let path = format!("connectors.{name}.slice_seconds");
+            self.wrong(&path, "the lease would be over before the slice", advice);
+        }
+    }
+
+    fn directory(&mut self, name: &str, settings: &DirectorySettings) {
+        for found in settings.problems() {
+            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+            self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
+        }
+        let files =
+            [("ca_file", &settings.ca_file), ("bind.password_file", &settings.bind.password_file)];
+        for (key, path) in files {
+            if path.as_ref().is_some_and(|path| !path.is_absolute()) {
+                let path = format!("connectors.{name}.{key}");
+                self.wrong(&path, "a path from the root is needed", "begin it with `/`");
             }
         }
     }
@@ -309,10 +327,15 @@ impl Judge<'_> {
                     message,
                     "set it up under `connectors` before the first date comes",
                 );
-            } else if let Some(ConnectorSettings::Directory(_)) =
-                self.file.connectors.get(&connector)
-            {
-                let message = format!("`{connector}` is a directory, which deletes no {kind}");
+                continue;
+            }
+            let unfit = match (kind, self.file.connectors.get(&connector)) {
+                (_, Some(ConnectorSettings::Directory(_))) => Some("a directory"),
+                ("mailbox", Some(ConnectorSettings::Home(_))) => Some("for home directories"),
+                _ => None,
+            };
+            if let Some(unfit) = unfit {
+                let message = format!("`{connector}` is {unfit}, which deletes no {kind}");
                 self.wrong(
                     &path,
                     message,

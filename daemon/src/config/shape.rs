@@ -308,15 +308,34 @@ impl<'s> Shape<'s> {
         }
     }
 
-    /// The key that tells the options apart, if every one has a key with a constant value.
+    /// The key that tells the options apart: every option must have it, each with names of its own.
     fn tag_of(&self, options: &'s [Value]) -> Option<&'s str> {
         let first = self.fields(self.resolve(options.first()?));
         first.known.keys().copied().find(|key| {
+            let mut taken = Vec::new();
             options.iter().all(|option| {
-                let fields = self.fields(self.resolve(option));
-                fields.known.get(key).is_some_and(|schema| schema.get("const").is_some())
+                let is_required = self.fields(self.resolve(option)).required.contains(key);
+                let names = self.names_under(option, key);
+                let is_own = names.iter().all(|name| !taken.contains(name));
+                taken.extend(&names);
+                is_required && is_own && !names.is_empty()
             })
         })
+    }
+
+    /// The words that an option takes under a key; none where it takes others as well.
+    fn names_under(&self, option: &'s Value, key: &str) -> Vec<&'s str> {
+        let fields = self.fields(self.resolve(option));
+        let Some(schema) = fields.known.get(key).map(|schema| self.resolve(schema)) else {
+            return Vec::new();
+        };
+        match alternatives(schema) {
+            Some(words) if words.iter().all(|word| !names_of(word).is_empty()) => {
+                words.iter().flat_map(names_of).collect()
+            }
+            Some(_) => Vec::new(),
+            None => names_of(schema),
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "the walk's own state, handed on")]
@@ -336,22 +355,19 @@ impl<'s> Shape<'s> {
             );
             return None;
         };
-        let constant = |option: &'s Value| {
-            let fields = self.fields(self.resolve(option));
-            fields.known.get(tag).and_then(|schema| schema.get("const")).and_then(Value::as_str)
-        };
+        let names: Vec<_> =
+            options.iter().flat_map(|option| self.names_under(option, tag)).collect();
         let Some(Kind::Scalar { text, .. }) = node.entry(tag).map(|entry| &entry.value.kind) else {
-            let names: Vec<_> = options.iter().filter_map(constant).collect();
             problems.push(
                 Problem::new(place, path, format!("the key `{tag}` is missing"))
                     .advise(format!("add `{tag}:` with one of {}", listed(&names))),
             );
             return None;
         };
-        if let Some(option) = options.iter().find(|option| constant(option) == Some(text)) {
+        let chosen = |option: &&Value| self.names_under(option, tag).contains(&text.as_str());
+        if let Some(option) = options.iter().find(chosen) {
             return self.map(self.resolve(option), node, path, place, problems);
         }
-        let names: Vec<_> = options.iter().filter_map(constant).collect();
         let at = node.entry(tag).map_or(place, |entry| entry.value.place);
         choose(&names, text, at, &join(path, tag), problems);
         None

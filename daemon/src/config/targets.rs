@@ -2,6 +2,7 @@
 
 use super::FilePattern;
 use lapsed_connectors::directory::settings::DirectorySettings;
+use lapsed_connectors::home::HomeSettings;
 use lapsed_core::intake::FeedSpec;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, Serializer};
@@ -67,24 +68,36 @@ pub(super) fn apart(json: &mut Value) {
 }
 
 /// A target, told apart by `kind`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "DirectorySettings", into = "DirectorySettings")]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(untagged)]
 #[non_exhaustive]
 pub enum ConnectorSettings {
     /// `active_directory` or `openldap`.
     Directory(Box<DirectorySettings>),
+    /// `home`.
+    Home(Box<HomeSettings>),
 }
 
-impl From<DirectorySettings> for ConnectorSettings {
-    fn from(settings: DirectorySettings) -> Self {
-        Self::Directory(Box::new(settings))
+impl Serialize for ConnectorSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Directory(settings) => settings.serialize(serializer),
+            Self::Home(settings) => settings.serialize(serializer),
+        }
     }
 }
 
-impl From<ConnectorSettings> for DirectorySettings {
-    fn from(settings: ConnectorSettings) -> Self {
-        match settings {
-            ConnectorSettings::Directory(settings) => *settings,
-        }
+/// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by
+/// a key within no longer say at which key an error is.
+pub(super) fn by_kind(json: &mut Value) {
+    let connectors = json.get_mut("connectors").and_then(Value::as_object_mut);
+    for connector in connectors.into_iter().flat_map(Map::values_mut) {
+        let variant = match connector.get("kind").and_then(Value::as_str) {
+            Some("home") => "home",
+            _ => "directory",
+        };
+        let settings = connector.take();
+        *connector = Value::Object(Map::from_iter([(variant.to_owned(), settings)]));
     }
 }

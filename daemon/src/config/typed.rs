@@ -9,6 +9,7 @@ use serde_json::Value;
 /// and the rest is tried again, so that one run names all of them.
 pub(super) fn read(mut json: Value, tree: &Node, problems: &mut Vec<Problem>) -> Option<File> {
     targets::apart(&mut json);
+    targets::by_kind(&mut json);
     let mut removed = !problems.is_empty();
     // Each turn takes something away, so that the number of turns is bounded by the size of the file.
     for _ in 0..1_000 {
@@ -41,14 +42,16 @@ fn shares_list(told: &str, path: &[Part]) -> bool {
     told.starts_with(&format!("{}[", Part::dotted(&list)))
 }
 
-/// The path as it is in the YAML, where a feed has no `spec`.
+/// The path as it is in the YAML, where a feed has no `spec` and a connector no variant.
 fn written(path: &[Part]) -> Vec<Part> {
-    let spec = |(index, part): &(usize, &Part)| {
-        *index == 2
-            && matches!(path.first(), Some(Part::Key(section)) if section == "feeds")
-            && matches!(part, Part::Key(key) if key == targets::SPEC)
+    let added = |(index, part): &(usize, &Part)| match path.first() {
+        Some(Part::Key(section)) if section == "feeds" => {
+            *index == 2 && matches!(part, Part::Key(key) if key == targets::SPEC)
+        }
+        Some(Part::Key(section)) if section == "connectors" => *index == 2,
+        _ => false,
     };
-    path.iter().enumerate().filter(|at| !spec(at)).map(|(_, part)| part.clone()).collect()
+    path.iter().enumerate().filter(|at| !added(at)).map(|(_, part)| part.clone()).collect()
 }
 
 fn value_problem(tree: &Node, path: &[Part], message: &str) -> Problem {
@@ -93,9 +96,12 @@ fn take_away(json: &mut Value, path: &mut Vec<Part>) -> bool {
 fn parts(path: &serde_path_to_error::Path) -> Vec<Part> {
     use serde_path_to_error::Segment;
     path.iter()
-        .filter_map(|segment| match segment {
+        .enumerate()
+        .filter_map(|(index, segment)| match segment {
             Segment::Seq { index } => Some(Part::Index(*index)),
             Segment::Map { key } => Some(Part::Key(key.clone())),
+            // A connector's variant is a key of the JSON that `by_kind` makes.
+            Segment::Enum { variant } if index == 2 => Some(Part::Key(variant.clone())),
             Segment::Enum { .. } | Segment::Unknown => None,
         })
         .collect()

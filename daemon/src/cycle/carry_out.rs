@@ -443,12 +443,18 @@ impl Executor {
     }
 
     fn outcome_entry(&self, stored: &StoredStep, now: Timestamp) -> AuditEntry {
-        let detail = json!({
+        let mut detail = json!({
             "do": stored.step.action.describe(),
             "connector": stored.step.connector,
             "attempts": stored.attempts,
             "note": note(&stored.state),
         });
+        // Of what is gone for good, the record says where it was and how much.
+        if let StepState::Done { receipt: Some(receipt) } = &stored.state
+            && stored.step.action.destroys()
+        {
+            detail["gone"] = json!(receipt.before);
+        }
         let clause = self.cycle.config.policy.citations.cite(stored.step.rule);
         AuditEntry {
             plan: Some(stored.plan.clone()),

@@ -20,16 +20,16 @@ fn beside(slapd: &Slapd) -> DirectoryAt {
     }
 }
 
-fn today() -> Date {
+pub fn today() -> Date {
     Zoned::now().with_time_zone(jiff::tz::TimeZone::get("America/Chicago").unwrap()).date()
 }
 
-fn yesterday() -> Date {
+pub fn yesterday() -> Date {
     today().yesterday().unwrap()
 }
 
 /// An agency on OpenLDAP with lapsed beside it, adopted from a first full feed.
-fn adopted(people: usize) -> Done<(Agency, Slapd, Site)> {
+pub fn adopted(people: usize) -> Done<(Agency, Slapd, Site)> {
     let agency = Agency::new(people, 7);
     let slapd = Slapd::builder().base(BASE).load_ldif(&agency.to_openldap_ldif(BASE)).start()?;
     let mut site = Site::beside(&beside(&slapd))?;
@@ -41,11 +41,11 @@ fn adopted(people: usize) -> Done<(Agency, Slapd, Site)> {
     Ok((agency, slapd, site))
 }
 
-fn is_shut(account: &Entry) -> bool {
+pub fn is_shut(account: &Entry) -> bool {
     account.first("pwdaccountlockedtime").as_deref() == Some("000001010000Z")
 }
 
-fn account(slapd: &Slapd, user_id: &str) -> Done<Entry> {
+pub fn account(slapd: &Slapd, user_id: &str) -> Done<Entry> {
     let found = slapd.search(&format!("(uid={user_id})"), &["*", "pwdAccountLockedTime"])?;
     found
         .into_iter()

@@ -93,7 +93,7 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
         Do::Leave(group) => {
             Action::LeaveGroup { account, group: target(format!("group-{group}"))? }
         }
-        Do::DeleteHome => Action::DeleteHome { account },
+        Do::DeleteHome => Action::DeleteHome { account, home: None },
     };
     let expect = Expect { user_id: name(format!("Z{number}Doe"))?, employee_number: None };
     let case = case_of(&person).id;

@@ -76,6 +76,12 @@ fn lay_out(folder: &Path) {
     put(&files, "usr/lib/systemd/system/lapsed.service", &read("lapsed.service"), 0o644);
     put(&files, "usr/lib/sysusers.d/lapsed.conf", &read("lapsed.sysusers"), 0o644);
     put(&files, "usr/lib/tmpfiles.d/lapsed.conf", &read("lapsed.tmpfiles"), 0o644);
+    for unit in ["lapsed-helper.socket", "lapsed-helper@.service"] {
+        put(&files, &format!("usr/lib/systemd/system/{unit}"), &read(unit), 0o644);
+    }
+    // As the operator's page tells.
+    let open = "[Service]\nReadWritePaths=/srv/homes\n";
+    put(&files, "etc/systemd/system/lapsed-helper@.service.d/homes.conf", open, 0o644);
     // Only the times differ from what is installed: nobody wants to wait for half a minute here.
     let hasty = "[Service]\nWatchdogSec=3\nRestartSec=100ms\n";
     put(&files, "etc/systemd/system/lapsed.service.d/hasty.conf", hasty, 0o644);
@@ -84,7 +90,10 @@ fn lay_out(folder: &Path) {
     let example = fs::read_to_string(systemd_folder().join("../config.example.yaml")).unwrap();
     let with_group = example.replace("\n  #group: lapsed-operators", "\n  group: lapsed-operators");
     assert_ne!(with_group, example, "the example offers the group of the operators");
-    put(&files, "etc/lapsed/config.yaml", &with_group, 0o644);
+    let homes = "\nconnectors:\n  homes:\n    kind: home\n    roots: [/srv/homes]\n    \
+                 path: \"/srv/homes/{{ user_id }}\"\n    helper: /run/lapsed-helper.sock\n";
+    let with_homes = with_group.replace("\nconnectors:\n", homes);
+    put(&files, "etc/lapsed/config.yaml", &with_homes, 0o644);
     let scratch = Scratch::new("boot").unwrap();
     let tls = TlsFiles::make(&scratch, Certificate::Good).unwrap();
     put(&files, "etc/lapsed/ca.pem", &fs::read_to_string(&tls.ca).unwrap(), 0o644);
@@ -161,6 +170,20 @@ fn the_service_boots_shut_in_reloads_survives_a_hang_and_stops() {
     facts.expect("writes.usr", "no");
     facts.expect("writes.inbox", "yes");
     facts.expect("moves.by_rename", "yes");
+
+    facts.expect("helper.stranger", "shut out");
+    for (fact, wanted) in [
+        ("helper.root", "daemon's account only"),
+        ("helper.probe", r#"[["homes in /srv/homes and their quarantine",null]]"#),
+        ("helper.outside", "can't be a folder's name"),
+        ("helper.other", "belongs to another account"),
+        ("helper.before", "ann bob"),
+        ("helper.deleted", r#"{"deleted":{"changed":"#),
+    ] {
+        assert!(facts.of(fact).contains(wanted), "{fact}; what was seen:\n{}", facts.written);
+    }
+    let left = "/srv/homes: .lapsed-quarantine bob  /srv/homes/.lapsed-quarantine:";
+    facts.expect("helper.after", left);
 
     facts.expect("reload", "0");
     facts.expect("reload.bad_is_told", "yes");

@@ -72,6 +72,31 @@ as_daemon mv /var/spool/lapsed/inbox/.written /var/spool/lapsed/accepted/.writte
 after=$(as_daemon stat -c %i /var/spool/lapsed/accepted/.written)
 fact moves.by_rename "$(verdict [ "$before" = "$after" ])"
 
+useradd --no-create-home bob
+mkdir -p /srv/homes/ann/letters /srv/homes/bob
+install -d -m 0700 /srv/homes/.lapsed-quarantine
+chown -R ann /srv/homes/ann
+chmod 0 /srv/homes/ann/letters
+systemctl start lapsed-helper.socket
+# One line to the helper and its answer, under the account named first.
+ask() {
+    setpriv --reuid "$1" --clear-groups perl -MIO::Socket::UNIX -e '
+        my $helper = IO::Socket::UNIX->new(Peer => "/run/lapsed-helper.sock") or die "shut out\n";
+        print $helper "$ARGV[0]\n"; shutdown($helper, 1); print <$helper>;' "$2" 2>&1
+}
+delete_home() {
+    printf '{"connector":"homes","call":{"delete":{"order":{"step":"%s","user_id":"%s","home":null},"seconds":20}}}' \
+        "$(cat /proc/sys/kernel/random/uuid)" "$1"
+}
+fact helper.stranger "$(ask nobody "$(delete_home ann)")"
+fact helper.root "$(ask root "$(delete_home ann)")"
+fact helper.probe "$(ask lapsed '{"connector":"homes","call":"probe"}')"
+fact helper.outside "$(ask lapsed "$(delete_home ../lib)")"
+fact helper.other "$(ask lapsed "$(delete_home bob)")"
+fact helper.before "$(ls -A /srv/homes | tr '\n' ' ')"
+fact helper.deleted "$(ask lapsed "$(delete_home ann)")"
+fact helper.after "$(ls -A /srv/homes /srv/homes/.lapsed-quarantine | tr '\n' ' ')"
+
 systemctl reload lapsed.service
 fact reload "$?"
 cp /etc/lapsed/config.yaml /etc/lapsed/good

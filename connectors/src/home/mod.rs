@@ -1,0 +1,156 @@
+//! Home directories on mounted file systems: moved to quarantine on their day, then deleted (D6).
+//!
+//! The connector itself needs no rights: it asks a privileged helper, or, where the daemon's own account
+//! may write in the homes, does the same work in this process.
+
+mod folders;
+pub mod helper;
+pub mod keeper;
+pub mod place;
+pub mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use settings::{FromDirectory, HomeKind, HomeProblem, HomeSettings, OwnerCheck};
+
+use crate::contract::{Apply, Observe, Probed};
+use futures_util::future::BoxFuture;
+use helper::{Call, Caller, Reply, Request, answer, ask};
+use keeper::Order;
+use lapsed_core::facts::ConnectorName;
+use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Home directories, deleted by order.
+#[derive(Debug, Clone)]
+pub struct Home {
+    name: ConnectorName,
+    settings: HomeSettings,
+}
+
+/// Prepares the connector; nothing is contacted or looked at yet.
+///
+/// # Errors
+/// Every problem of the settings.
+pub fn connect(name: &ConnectorName, settings: &HomeSettings) -> Result<Home, Vec<HomeProblem>> {
+    let problems = settings.problems();
+    if problems.is_empty() {
+        Ok(Home { name: name.clone(), settings: settings.clone() })
+    } else {
+        Err(problems)
+    }
+}
+
+impl Home {
+    async fn call(&self, call: Call) -> Result<Reply, Fault> {
+        let request = Request { connector: self.name.clone(), call };
+        let reply = match &self.settings.helper {
+            Some(socket) => ask(socket, &request).await?,
+            None => self.here(request).await?,
+        };
+        match reply {
+            Reply::Failed(fault) => Err(fault),
+            reply => Ok(reply),
+        }
+    }
+
+    /// The helper's own work in this process.
+    async fn here(&self, request: Request) -> Result<Reply, Fault> {
+        let homes = BTreeMap::from([(self.name.clone(), self.settings.clone())]);
+        let ended = |error: String| Fault::Unknown(Cause::coded("the deletion broke off", error));
+        let line = serde_json::to_string(&request).map_err(|error| ended(error.to_string()))?;
+        tokio::task::spawn_blocking(move || answer(&line, &homes, Caller::Daemon))
+            .await
+            .map_err(|error| ended(error.to_string()))
+    }
+
+    async fn delete(&self, step: &Step, until: Instant) -> Result<Outcome, Fault> {
+        let order = order(step)?;
+        let left = until.saturating_duration_since(Instant::now()).as_secs();
+        let seconds = u32::try_from(left).unwrap_or(u32::MAX);
+        if seconds == 0 {
+            let why = "the time of this round was used up by others; its turn comes";
+            return Err(Fault::Retry(Cause::new(why)));
+        }
+        match self.call(Call::Delete { order, seconds }).await? {
+            Reply::Deleted(outcome) => Ok(outcome),
+            _ => Err(strange()),
+        }
+    }
+
+    async fn look(&self, step: &Step) -> Result<Seen, Fault> {
+        match self.call(Call::ReadBack { order: order(step)? }).await? {
+            Reply::Seen(seen) => Ok(seen),
+            _ => Err(strange()),
+        }
+    }
+}
+
+fn order(step: &Step) -> Result<Order, Fault> {
+    match &step.action {
+        Action::DeleteHome { home, .. } => {
+            Ok(Order { step: step.id, user_id: step.expect.user_id.clone(), home: home.clone() })
+        }
+        other => Err(Fault::Refused(Cause::new(format!(
+            "this connector has homes only and can't {}; name another one in the YAML",
+            other.name()
+        )))),
+    }
+}
+
+fn strange() -> Fault {
+    Fault::Unknown(Cause::new("the helper answered another question; are both of one version?"))
+}
+
+impl Observe for Home {
+    /// There are no accounts here: an empty answer is the whole truth.
+    fn observe<'a>(&'a self, _scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        Box::pin(async { Ok(Observed { server: self.name.to_string(), ..Observed::default() }) })
+    }
+
+    fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        Box::pin(async move {
+            let mut seen = Vec::with_capacity(steps.len());
+            for step in steps {
+                seen.push(self.look(step).await);
+            }
+            seen
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(async {
+            match self.call(Call::Probe).await {
+                Ok(Reply::Probed(lines)) => {
+                    let line = |(what, problem)| Probed { what, problem };
+                    lines.into_iter().map(line).collect()
+                }
+                Ok(_) => {
+                    vec![Probed { what: "homes".into(), problem: Some(strange().to_string()) }]
+                }
+                Err(fault) => {
+                    vec![Probed { what: "homes".into(), problem: Some(fault.to_string()) }]
+                }
+            }
+        })
+    }
+}
+
+impl Apply for Home {
+    /// One after the other, within one slice of time for all: the disk is the same for each.
+    fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
+        Box::pin(async move {
+            let slice = Duration::from_secs(self.settings.slice_seconds.into());
+            // A moment more, so that the first step gets its whole seconds.
+            let until = Instant::now() + slice + Duration::from_millis(500);
+            let mut outcomes = Vec::with_capacity(steps.len());
+            for step in steps {
+                outcomes.push(self.delete(step, until).await);
+            }
+            outcomes
+        })
+    }
+}

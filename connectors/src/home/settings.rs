@@ -1,0 +1,177 @@
+//! What the YAML says of home directories, and what of it can't be.
+
+use super::place::locate;
+use lapsed_core::facts::UserId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// Which kind of connector it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HomeKind {
+    /// Home directories on mounted file systems.
+    Home,
+}
+
+/// Home directories on file systems that this machine has mounted (D6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HomeSettings {
+    /// `home`.
+    pub kind: HomeKind,
+    /// Folders below which homes are, each from `/` on and without symbolic links; nothing outside is
+    /// ever touched, nor anything on another file system that is mounted below.
+    pub roots: Vec<PathBuf>,
+    /// Where an account's home is (minijinja: `user_id`), `/home/{{ user_id }}`. This or `from_directory`.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Take the path from the account's `home` attribute, as it was when the plan was made. Its last
+    /// folder must be the user ID: a shared folder is not somebody's home.
+    #[serde(default)]
+    pub from_directory: Option<FromDirectory>,
+    /// A folder in each of the roots, into which a home is moved before it is deleted. Make it
+    /// yourself, mode 0700, owned by the account that deletes: where it is missing nothing is deleted,
+    /// since the file system is then not mounted.
+    #[serde(default = "default_quarantine")]
+    pub quarantine: String,
+    /// Whom a home must belong to before it is touched.
+    #[serde(default)]
+    pub owner_check: OwnerCheck,
+    /// Files deleted a second, at most; as fast as it goes where absent.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub files_per_second: Option<u32>,
+    /// Seconds of deleting in one go; what is then left goes on in a later round. Less than
+    /// `execution.lease_seconds`.
+    #[serde(default = "default_slice")]
+    #[schemars(range(min = 1, max = 3_600))]
+    pub slice_seconds: u32,
+    /// The socket of the helper that deletes with rights that the daemon has not. This or `in_process`.
+    #[serde(default)]
+    pub helper: Option<PathBuf>,
+    /// The daemon deletes by itself: only where its own account may write in the homes.
+    #[serde(default)]
+    pub in_process: bool,
+}
+
+/// How the account's `home` attribute becomes a path of this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FromDirectory {
+    /// Where shares are mounted here: `'\\files\home$': /srv/homes`. Case and the direction of the
+    /// slashes don't count on the left.
+    pub shares: BTreeMap<String, PathBuf>,
+}
+
+/// Whom a home must belong to before it is touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerCheck {
+    /// The account of this machine (also by `sssd` or `winbind`) that is named like the user ID.
+    #[default]
+    Name,
+    /// Anyone: for mounts that show all files as one owner's.
+    Off,
+}
+
+fn default_quarantine() -> String {
+    ".lapsed-quarantine".into()
+}
+
+fn default_slice() -> u32 {
+    60
+}
+
+/// What is wrong with the settings, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct HomeProblem {
+    /// The key within the connector's section: `roots`.
+    pub key: &'static str,
+    /// One sentence with advice.
+    pub problem: String,
+}
+
+impl HomeSettings {
+    /// Every problem at once; empty when the settings can be used.
+    #[must_use]
+    pub fn problems(&self) -> Vec<HomeProblem> {
+        let mut found = Vec::new();
+        if self.roots.is_empty() {
+            found.push(problem("roots", "is empty; name the folders below which homes are"));
+        }
+        for root in &self.roots {
+            if !is_plain(root) {
+                let text = format!(
+                    "{root:?} can't be one; write a folder from the root on, without `..`, and not `/` itself"
+                );
+                found.push(problem("roots", &text));
+            }
+        }
+        let name = Path::new(&self.quarantine);
+        if !matches!(name.components().collect::<Vec<_>>().as_slice(), [Component::Normal(_)]) {
+            found
+                .push(problem("quarantine", "is not the name of one folder; write it without `/`"));
+        }
+        self.way_problems(&mut found);
+        match (&self.helper, self.in_process) {
+            (Some(_), true) | (None, false) => found.push(problem(
+                "helper",
+                "says where deleting is done; give the helper's socket, or `in_process: true`, and only one of them",
+            )),
+            (Some(path), false) if !path.is_absolute() => {
+                found.push(problem("helper", "is no path from the root; begin it with `/`"));
+            }
+            _ => {}
+        }
+        found
+    }
+
+    fn way_problems(&self, found: &mut Vec<HomeProblem>) {
+        match (&self.path, &self.from_directory) {
+            (Some(_), Some(_)) | (None, None) => found.push(problem(
+                "path",
+                "says where homes are; give `path` or `from_directory`, and only one of them",
+            )),
+            (Some(_), None) if found.is_empty() => {
+                let places = ["mzsmitj", "mbdoej"]
+                    .map(|user_id| locate(self, &UserId::new(user_id).ok()?, None).ok());
+                match places {
+                    [Some(one), Some(other)] if one == other => found.push(problem(
+                        "path",
+                        "is the same for everyone; write it with `{{ user_id }}`",
+                    )),
+                    [Some(_), Some(_)] => {}
+                    _ => found.push(problem(
+                        "path",
+                        "does not lead to a folder below one of `roots`; write it like `/home/{{ user_id }}`",
+                    )),
+                }
+            }
+            (None, Some(from)) => {
+                if from.shares.values().any(|mount| !mount.is_absolute()) {
+                    found.push(problem(
+                        "from_directory.shares",
+                        "has a mount that is no path from the root; begin it with `/`",
+                    ));
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// True for `/a/b`: from the root on, not the root itself, nothing to be resolved in it.
+pub(super) fn is_plain(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.next() == Some(Component::RootDir)
+        && path.components().count() > 1
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+        && !path.as_os_str().as_encoded_bytes().contains(&0)
+}
+
+fn problem(key: &'static str, text: &str) -> HomeProblem {
+    HomeProblem { key, problem: text.to_owned() }
+}
