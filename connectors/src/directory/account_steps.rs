@@ -140,8 +140,7 @@ async fn scramble(batch: &Batch<'_>, index: usize) -> Ending {
     let dialect = &batch.shared.dialect;
     let session = &batch.connected.session;
     let mut changed_before = dialect.password_changed(&entry);
-    let before =
-        Before { password_changed: changed_before.clone(), locked: dialect.is_locked(&entry) };
+    let before = Before { password_changed: changed_before.clone() };
     batch.shared.recent.note(step.id, &session.server, before);
     set_unknown_password(batch, session, &entry)
         .await

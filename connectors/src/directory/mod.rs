@@ -156,7 +156,7 @@ impl Observe for Directory {
         self.shared.recent.note_server(step, server);
         let attribute = self.shared.dialect.password_changed_attribute();
         if let Some(moments) = receipt.before.get(attribute) {
-            let before = Before { password_changed: moments.first().cloned(), locked: false };
+            let before = Before { password_changed: moments.first().cloned() };
             self.shared.recent.note(step, server, before);
         }
     }

@@ -19,8 +19,6 @@ struct Trace {
 pub(super) struct Before {
     /// When the password was changed before; none if the directory did not show it.
     pub(super) password_changed: Option<String>,
-    /// Whether the account was locked, before any of the tries.
-    pub(super) locked: bool,
 }
 
 /// A bounded memory of steps.
@@ -40,7 +38,7 @@ impl Recent {
     }
 
     /// Notes the account before this step changes its password. Of several tries the first note counts,
-    /// so that a second does not hide the change made by the first; a lock seen by any is remembered.
+    /// so that a second does not hide the change made by the first.
     pub(super) fn note(&self, step: StepId, server: &str, before: Before) {
         self.put(step, server, Some(before));
     }
@@ -50,9 +48,8 @@ impl Recent {
         if let Some(trace) = memory.traces.get_mut(&step) {
             server.clone_into(&mut trace.server);
             match (&mut trace.before, before) {
-                (Some(first), Some(now)) => first.locked |= now.locked,
                 (none @ None, some) => *none = some,
-                (Some(_), None) => {}
+                (Some(_), _) => {}
             }
             return;
         }
