@@ -272,6 +272,7 @@ fn engagement_of(
     person.engagements.push(Engagement {
         source: source.clone(),
         employee_number: statement.employee_number.clone(),
+        former_numbers: Vec::new(),
         user_id: statement.user_id.clone(),
         record: statement.record.clone(),
         ordinal,
@@ -296,6 +297,11 @@ fn starts_anew(known: &Engagement, statement: &Statement) -> bool {
 
 fn update(engagement: &mut Engagement, statement: &Statement, changes: &mut Vec<Change>) {
     let before = engagement.clone();
+    if let (Some(old), Some(new)) = (&engagement.employee_number, &statement.employee_number)
+        && old.folded() != new.folded()
+    {
+        engagement.former_numbers.push(old.clone());
+    }
     engagement.employee_number =
         statement.employee_number.clone().or(engagement.employee_number.take());
     engagement.user_id = statement.user_id.clone().or(engagement.user_id.take());

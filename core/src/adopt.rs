@@ -78,7 +78,7 @@ impl<'a> Work<'a> {
             out: Adoption::default(),
         };
         for (place, person) in existing.people.iter().enumerate() {
-            for number in person.employee_numbers() {
+            for number in person.numbers_ever() {
                 work.by_number.entry(number.folded()).or_default().push(place);
             }
             for user_id in person.user_ids() {

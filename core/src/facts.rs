@@ -212,6 +212,9 @@ pub struct Engagement {
     pub source: SourceName,
     /// HR's number of the person in this engagement.
     pub employee_number: Option<EmployeeNumber>,
+    /// Numbers that the person had before in this engagement: accounts may still carry them.
+    #[serde(default)]
+    pub former_numbers: Vec<EmployeeNumber>,
     /// The log-on name that the source states, when it does.
     pub user_id: Option<UserId>,
     /// Tells several engagements with one number apart.
@@ -326,6 +329,16 @@ impl Person {
     pub fn employee_numbers(&self) -> Vec<EmployeeNumber> {
         let mut numbers: Vec<_> =
             self.engagements.iter().filter_map(|e| e.employee_number.clone()).collect();
+        numbers.sort();
+        numbers.dedup();
+        numbers
+    }
+
+    /// The same, with the numbers of before: what an account may carry.
+    #[must_use]
+    pub fn numbers_ever(&self) -> Vec<EmployeeNumber> {
+        let former = self.engagements.iter().flat_map(|e| e.former_numbers.clone());
+        let mut numbers: Vec<_> = self.employee_numbers().into_iter().chain(former).collect();
         numbers.sort();
         numbers.dedup();
         numbers

@@ -78,8 +78,8 @@ pub struct Limit {
     pub window_days: u32,
     /// Percentages are not judged up to this many people: 1 % of a small agency is nobody.
     pub percent_from: u32,
-    /// So many corroborated departures within the window pass although it is used up, or no population
-    /// has been accepted yet.
+    /// So many corroborated departures a day pass although the window is used up, or no population has
+    /// been accepted yet.
     pub individual: u32,
 }
 
@@ -124,6 +124,8 @@ pub struct Baseline {
     pub departed_in_window: u32,
     /// The same within the last hour: several drops in a row are one run.
     pub departed_in_hour: u32,
+    /// The same within the last day.
+    pub departed_in_day: u32,
 }
 
 /// The guard's word on a plan.
@@ -140,7 +142,7 @@ pub enum Verdict {
 /// A departure with a finding of its own (protected, not corroborated) is held by itself. The others
 /// are one plan each; if together they pass a limit, they become one plan that is held, so that one
 /// look and one release, bound to its hash, decides on all of them. Where the window is used up, a few
-/// corroborated departures still go through within it: holding the one real leaver of the day helps
+/// corroborated departures a day still go through: holding the one real leaver of the day helps
 /// nobody. What an operator said of one person himself is no mass change and is never swept into one.
 #[must_use]
 pub fn judge(
@@ -177,6 +179,8 @@ fn trip(people: u32, baseline: Baseline, limits: &Limits) -> Option<Finding> {
     if people == 0 {
         return None;
     }
+    // A budget of the day, not of each run: a drip of three every minute is no few.
+    let are_few = baseline.departed_in_day.saturating_add(people) <= limit.individual;
     let in_run = baseline.departed_in_hour.saturating_add(people);
     let in_window = baseline.departed_in_window.saturating_add(people);
     if in_run > limit.per_run {
@@ -186,16 +190,15 @@ fn trip(people: u32, baseline: Baseline, limits: &Limits) -> Option<Finding> {
         });
     }
     let Some(population) = baseline.population else {
-        return (in_window > limit.individual).then_some(Finding::NoBaseline);
+        return (!are_few).then_some(Finding::NoBaseline);
     };
     if in_run > limit.percent_from && exceeds(in_run, limit.per_run_percent, population) {
         let limit = format!("{} % of {population} a run", limit.per_run_percent);
         return Some(Finding::TooManyAtOnce { people: in_run, limit });
     }
-    // The few that go through all the same are a budget of the window, not of each run: a drip of three
-    // at a time is a drip.
-    let beyond = in_window.saturating_sub(limit.individual);
-    if beyond > limit.percent_from && exceeds(beyond, limit.window_percent, population) {
+    let used_up =
+        in_window > limit.percent_from && exceeds(in_window, limit.window_percent, population);
+    if used_up && !are_few {
         let limit =
             format!("{} % of {population} in {} days", limit.window_percent, limit.window_days);
         return Some(Finding::TooManyInWindow { people: in_window, limit });

@@ -280,7 +280,7 @@ fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), 
         return Ok(());
     }
     if let Some(number) = &account.employee_number {
-        let theirs = input.person.employee_numbers();
+        let theirs = input.person.numbers_ever();
         if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {
             return Err("the account carries another employee number".into());
         }

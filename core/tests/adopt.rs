@@ -34,6 +34,7 @@ fn person() -> Person {
     person.engagements.push(Engagement {
         source: SourceName::new("hr").unwrap(),
         employee_number: EmployeeNumber::new("E-77").ok(),
+        former_numbers: Vec::new(),
         user_id: UserId::new("john.smith").ok(),
         record: String::new(),
         ordinal: 0,

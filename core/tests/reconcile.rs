@@ -47,6 +47,7 @@ fn person() -> Person {
     person.engagements.push(Engagement {
         source: SourceName::new("hr").unwrap(),
         employee_number: Some(EmployeeNumber::new("00123").unwrap()),
+        former_numbers: Vec::new(),
         user_id: None,
         record: String::new(),
         ordinal: 0,

@@ -6,7 +6,9 @@ use crate::store::{
 };
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
+use lapsed_core::facts::{
+    Case, CaseId, CaseState, ConnectorName, NoticeState, Person, PersonId, SourceName,
+};
 use lapsed_core::guard::{Baseline, Proposed, Verdict, held_again, judge, single};
 use lapsed_core::journal::StepEvent;
 use lapsed_core::plan::{Plan, PlanHash, PlanState};
@@ -53,7 +55,7 @@ impl Cycle {
         let in_effect = self.hold_again(&stale, in_effect, &marks, now, &mut decided).await?;
         let undecided = self.undecided(in_effect, &marks).await?;
         let (proposed, work) = self.propose(undecided, now, &mut decided).await?;
-        let baseline = self.baseline(now).await?;
+        let baseline = self.baseline(&proposed, now).await?;
         let limits = &self.config.policy.guard;
         let judged = judge(proposed, baseline, limits, &self.config.policy.version());
         self.store_plans(judged, work, &[], &marks, now, &mut decided).await?;
@@ -230,16 +232,29 @@ impl Cycle {
         Ok(latest)
     }
 
-    async fn baseline(&self, now: Timestamp) -> Result<Baseline, CycleError> {
-        let days = self.config.policy.guard.departures.window_days;
-        let since = now
-            .checked_sub(SignedDuration::from_hours(i64::from(days) * 24))
-            .unwrap_or(Timestamp::MIN);
-        let an_hour_ago = now.checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
+    /// What limits are measured against. People who are proposed again were counted when they were let
+    /// through, and count once.
+    async fn baseline(
+        &self,
+        proposed: &[Proposed],
+        now: Timestamp,
+    ) -> Result<Baseline, CycleError> {
+        let again: HashSet<PersonId> = proposed.iter().map(|p| p.person).collect();
+        let days = i64::from(self.config.policy.guard.departures.window_days);
+        let mut departed = [0_u32; 3];
+        for (count, hours) in departed.iter_mut().zip([days.saturating_mul(24), 24, 1]) {
+            let since =
+                now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN);
+            let people = self.store.read().people_departing_since(since).await?;
+            let others = people.iter().filter(|person| !again.contains(person)).count();
+            *count = u32::try_from(others).unwrap_or(u32::MAX);
+        }
+        let [departed_in_window, departed_in_day, departed_in_hour] = departed;
         Ok(Baseline {
             population: self.population().await?,
-            departed_in_window: self.store.read().people_departing_since(since).await?,
-            departed_in_hour: self.store.read().people_departing_since(an_hour_ago).await?,
+            departed_in_window,
+            departed_in_hour,
+            departed_in_day,
         })
     }
 
@@ -277,7 +292,9 @@ impl Cycle {
             states.push((plan, state, known.is_none()));
         }
         let mut tx = self.store.begin().await?;
-        self.store_findings(&mut tx, &work).await?;
+        let planned: HashSet<CaseId> =
+            states.iter().flat_map(|(plan, ..)| plan.steps.iter().map(|s| s.case)).collect();
+        self.store_findings(&mut tx, &work, &planned).await?;
         let by_case: HashMap<CaseId, &Departing> = work.iter().map(|d| (d.case.id, d)).collect();
         for hash in replaced {
             tx.set_plan_state(hash, PlanState::Replaced, None).await?;
@@ -308,7 +325,12 @@ impl Cycle {
 
     /// Writes what was found of people and cases into what is stored of them by now: between reading the
     /// directory and this moment, notices may have come and clocks may have started.
-    async fn store_findings(&self, tx: &mut Tx, work: &[Departing]) -> Result<(), CycleError> {
+    async fn store_findings(
+        &self,
+        tx: &mut Tx,
+        work: &[Departing],
+        planned: &HashSet<CaseId>,
+    ) -> Result<(), CycleError> {
         let ids: Vec<PersonId> = work.iter().map(|d| d.person.id).collect();
         let links: Vec<_> = work.iter().map(|d| (d.person.id, d.person.accounts.clone())).collect();
         tx.link_accounts(&links).await?;
@@ -317,6 +339,10 @@ impl Cycle {
         let mut cases: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         for departing in work {
             if let Some(case) = cases.get_mut(&departing.case.id) {
+                if case.state == CaseState::Closed && planned.contains(&case.id) {
+                    // Put back by other hands (D13): the departure is not over.
+                    case.state = CaseState::Open;
+                }
                 for (name, account) in &departing.case.before {
                     if !case.before.iter().any(|(n, a)| n == name && a.id == account.id) {
                         case.before.push((name.clone(), account.clone()));

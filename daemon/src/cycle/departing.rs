@@ -163,7 +163,7 @@ impl Cycle {
             user_ids.extend(linked_user_ids(templates, &user_id).unwrap_or_default());
         }
         PersonKeys {
-            employee_numbers: person.employee_numbers(),
+            employee_numbers: person.numbers_ever(),
             user_ids,
             ids: person
                 .accounts

@@ -91,18 +91,19 @@ impl Reader<'_> {
         rows.into_iter().map(mark).collect()
     }
 
-    /// How many people have had a departure let through since a moment, each counted once: the guard's
-    /// window. Counted from the plan, since a target that is down must not hide the drip behind it.
-    pub async fn people_departing_since(&self, since: Timestamp) -> Result<u32, StoreError> {
-        let doing = "counting people";
-        let sql = "SELECT COUNT(DISTINCT s.person) AS people FROM steps s \
+    /// Who has had a departure let through since a moment: the guard's window. Read from the plans, since a
+    /// target that is down must not hide the drip behind it.
+    pub async fn people_departing_since(
+        &self,
+        since: Timestamp,
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
+        let doing = "reading who departs";
+        let sql = "SELECT DISTINCT s.person AS person FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
                    WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
                    AND p.state IN ('passed', 'released')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
-        let people: Option<i64> =
-            rows.first().map(|row| row.try_get("", "people")).transpose().doing(doing)?;
-        Ok(u32::try_from(people.unwrap_or(0)).unwrap_or(u32::MAX))
+        rows.iter().map(|row| Ok(PersonId(row.try_get("", "person").doing(doing)?))).collect()
     }
 
     /// Steps under way when their case was stopped, whose daemon has died or whose reply was lost: no
@@ -131,7 +132,7 @@ impl Reader<'_> {
         let sql = "SELECT c.body FROM cases c WHERE c.state = 'open' \
                    AND EXISTS (SELECT 1 FROM steps s WHERE s.case_id = c.id) \
                    AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.case_id = c.id \
-                                   AND (NOT s.ended OR s.state IN ('refused', 'drifted')))";
+                                   AND (NOT s.ended OR s.state IN ('refused', 'drifted', 'cancelled')))";
         let doing = "looking for cases that have ended";
         let mut found = Vec::new();
         for row in sql::all(&self.db, doing, sql, Vec::new()).await? {

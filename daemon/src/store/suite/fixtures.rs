@@ -39,6 +39,7 @@ pub fn person(number: u32) -> Result<Person, lapsed_core::facts::Invalid> {
         source: name("hr")?,
         employee_number: Some(name::<EmployeeNumber>(format!("E{number}"))?),
         record: String::new(),
+        former_numbers: Vec::new(),
         user_id: None,
         ordinal: 0,
         name: None,
