@@ -47,9 +47,8 @@ impl Recent {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(trace) = memory.traces.get_mut(&step) {
             server.clone_into(&mut trace.server);
-            match (&mut trace.before, before) {
-                (none @ None, some) => *none = some,
-                (Some(_), _) => {}
+            if trace.before.is_none() {
+                trace.before = before;
             }
             return;
         }
