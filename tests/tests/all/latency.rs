@@ -1,6 +1,8 @@
 //! How long it takes from a drop to a shut account.
 
-use crate::beside::{adopt, at_slapd, is_shut, openldap, percentile, today, yesterday};
+use crate::beside::{
+    GUARD_RAISED, adopt, at_slapd, is_shut, openldap, percentile, today, yesterday,
+};
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
 use lapsed_tests::site::Site;
 use lapsed_tests::slapd::Slapd;
@@ -13,6 +15,8 @@ fn one_leaver_a_drop_is_disabled_within_seconds_of_the_rename_a_hundred_times() 
     let agency = Agency::new(320, 7);
     let slapd = openldap(&agency, Slapd::builder()).unwrap();
     let mut site = Site::beside(&at_slapd(&slapd)).unwrap();
+    // A hundred leavers of 320 within minutes are otherwise the guard's to hold.
+    site.reconfigure(&GUARD_RAISED).unwrap();
     adopt(&agency, &mut site).unwrap();
 
     let leavers = agency.ordinary_leavers(DROPS);
