@@ -38,7 +38,7 @@ pub enum Mischief {
 /// Which requests it is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    SigningOn,
+    Bind,
     AccountSearch,
     Modify,
 }
@@ -192,7 +192,7 @@ fn answer(
     let parts = children(operation);
     match tag {
         0x60 => {
-            let trick = mischief(&mut state, On::SigningOn);
+            let trick = mischief(&mut state, On::Bind);
             let code = if let Some(Mischief::Code(code)) = trick { code } else { 0 };
             (message(id, result(0x61, code), None), false)
         }

@@ -25,7 +25,7 @@ async fn a_refused_log_on_makes_steps_wait(#[case] code: u8) {
     let double = Double::start(0, &[]);
     let directory = open(&of_doubles(&[&double]));
     let steps = [disable(&person(&directory, "zann").await)];
-    let refusing = Double::start(0, &[(On::SigningOn, Mischief::Code(code))]);
+    let refusing = Double::start(0, &[(On::Bind, Mischief::Code(code))]);
     let directory = open(&of_doubles(&[&refusing]));
     let endings = apply(&directory, &steps).await;
     let says = format!("LDAP {code}");
@@ -38,7 +38,7 @@ async fn a_refused_log_on_makes_steps_wait(#[case] code: u8) {
 
 #[tokio::test]
 async fn a_server_that_refuses_the_log_on_is_passed_over() {
-    let refusing = Double::start(0, &[(On::SigningOn, Mischief::Code(53))]);
+    let refusing = Double::start(0, &[(On::Bind, Mischief::Code(53))]);
     let good = Double::start(0, &[]);
     let directory = open(&of_doubles(&[&refusing, &good]));
     assert_eq!(people(&directory, &["zann"]).await.accounts.len(), 1);
