@@ -119,8 +119,11 @@ fn number_fit(statement: &Statement, source: &SourceName, person: &Person) -> Fi
         return Fit::Same;
     };
     let goes_on = engagements.iter().any(|e| e.goes_on());
-    // A first name alone is a marriage while someone works here, and nothing once they are gone.
-    if same_last(stated, known) || (goes_on && agrees(stated, known)) {
+    let same_start = statement.starts_on.is_some()
+        && engagements.iter().any(|e| e.starts_on == statement.starts_on);
+    // A first name alone is a marriage, or HR's correction, of the engagement that is known; under one
+    // that begins anew it is anybody's.
+    if same_last(stated, known) || ((goes_on || same_start) && agrees(stated, known)) {
         return Fit::Same;
     }
     let over = !goes_on;

@@ -280,3 +280,20 @@ fn an_operators_notice_from_before_a_rehire_does_not_reach_the_new_engagement() 
     take(&mut p, &[("hr", "2026-11-01T09:00", back)]).unwrap();
     assert_eq!(standing(&p, at("2026-11-20T00:00"), &zone()), Standing::Employed);
 }
+
+#[test]
+fn a_shared_first_name_does_not_make_a_newcomer_of_a_reused_number_the_old_one() {
+    let mut gone = person();
+    let left = says(Status::Departed, Some("2021-01-31"));
+    take(&mut gone, &[("hr", "2021-01-10T09:00", left.clone())]).unwrap();
+    let brown = PersonName { last: "Brown".into(), first: "John".into(), preferred: None };
+    let newcomer = Statement {
+        starts_on: Some(day("2026-11-01")),
+        name: Some(brown.clone()),
+        ..says(Status::Active, None)
+    };
+    assert_eq!(match_person(&newcomer, &source("hr"), &[gone.clone()]), Match::New);
+    // The same engagement with a corrected name is still the same person's.
+    let corrected = Statement { name: Some(brown), ..left };
+    assert_eq!(match_person(&corrected, &source("hr"), &[gone]), Match::Known(0));
+}

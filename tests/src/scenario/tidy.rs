@@ -23,12 +23,16 @@ impl Tidy {
     pub fn text(&mut self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut word = String::new();
+        let mut at_start = true;
         for letter in text.chars().chain(['\0']) {
             if letter.is_ascii_hexdigit() || letter == '-' {
                 word.push(letter);
                 continue;
             }
-            out += &self.word(&word);
+            // A list of entries begins its lines with the beginning of their ids.
+            let is_short_id = at_start && word.len() == 8 && letter == ' ' && !word.contains('-');
+            out += &if is_short_id { "id......".to_owned() } else { self.word(&word) };
+            at_start = letter == '\n' || (at_start && word.is_empty() && letter == ' ');
             word.clear();
             if letter != '\0' {
                 out.push(letter);
