@@ -167,23 +167,12 @@ async fn write(
     names: &BTreeSet<String>,
     now: Timestamp,
 ) -> Result<Vec<Case>, CycleError> {
-    let mut links: BTreeMap<PersonId, Vec<&LinkedAccount>> = BTreeMap::new();
+    let mut links: BTreeMap<PersonId, Vec<LinkedAccount>> = BTreeMap::new();
     for (person, link) in &adoption.links {
-        links.entry(*person).or_default().push(link);
+        links.entry(*person).or_default().push(link.clone());
     }
     let mut tx = cycle.store.begin().await?;
-    let mut linked = Vec::new();
-    for person in people {
-        let Some(links) = links.get(&person.id) else { continue };
-        let mut person = person.clone();
-        for link in links {
-            if !person.accounts.contains(link) {
-                person.accounts.push((*link).clone());
-            }
-        }
-        linked.push(person);
-    }
-    tx.save_people(&linked).await?;
+    tx.link_accounts(&links.into_iter().collect::<Vec<_>>()).await?;
     let clocks =
         clocks(cycle, people, adoption, adopting.clocks_start.unwrap_or(cycle.today(now)), now);
     tx.save_cases(&clocks).await?;

@@ -58,9 +58,10 @@ impl Cycle {
             CaseState::Rehired => "the person is employed again",
             _ => "the notice was withdrawn by its own source",
         };
-        person.episode += 1;
         tx.save_case(&case).await?;
-        tx.save_person(person).await?;
+        if let Some(now) = tx.bump_episode(person.id, person.episode).await? {
+            *person = now;
+        }
         self.cancel_steps(tx, case.id, why, now).await?;
         if case.disabled_on.is_some() {
             self.ask_for_access(tx, person, now).await?;

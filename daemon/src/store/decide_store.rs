@@ -2,10 +2,9 @@
 
 use super::error::Doing as _;
 use super::tables::{cases, to_decide};
-use super::{Reader, SetAside, Store, StoreError, StoredPlan, StoredStep, Tx, convert, sql};
+use super::{Reader, SetAside, Store, StoreError, StoredStep, Tx, convert, sql};
 use jiff::Timestamp;
 use lapsed_core::facts::{Case, PersonId};
-use lapsed_core::plan::PlanState;
 use lapsed_core::step::{Step, StepId};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,13 +117,6 @@ impl Reader<'_> {
             ids.push(StepId(row.try_get("", "id").doing(doing)?));
         }
         self.steps_by_id(&ids).await
-    }
-
-    /// Plans whose release has run out unused.
-    pub async fn plans_expired(&self, now: Timestamp) -> Result<Vec<StoredPlan>, StoreError> {
-        let released = self.plans(&[PlanState::Released]).await?;
-        let expired = |plan: &StoredPlan| plan.release_expires_at.is_some_and(|at| at <= now);
-        Ok(released.into_iter().filter(expired).collect())
     }
 
     /// Open cases with steps, all of which have ended well.

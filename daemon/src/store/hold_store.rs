@@ -109,6 +109,8 @@ impl Reader<'_> {
             .filter(set_asides::Column::SettledAt.is_null())
             .order_by_asc(set_asides::Column::At)
             .order_by_asc(set_asides::Column::Line)
+            .order_by_asc(set_asides::Column::Who)
+            .order_by_asc(set_asides::Column::Reason)
             .order_by_asc(set_asides::Column::Id)
             .all(&self.db)
             .await
