@@ -12,7 +12,8 @@ mod m20261101_000002_audit;
 mod m20261101_000003_to_decide;
 
 use sea_orm_migration::async_trait::async_trait;
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -27,4 +28,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000003_to_decide::Migration),
         ]
     }
+}
+
+/// Runs the statements of a step in their order.
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for statement in statements {
+        manager.get_connection().execute_unprepared(statement).await?;
+    }
+    Ok(())
 }

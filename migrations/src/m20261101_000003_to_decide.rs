@@ -1,7 +1,7 @@
 //! People whose facts have changed since their departure was last looked at.
 
 use sea_orm_migration::async_trait::async_trait;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::sea_orm::DbErr;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 pub(crate) struct Migration;
@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
             person uuid NOT NULL PRIMARY KEY REFERENCES people (id),
             since bigint NOT NULL
         )";
-        manager.get_connection().execute_unprepared(statement).await.map(drop)
+        crate::run(manager, &[statement]).await
     }
 
     /// SQLite would not do so by itself, and half a schema helps nobody.
