@@ -4,3 +4,7 @@
 
 pub mod contract;
 pub mod directory;
+pub mod mailbox;
+mod secret;
+pub mod settings;
+mod tls;

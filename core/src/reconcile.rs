@@ -87,6 +87,7 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         touchable(account) && !is_linked(input, account)
     };
     if let Some((_, account)) = input.accounts.iter().find(own) {
+        out.disable_mailbox(input, account);
         out.schedule_deletions(input, account)?;
     }
     Ok(out)
@@ -201,6 +202,23 @@ impl Reconciled {
                 group: Target { id: group.id.clone(), label: group.name.clone() },
             };
             self.add(input, connector, account, (leave, Due::AtOnce, Rule::D3));
+        }
+    }
+
+    /// Ends mail sessions once in a case, and again whenever the account has to be shut again: nothing
+    /// that is observed says whether it was done.
+    fn disable_mailbox(&mut self, input: &Departure<'_>, account: &ObservedAccount) {
+        let Some(rule) = &input.policy.departure.mailbox else { return };
+        if !rule.disable_at_once {
+            return;
+        }
+        let before = self.steps.len();
+        let action = Action::DisableMailbox { account: target(account) };
+        self.add(input, &rule.connector, account, (action, Due::AtOnce, Rule::D7));
+        if !account.enabled {
+            let known = |step: &Step| (input.journal)(step.id).is_some();
+            let added = self.steps.split_off(before);
+            self.steps.extend(added.into_iter().filter(|step| !known(step)));
         }
     }
 

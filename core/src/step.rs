@@ -63,6 +63,11 @@ pub enum Action {
         /// The group.
         group: Target,
     },
+    /// End the mail sessions that are open and forget remembered log-ons, once the account is shut (D7).
+    DisableMailbox {
+        /// The account whose mailbox it is.
+        account: Target,
+    },
     /// Delete all mailbox content (D7).
     DeleteMailbox {
         /// The account whose mailbox it is.
@@ -85,6 +90,7 @@ impl Action {
             | Self::ScramblePassword { account }
             | Self::ResetPrimaryGroup { account }
             | Self::LeaveGroup { account, .. }
+            | Self::DisableMailbox { account }
             | Self::DeleteMailbox { account }
             | Self::DeleteHome { account } => account,
         }
@@ -99,6 +105,7 @@ impl Action {
             Self::ScramblePassword { .. } => "scramble_password",
             Self::ResetPrimaryGroup { .. } => "reset_primary_group",
             Self::LeaveGroup { .. } => "leave_group",
+            Self::DisableMailbox { .. } => "disable_mailbox",
             Self::DeleteMailbox { .. } => "delete_mailbox",
             Self::DeleteHome { .. } => "delete_home",
         }
@@ -119,6 +126,9 @@ impl Action {
             Self::LeaveGroup { account, group } => {
                 format!("take {} out of group {}", account.label, group.label)
             }
+            Self::DisableMailbox { account } => {
+                format!("end mail sessions of {}", account.label)
+            }
             Self::DeleteMailbox { account } => format!("delete mailbox of {}", account.label),
             Self::DeleteHome { account } => format!("delete home directory of {}", account.label),
         }
@@ -137,7 +147,8 @@ impl Action {
             Self::Disable { .. } => 0,
             Self::StampDescription { .. } | Self::ScramblePassword { .. } => 1,
             Self::ResetPrimaryGroup { .. } => 2,
-            Self::LeaveGroup { .. } => 3,
+            // Beside the groups, not before them: a mail server that is down must not hold them up.
+            Self::LeaveGroup { .. } | Self::DisableMailbox { .. } => 3,
             Self::DeleteMailbox { .. } | Self::DeleteHome { .. } => 9,
         }
     }

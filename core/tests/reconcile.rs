@@ -27,7 +27,11 @@ fn policy() -> Policy {
         naming: NamingPolicy::default(),
         departure: DeparturePolicy {
             linked_accounts: vec!["adm-{{ user_id }}".into()],
-            mailbox: Some(MailboxRule { connector: connector("mail"), retention_days: 14 }),
+            mailbox: Some(MailboxRule {
+                connector: connector("mail"),
+                disable_at_once: false,
+                retention_days: 14,
+            }),
             home: Some(HomeRule {
                 connector: connector("homes"),
                 central_office_days: 180,

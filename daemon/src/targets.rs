@@ -3,6 +3,8 @@
 use crate::config::{Config, ConnectorSettings};
 use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::directory;
+use lapsed_connectors::mailbox::dovecot;
+use lapsed_connectors::settings::SettingsError;
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,10 +60,14 @@ fn set_up(
     name: &ConnectorName,
     settings: &ConnectorSettings,
 ) -> Result<Arc<dyn Apply>, SetUpError> {
-    match settings {
-        ConnectorSettings::Directory(settings) => match directory::connect(name, settings) {
-            Ok(directory) => Ok(Arc::new(directory)),
-            Err(error) => Err(SetUpError { name: name.clone(), problem: error.to_string() }),
-        },
-    }
+    let at_fault =
+        |error: SettingsError| SetUpError { name: name.clone(), problem: error.to_string() };
+    Ok(match settings {
+        ConnectorSettings::Directory(settings) => {
+            Arc::new(directory::connect(name, settings).map_err(at_fault)?)
+        }
+        ConnectorSettings::Dovecot(settings) => {
+            Arc::new(dovecot::connect(settings).map_err(at_fault)?)
+        }
+    })
 }

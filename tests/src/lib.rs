@@ -7,6 +7,7 @@
 pub mod agency;
 pub mod authority;
 pub mod cache;
+pub mod dovecot;
 pub mod failure;
 pub mod ldif;
 pub mod postgres;

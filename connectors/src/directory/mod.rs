@@ -27,18 +27,17 @@ mod protect;
 mod read;
 mod read_back;
 mod recent;
-mod secret;
 mod session;
 pub mod settings;
 mod supervisor;
 mod taken_names;
-mod tls;
 
+pub use crate::secret::{SecretError, SecretSource};
 pub use dn::escape_value;
-pub use secret::{SecretError, SecretSource};
 pub use settings::{DirectoryKind, DirectorySettings, SettingsError, SettingsProblem};
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::tls;
 use active_directory::ActiveDirectory;
 use address::ServerAddress;
 use dialect::Dialect;

@@ -2,6 +2,7 @@
 
 use super::address::ServerAddress;
 use super::dn::Dn;
+pub use crate::settings::{SettingsError, SettingsProblem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -305,21 +306,6 @@ fn default_group_chunk() -> u32 {
 fn default_largest_reply() -> u32 {
     16 * 1024 * 1024
 }
-
-/// What is wrong with the settings, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct SettingsProblem {
-    /// The key within the connector's section: `servers`.
-    pub key: &'static str,
-    /// One sentence with advice.
-    pub problem: String,
-}
-
-/// Everything that is wrong with a directory's settings.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct SettingsError(pub Vec<SettingsProblem>);
 
 impl DirectorySettings {
     /// Every problem at once; empty when the settings can be used.

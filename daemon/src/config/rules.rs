@@ -270,16 +270,25 @@ impl Judge<'_> {
     }
 
     fn connectors(&mut self) {
-        for (name, ConnectorSettings::Directory(settings)) in &self.file.connectors {
-            for found in settings.problems() {
+        for (name, settings) in &self.file.connectors {
+            let found = match settings {
+                ConnectorSettings::Directory(settings) => settings.problems(),
+                ConnectorSettings::Dovecot(settings) => settings.problems(),
+            };
+            for found in found {
                 let (message, advice) =
                     found.problem.split_once("; ").unwrap_or((&found.problem, ""));
                 self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
             }
-            let files = [
-                ("ca_file", &settings.ca_file),
-                ("bind.password_file", &settings.bind.password_file),
-            ];
+            let files = match settings {
+                ConnectorSettings::Directory(settings) => [
+                    ("ca_file", &settings.ca_file),
+                    ("bind.password_file", &settings.bind.password_file),
+                ],
+                ConnectorSettings::Dovecot(settings) => {
+                    [("ca_file", &settings.ca_file), ("api_key_file", &settings.api_key_file)]
+                }
+            };
             for (key, path) in files {
                 if path.as_ref().is_some_and(|path| !path.is_absolute()) {
                     let path = format!("connectors.{name}.{key}");
@@ -305,10 +314,15 @@ impl Judge<'_> {
                     message,
                     "set it up under `connectors` before the first date comes",
                 );
-            } else if let Some(ConnectorSettings::Directory(_)) =
-                self.file.connectors.get(&connector)
+            } else if let Some(settings) = self.file.connectors.get(&connector)
+                && !(if kind == "home" {
+                    settings.deletes_homes()
+                } else {
+                    settings.deletes_mailboxes()
+                })
             {
-                let message = format!("`{connector}` is a directory, which deletes no {kind}");
+                let noun = settings.noun();
+                let message = format!("`{connector}` is a {noun}, which deletes no {kind}");
                 self.wrong(
                     &path,
                     message,

@@ -308,15 +308,27 @@ impl<'s> Shape<'s> {
         }
     }
 
-    /// The key that tells the options apart, if every one has a key with a constant value.
+    /// The key that tells the options apart, if every one has a key with values of its own.
     fn tag_of(&self, options: &'s [Value]) -> Option<&'s str> {
         let first = self.fields(self.resolve(options.first()?));
         first.known.keys().copied().find(|key| {
-            options.iter().all(|option| {
-                let fields = self.fields(self.resolve(option));
-                fields.known.get(key).is_some_and(|schema| schema.get("const").is_some())
-            })
+            let names: Vec<_> = options.iter().map(|option| self.tags(option, key)).collect();
+            let all = names.concat();
+            let twice = all.iter().enumerate().any(|(at, name)| all[..at].contains(name));
+            names.iter().all(|names| !names.is_empty()) && !twice
         })
+    }
+
+    /// The values of the key `tag` that mean this option.
+    fn tags(&self, option: &'s Value, tag: &str) -> Vec<&'s str> {
+        let fields = self.fields(self.resolve(option));
+        let Some(schema) = fields.known.get(tag).map(|schema| self.resolve(schema)) else {
+            return Vec::new();
+        };
+        match alternatives(schema) {
+            Some(options) => options.iter().flat_map(names_of).collect(),
+            None => names_of(schema),
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "the walk's own state, handed on")]
@@ -336,24 +348,22 @@ impl<'s> Shape<'s> {
             );
             return None;
         };
-        let constant = |option: &'s Value| {
-            let fields = self.fields(self.resolve(option));
-            fields.known.get(tag).and_then(|schema| schema.get("const")).and_then(Value::as_str)
-        };
+        let all =
+            || -> Vec<&str> { options.iter().flat_map(|option| self.tags(option, tag)).collect() };
         let Some(Kind::Scalar { text, .. }) = node.entry(tag).map(|entry| &entry.value.kind) else {
-            let names: Vec<_> = options.iter().filter_map(constant).collect();
             problems.push(
                 Problem::new(place, path, format!("the key `{tag}` is missing"))
-                    .advise(format!("add `{tag}:` with one of {}", listed(&names))),
+                    .advise(format!("add `{tag}:` with one of {}", listed(&all()))),
             );
             return None;
         };
-        if let Some(option) = options.iter().find(|option| constant(option) == Some(text)) {
+        if let Some(option) =
+            options.iter().find(|option| self.tags(option, tag).contains(&text.as_str()))
+        {
             return self.map(self.resolve(option), node, path, place, problems);
         }
-        let names: Vec<_> = options.iter().filter_map(constant).collect();
         let at = node.entry(tag).map_or(place, |entry| entry.value.place);
-        choose(&names, text, at, &join(path, tag), problems);
+        choose(&all(), text, at, &join(path, tag), problems);
         None
     }
 }

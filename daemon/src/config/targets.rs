@@ -2,9 +2,11 @@
 
 use super::FilePattern;
 use lapsed_connectors::directory::settings::DirectorySettings;
+use lapsed_connectors::mailbox::dovecot::{DovecotKind, DovecotSettings};
 use lapsed_core::intake::FeedSpec;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -67,24 +69,53 @@ pub(super) fn apart(json: &mut Value) {
 }
 
 /// A target, told apart by `kind`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "DirectorySettings", into = "DirectorySettings")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum ConnectorSettings {
     /// `active_directory` or `openldap`.
     Directory(Box<DirectorySettings>),
+    /// `dovecot`.
+    Dovecot(Box<DovecotSettings>),
 }
 
-impl From<DirectorySettings> for ConnectorSettings {
-    fn from(settings: DirectorySettings) -> Self {
-        Self::Directory(Box::new(settings))
+impl ConnectorSettings {
+    /// True when it can end mail sessions and delete mailboxes (D7).
+    #[must_use]
+    pub fn deletes_mailboxes(&self) -> bool {
+        matches!(self, Self::Dovecot(_))
     }
-}
 
-impl From<ConnectorSettings> for DirectorySettings {
-    fn from(settings: ConnectorSettings) -> Self {
-        match settings {
-            ConnectorSettings::Directory(settings) => *settings,
+    /// True when it can delete home directories (D6).
+    #[must_use]
+    pub fn deletes_homes(&self) -> bool {
+        match self {
+            Self::Directory(_) | Self::Dovecot(_) => false,
         }
     }
+
+    /// What it is, for sentences.
+    #[must_use]
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Directory(_) => "directory",
+            Self::Dovecot(_) => "mail server",
+        }
+    }
+}
+
+/// By `kind`, so that a mistake is told as one of that kind, not as fitting none.
+impl<'de> Deserialize<'de> for ConnectorSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Value::deserialize(deserializer)?;
+        let kind = json.get("kind").cloned().unwrap_or_default();
+        match DovecotKind::deserialize(kind) {
+            Ok(DovecotKind::Dovecot) => typed(json).map(Self::Dovecot),
+            Err(_) => typed(json).map(Self::Directory),
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned, E: Error>(json: Value) -> Result<Box<T>, E> {
+    serde_json::from_value(json).map(Box::new).map_err(E::custom)
 }

@@ -43,7 +43,8 @@ impl Store {
     /// same departure and connector with a lower rank is still to come; and the person was not hired
     /// again, nor the notice withdrawn. What destroys also needs that deletions are allowed, the
     /// departure is open, the account's disabling is on record, and no hold stands: all looked at in
-    /// this same transaction. Dismissals for cause come first, then lower ranks, then steps on the same
+    /// this same transaction. Mail sessions are ended once the account's disabling is on record: before
+    /// that, they would be opened again. Dismissals for cause come first, then lower ranks, then steps on the same
     /// object together.
     pub async fn claim_due(&self, claim: &Claim<'_>) -> Result<Vec<StoredStep>, StoreError> {
         if claim.connectors.is_empty() || claim.limit == 0 {
@@ -153,6 +154,7 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
          AND (NOT s.destroys OR ($3 AND c.state = 'open' AND c.disabled_on IS NOT NULL \
               AND NOT EXISTS (SELECT 1 FROM holds h \
                               WHERE h.person = s.person AND h.lifted_at IS NULL))) \
+         AND (s.action <> 'disable_mailbox' OR c.disabled_on IS NOT NULL) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
                          AND b.connector = s.connector AND b.rank < s.rank) \
          AND s.connector IN ({}) \

@@ -10,6 +10,7 @@ mod departure;
 mod directory;
 #[cfg(test)]
 mod laws;
+mod mailbox;
 mod servers;
 #[cfg(test)]
 mod service;

@@ -8,7 +8,7 @@ mod tests;
 pub use dates::{
     DateError, Dated, Redate, effective_at, home_deletion, mailbox_deletion, redate, worksite_class,
 };
-pub use templates::{TemplateError, linked_user_ids, stamp_text};
+pub use templates::{TemplateError, account_name, linked_user_ids, stamp_text};
 
 use crate::facts::ConnectorName;
 use schemars::JsonSchema;
@@ -113,6 +113,10 @@ impl Default for DeparturePolicy {
 pub struct MailboxRule {
     /// The connector that deletes; until one of that name is configured, the step waits and says so.
     pub connector: ConnectorName,
+    /// End open mail sessions, and forget remembered log-ons, as soon as the account is shut. It needs
+    /// that connector: without it, the step waits.
+    #[serde(default)]
+    pub disable_at_once: bool,
     /// Retention in calendar days; deletion is on the next work day after.
     pub retention_days: u16,
 }
