@@ -1,5 +1,5 @@
-//! A real Dovecot server: IMAP, LMTP and the administration API over HTTP and HTTPS, as one ordinary
-//! user.
+//! A real Dovecot server: IMAP, LMTP and the administration API over HTTP or HTTPS, as one
+//! ordinary user.
 
 use crate::authority::{Certificate, TlsFiles};
 use crate::process::{Scratch, Server, accepts, find_program, free_port, run};
@@ -20,6 +20,7 @@ pub struct Dovecot {
     scratch: Scratch,
     tls: TlsFiles,
     ports: Ports,
+    encrypted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,6 @@ struct Ports {
     imap: u16,
     lmtp: u16,
     http: u16,
-    https: u16,
 }
 
 /// A session that somebody holds open.
@@ -37,10 +37,15 @@ pub struct ImapSession(BufReader<TcpStream>);
 impl Dovecot {
     /// Starts the server with these mail users, each with the password `pw-USER`.
     pub fn start(users: &[&str]) -> Done<Self> {
-        Self::with(users).map_err(|e| e.during("Dovecot"))
+        Self::with(users, false).map_err(|e| e.during("Dovecot"))
     }
 
-    fn with(users: &[&str]) -> Done<Self> {
+    /// The same with the administration API encrypted: Dovecot knows one HTTP listener only.
+    pub fn start_encrypted(users: &[&str]) -> Done<Self> {
+        Self::with(users, true).map_err(|e| e.during("Dovecot"))
+    }
+
+    fn with(users: &[&str], encrypted: bool) -> Done<Self> {
         let scratch = Scratch::new("dovecot")?;
         let tls = TlsFiles::make(&scratch, Certificate::Good)?;
         for folder in ["run", "state", "mail"] {
@@ -51,14 +56,9 @@ impl Dovecot {
         scratch.write("users", lines, 0o600)?;
         scratch.write("api.key", API_KEY, 0o600)?;
         scratch.write("wrong.key", "another", 0o600)?;
-        let ports = Ports {
-            imap: free_port()?,
-            lmtp: free_port()?,
-            http: free_port()?,
-            https: free_port()?,
-        };
-        scratch.write("dovecot.conf", config(&scratch, &tls, ports)?, 0o600)?;
-        let mut dovecot = Self { server: None, scratch, tls, ports };
+        let ports = Ports { imap: free_port()?, lmtp: free_port()?, http: free_port()? };
+        scratch.write("dovecot.conf", config(&scratch, &tls, ports, encrypted)?, 0o600)?;
+        let mut dovecot = Self { server: None, scratch, tls, ports, encrypted };
         dovecot.launch()?;
         Ok(dovecot)
     }
@@ -68,8 +68,8 @@ impl Dovecot {
         let mut command = self.scratch.command(find_program("dovecot", &[])?);
         command.arg("-F").arg("-c").arg(folder.join("dovecot.conf"));
         let mut server = Server::start("dovecot", &mut command, &folder.join("out.log"))?;
-        let Ports { imap, lmtp, http, https } = self.ports;
-        server.wait_until(|| [imap, lmtp, http, https].into_iter().all(accepts))?;
+        let Ports { imap, lmtp, http } = self.ports;
+        server.wait_until(|| [imap, lmtp, http].into_iter().all(accepts))?;
         self.server = Some(server);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Dovecot {
         self.doveadm(&["mailbox", "create", "-u", user, mailbox])?;
         for number in 1..=count {
             let mail =
-                self.scratch.write("mail", format!("Subject: {number}\n\nBody.\n"), 0o600)?;
+                self.scratch.write("one.eml", format!("Subject: {number}\n\nBody.\n"), 0o600)?;
             let path = mail.display().to_string();
             self.doveadm(&["save", "-u", user, "-m", mailbox, &path])?;
         }
@@ -156,17 +156,13 @@ impl Dovecot {
         self.server.as_ref().ok_or_else(|| Failure::new("the server is not running"))
     }
 
-    /// The administration API, unencrypted.
+    /// The administration API.
     #[must_use]
-    pub fn url_http(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.http)
+    pub fn url(&self) -> String {
+        let scheme = if self.encrypted { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.ports.http)
     }
-    /// The administration API, encrypted.
-    #[must_use]
-    pub fn url_https(&self) -> String {
-        format!("https://127.0.0.1:{}", self.ports.https)
-    }
-    /// Port of the unencrypted API, for a relay.
+    /// Port of the administration API, for a relay.
     #[must_use]
     pub fn http_port(&self) -> u16 {
         self.ports.http
@@ -237,14 +233,15 @@ fn expect(reader: &mut BufReader<TcpStream>, wanted: &str) -> Done<()> {
 }
 
 /// `dovecot.conf`: every process as the owner of the folder, nothing outside of it, loopback only.
-fn config(scratch: &Scratch, tls: &TlsFiles, ports: Ports) -> Done<String> {
+fn config(scratch: &Scratch, tls: &TlsFiles, ports: Ports, encrypted: bool) -> Done<String> {
     let at = scratch.path().display();
     let name = |flag: &str| -> Done<String> {
         let output = run(scratch.command(find_program("id", &[])?).arg(flag))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let (user, group) = (name("-un")?, name("-gn")?);
-    let Ports { imap, lmtp, http, https } = ports;
+    let Ports { imap, lmtp, http } = ports;
+    let ssl = if encrypted { "yes" } else { "no" };
     let mut conf = format!(
         "protocols = imap lmtp\nlisten = 127.0.0.1\nbase_dir = {at}/run\nstate_dir = {at}/state\n\
          instance_name = lapsed-tests\nlog_path = {at}/dovecot.log\n\
@@ -266,8 +263,7 @@ fn config(scratch: &Scratch, tls: &TlsFiles, ports: Ports) -> Done<String> {
         "service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {imap}\n  }}\n  \
          inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
          service lmtp {{\n  inet_listener lmtp {{\n    address = 127.0.0.1\n    port = {lmtp}\n  }}\n}}\n\
-         service doveadm {{\n  inet_listener http {{\n    address = 127.0.0.1\n    port = {http}\n  }}\n  \
-         inet_listener https {{\n    address = 127.0.0.1\n    port = {https}\n    ssl = yes\n  }}\n}}\n"
+         service doveadm {{\n  inet_listener http {{\n    address = 127.0.0.1\n    port = {http}\n    ssl = {ssl}\n  }}\n}}\n"
     );
     let _ = write!(
         conf,

@@ -1,6 +1,6 @@
 //! Servers that refuse, lie, hang, or vanish in the middle of a word.
 
-use super::responder::{Responder, Rule, exit, good, one_mail};
+use super::responder::{Answer, Responder, exit, good, one_mail};
 use super::support::*;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_core::step::{Fault, Outcome, Seen};
@@ -23,7 +23,7 @@ fn of_responder(responder: &Responder) -> (tempfile::TempDir, DovecotSettings) {
 async fn a_wrong_key_is_refused_without_a_word_of_the_key() {
     let server = Dovecot::start(&["ann"]).unwrap();
     server.deliver("ann", 1).unwrap();
-    let mail = open(&settings(server.url_http(), server.wrong_key_file()));
+    let mail = open(&settings(server.url(), server.wrong_key_file()));
     let ending = apply(&mail, deletion("ann")).await;
     let Err(Fault::Refused(cause)) = &ending else { panic!("{ending:?}") };
     assert_eq!(cause.code.as_deref(), Some("HTTP 401"));
@@ -60,10 +60,7 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
 async fn after_a_lost_reply_the_outcome_is_unknown_and_the_next_look_finds_it_done() {
     let server = Dovecot::start(&["ann"]).unwrap();
     server.deliver("ann", 3).unwrap();
-    let responder = Responder::start(|command| match command {
-        "expunge" => None,
-        other => one_mail(other),
-    });
+    let responder = expunging(None);
     let (_folder, cut) = of_responder(&responder);
     let ending = apply(&open(&cut), deletion("ann")).await;
     assert!(matches!(&ending, Err(Fault::Unknown(_))), "{ending:?}");
@@ -79,36 +76,39 @@ async fn after_a_lost_reply_the_outcome_is_unknown_and_the_next_look_finds_it_do
     assert_eq!(apply(&mail, deletion("ann")).await, Ok(Outcome::AlreadySo));
 }
 
-/// A rule for `expunge`, with everything before it as it should be.
-fn expunging(command: &str, answer: (u16, String)) -> Option<(u16, String)> {
-    if command == "expunge" { Some(answer) } else { one_mail(command) }
+/// A server on which `expunge` is answered so, with everything before it as it should be.
+fn expunging(answer: Answer) -> Responder {
+    Responder::start(move |command| match command {
+        "expunge" => answer.clone(),
+        other => one_mail(other),
+    })
 }
 
 #[rstest]
-#[case::garbage(|c| expunging(c, (200, "<html>welcome</html>".into())))]
-#[case::empty(|c| expunging(c, (200, String::new())))]
-#[case::cut_json(|c| expunging(c, (200, r#"[["doveadmResp"#.into())))]
-#[case::server_error(|c| expunging(c, (500, String::new())))]
-#[case::silence(|c| if c == "expunge" { None } else { one_mail(c) })]
+#[case::garbage(Some((200, "<html>welcome</html>")))]
+#[case::empty(Some((200, "")))]
+#[case::cut_json(Some((200, r#"[["doveadmResp"#)))]
+#[case::server_error(Some((500, "")))]
+#[case::closed(None)]
 #[tokio::test]
-async fn a_change_without_an_answer_is_unknown(#[case] rule: Rule) {
-    let responder = Responder::start(rule);
+async fn a_change_without_an_answer_is_unknown(#[case] answer: Option<(u16, &str)>) {
+    let responder = expunging(answer.map(|(status, body)| (status, body.to_owned())));
     let (_folder, settings) = of_responder(&responder);
     let ending = apply(&open(&settings), deletion("ann")).await;
     assert!(matches!(&ending, Err(Fault::Unknown(_))), "{ending:?}");
 }
 
 #[rstest]
-#[case::temporary(|c| expunging(c, exit(75)), true)]
-#[case::busy(|c| expunging(c, (429, String::new())), true)]
-#[case::not_allowed(|c| expunging(c, exit(77)), false)]
+#[case::temporary(exit(75), true)]
+#[case::busy((429, String::new()), true)]
+#[case::not_allowed(exit(77), false)]
 #[case::no_such_command(
-    |c| expunging(c, (200, r#"[["error",{"type":"unknownMethod","exitCode":0},"lapsed"]]"#.into())),
+    (200, r#"[["error",{"type":"unknownMethod","exitCode":0},"lapsed"]]"#.into()),
     false
 )]
 #[tokio::test]
-async fn an_error_under_http_200_is_one(#[case] rule: Rule, #[case] again: bool) {
-    let responder = Responder::start(rule);
+async fn an_error_under_http_200_is_one(#[case] answer: (u16, String), #[case] again: bool) {
+    let responder = expunging(Some(answer));
     let (_folder, settings) = of_responder(&responder);
     let ending = apply(&open(&settings), deletion("ann")).await;
     match ending {

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// How one command is answered: status line and body, or the connection closed without a word.
-pub type Rule = fn(&str) -> Option<(u16, String)>;
+/// How a command is answered: status and body, or the connection closed without a word.
+pub type Answer = Option<(u16, String)>;
 
 pub struct Responder {
     pub port: u16,
@@ -14,7 +14,7 @@ pub struct Responder {
 }
 
 impl Responder {
-    pub fn start(rule: Rule) -> Self {
+    pub fn start(rule: impl Fn(&str) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -22,7 +22,7 @@ impl Responder {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that gave up is no failure of the responder.
-                let _ = answer(stream, rule, &noted);
+                let _ = answer(stream, &rule, &noted);
             }
         });
         Self { port, asked }
@@ -33,7 +33,11 @@ impl Responder {
     }
 }
 
-fn answer(stream: TcpStream, rule: Rule, asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(
+    stream: TcpStream,
+    rule: &impl Fn(&str) -> Answer,
+    asked: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
@@ -68,7 +72,7 @@ pub fn exit(code: i64) -> (u16, String) {
 }
 
 /// A user with one mail in the inbox, as long as nothing is changed.
-pub fn one_mail(command: &str) -> Option<(u16, String)> {
+pub fn one_mail(command: &str) -> Answer {
     match command {
         "mailboxList" => Some(good(r#"[{"mailbox":"INBOX"}]"#)),
         "mailboxStatus" => {

@@ -30,7 +30,7 @@ pub fn settings(url: String, key_file: PathBuf) -> DovecotSettings {
 }
 
 pub fn of(server: &Dovecot) -> DovecotSettings {
-    settings(server.url_http(), server.key_file())
+    settings(server.url(), server.key_file())
 }
 
 pub fn open(settings: &DovecotSettings) -> dovecot::Dovecot {
