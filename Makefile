@@ -1,8 +1,9 @@
-# lapsed: `make test` sets up what the tests need and runs them all.
+# lapsed: `make demo` shows in two minutes what it is for; `make test` sets up what the tests need and
+# runs them all.
 
 CARGO ?= cargo
 
-.PHONY: assets test servers lint
+.PHONY: assets demo test servers lint
 
 test: servers lint
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -11,6 +12,12 @@ test: servers lint
 		echo 'cargo-nextest is not installed (cargo install cargo-nextest --locked): cargo test runs instead'; \
 		$(CARGO) test --workspace --locked; \
 	fi
+
+# A sample agency on a real OpenLDAP, and what lapsed does with HR's files. DEMO_FAST=1 leaves the pauses out.
+demo:
+	@sh tests/install-servers demo
+	@$(CARGO) build --locked -p lapsed -p lapsed-tests --bin lapsed --bin demo
+	@$(CARGO) run --quiet --locked -p lapsed-tests --bin demo
 
 # Installs the real servers that the tests start on loopback; does nothing when they are there.
 servers:

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 
 /// Reads only: all that `plan`, `simulate` and `check` ever hold.
 pub trait Observe: Send + Sync {
@@ -11,6 +11,10 @@ pub trait Observe: Send + Sync {
 
     /// Looks at each step's object again, one answer a step, in order (D13): also after a lost reply.
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>>;
+
+    /// Reminds of what changed a step's object, before it is looked at by [`Self::read_back`]: after a
+    /// restart the receipt is all that is left of it (which server took it, how old a password was).
+    fn remind(&self, _step: StepId, _receipt: &Receipt) {}
 
     /// Tries everything that a working target needs: address, certificate, password, base, schema,
     /// rights as far as they can be read. One line a thing tried, good or bad.

@@ -19,6 +19,8 @@ pub struct Context<'a> {
     pub policy: &'a DeparturePolicy,
     /// The agency's zone.
     pub zone: &'a TimeZone,
+    /// The source gives notices about people whom another source lists, and describes nobody itself.
+    pub notices_only: bool,
 }
 
 /// Whom a statement is about.
@@ -41,6 +43,8 @@ pub enum Change {
     Rehired,
     /// A new or moved notice.
     Noticed,
+    /// A notice that stood already was given again.
+    Repeated,
     /// The source took its notice back (D10).
     NoticeWithdrawn,
     /// Other data changed: a name, a worksite.
@@ -114,10 +118,12 @@ fn number_fit(statement: &Statement, source: &SourceName, person: &Person) -> Fi
     let (Some(stated), Some(known)) = (statement.name.as_ref(), person.name()) else {
         return Fit::Same;
     };
-    if agrees(stated, known) {
+    let goes_on = engagements.iter().any(|e| e.goes_on());
+    // A first name alone is a marriage while someone works here, and nothing once they are gone.
+    if same_last(stated, known) || (goes_on && agrees(stated, known)) {
         return Fit::Same;
     }
-    let over = engagements.iter().all(|e| !e.goes_on());
+    let over = !goes_on;
     let starts_later = statement
         .starts_on
         .is_some_and(|start| engagements.iter().all(|e| e.ends_on.is_some_and(|end| end < start)));
@@ -131,8 +137,11 @@ fn number_fit(statement: &Statement, source: &SourceName, person: &Person) -> Fi
 /// Whether two names can be one person's: the last name agrees, or a first name does (marriage).
 #[must_use]
 pub fn agrees(one: &PersonName, other: &PersonName) -> bool {
-    let last = fold_name(&one.last) == fold_name(&other.last) && !fold_name(&one.last).is_empty();
-    last || first_names(one).iter().any(|name| first_names(other).contains(name))
+    same_last(one, other) || first_names(one).iter().any(|name| first_names(other).contains(name))
+}
+
+fn same_last(one: &PersonName, other: &PersonName) -> bool {
+    fold_name(&one.last) == fold_name(&other.last) && !fold_name(&one.last).is_empty()
 }
 
 fn first_names(name: &PersonName) -> Vec<String> {
@@ -180,6 +189,9 @@ fn take_in(
     context: Context<'_>,
     changes: &mut Vec<Change>,
 ) -> Result<(), String> {
+    if context.notices_only {
+        return take_notice(person, statement, context, changes);
+    }
     let place = engagement_of(person, statement, context.source, changes);
     update(&mut person.engagements[place], statement, changes);
     let about = About::Engagement { ordinal: person.engagements[place].ordinal };
@@ -188,6 +200,34 @@ fn take_in(
         None => withdraw(person, about, context.source, changes),
     }
     Ok(())
+}
+
+/// A notice about the engagement that another source describes under the same number and record, or
+/// about the person whole where none is.
+fn take_notice(
+    person: &mut Person,
+    statement: &Statement,
+    context: Context<'_>,
+    changes: &mut Vec<Change>,
+) -> Result<(), String> {
+    let same = |e: &&Engagement| {
+        e.record == statement.record
+            && match (&e.employee_number, &statement.employee_number) {
+                (Some(theirs), Some(stated)) => theirs.folded() == stated.folded(),
+                _ => false,
+            }
+    };
+    let about = match person.engagements.iter().rfind(same) {
+        Some(engagement) => About::Engagement { ordinal: engagement.ordinal },
+        None => About::Person,
+    };
+    match ending(statement) {
+        Some(last_day) => notice(person, about, last_day, statement.for_cause, context, changes),
+        None => {
+            withdraw(person, about, context.source, changes);
+            Ok(())
+        }
+    }
 }
 
 /// `Some` when the statement says that the engagement ends, with the last day where it gives one.
@@ -271,7 +311,8 @@ fn update(engagement: &mut Engagement, statement: &Statement, changes: &mut Vec<
     }
 }
 
-/// Adds a notice unless the same source already says the same; its older ones are replaced (D1).
+/// Adds a notice; the same source's older ones are replaced, and one that says the same is given again
+/// (D1), which lifts an operator's rejection of what followed from it.
 /// An `Err` is a sentence on a date that no calendar has; nothing changed then.
 pub fn notice(
     person: &mut Person,
@@ -289,6 +330,9 @@ pub fn notice(
     };
     for known in person.notices.iter_mut().filter(standing) {
         if known.last_day == last_day && known.for_cause == for_cause {
+            known.received_at = context.received_at;
+            context.brought_by.clone_into(&mut known.brought_by);
+            changes.push(Change::Repeated);
             return Ok(());
         }
         known.state = NoticeState::Replaced;
@@ -307,7 +351,8 @@ pub fn notice(
     Ok(())
 }
 
-fn withdraw(person: &mut Person, about: About, source: &SourceName, changes: &mut Vec<Change>) {
+/// Takes a source's own standing notices back (D10).
+pub fn withdraw(person: &mut Person, about: About, source: &SourceName, changes: &mut Vec<Change>) {
     for known in &mut person.notices {
         if known.state == NoticeState::Standing && &known.source == source && known.about == about {
             known.state = NoticeState::Withdrawn;

@@ -123,10 +123,8 @@ impl<'a> Work<'a> {
     /// `adm-mzsmitj` belongs to whom `mzsmitj` does.
     fn by_pattern(&mut self) {
         let mut owner_of_linked: HashMap<String, usize> = HashMap::new();
-        for ((connector, id), place) in &self.owner {
-            let base =
-                self.existing.accounts.iter().find(|(c, a)| c == connector && a.id.as_str() == id);
-            let Some((_, base)) = base else { continue };
+        for (connector, base) in self.existing.accounts {
+            let Some(place) = self.owner.get(&key_of(connector, base)) else { continue };
             let templates = &self.existing.policy.departure.linked_accounts;
             for linked in linked_user_ids(templates, &base.user_id).unwrap_or_default() {
                 owner_of_linked.insert(linked.folded(), *place);
@@ -136,7 +134,10 @@ impl<'a> Work<'a> {
             if let Some(place) = owner_of_linked.get(&account.user_id.folded())
                 && !self.is_done(connector, account)
             {
+                // Its name follows from another account's, not from the standard.
+                let off_standard = self.out.off_standard.len();
                 self.link(connector, account, *place);
+                self.out.off_standard.truncate(off_standard);
             }
         }
     }

@@ -4,6 +4,7 @@ use crate::facts::{CaseId, PersonId};
 use crate::plan::{Plan, PlanKind};
 use crate::report::Explanation;
 use crate::step::Step;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +78,8 @@ pub struct Limit {
     pub window_days: u32,
     /// Percentages are not judged up to this many people: 1 % of a small agency is nobody.
     pub percent_from: u32,
-    /// Up to this many corroborated departures of one run pass although the window is used up, or
-    /// no population has been accepted yet.
+    /// So many corroborated departures within the window pass although it is used up, or no population
+    /// has been accepted yet.
     pub individual: u32,
 }
 
@@ -102,6 +103,10 @@ pub struct Proposed {
     pub case: CaseId,
     /// Whose.
     pub person: PersonId,
+    /// When the latest standing notice of the person came.
+    pub noticed_at: Timestamp,
+    /// An operator gave the notice himself, for this one person.
+    pub by_operator: bool,
     /// What is to be done.
     pub steps: Vec<Step>,
     /// What reconcile found.
@@ -117,6 +122,8 @@ pub struct Baseline {
     pub population: Option<u32>,
     /// People whose departure was let through within the window, this run not included.
     pub departed_in_window: u32,
+    /// The same within the last hour: several drops in a row are one run.
+    pub departed_in_hour: u32,
 }
 
 /// The guard's word on a plan.
@@ -132,8 +139,9 @@ pub enum Verdict {
 ///
 /// A departure with a finding of its own (protected, not corroborated) is held by itself. The others
 /// are one plan each; if together they pass a limit, they become one plan that is held, so that one
-/// look and one release, bound to its hash, decides on all of them. Where only the window is used up, a
-/// few corroborated departures still go through: holding the one real leaver of the day helps nobody.
+/// look and one release, bound to its hash, decides on all of them. Where the window is used up, a few
+/// corroborated departures still go through within it: holding the one real leaver of the day helps
+/// nobody. What an operator said of one person himself is no mass change and is never swept into one.
 #[must_use]
 pub fn judge(
     proposed: Vec<Proposed>,
@@ -145,11 +153,13 @@ pub fn judge(
         proposed.into_iter().filter(|p| !p.steps.is_empty()).partition(|p| !p.findings.is_empty());
     let mut judged: Vec<_> =
         suspect.into_iter().map(|p| (single(p, policy_version), Verdict::Hold)).collect();
+    let (urgent, sound): (Vec<_>, Vec<_>) = sound.into_iter().partition(|p| p.by_operator);
+    judged.extend(urgent.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)));
     match trip(count(&sound), baseline, limits) {
         None => {
             judged.extend(sound.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)))
         }
-        Some(finding) => judged.push((mass(sound, finding, policy_version), Verdict::Hold)),
+        Some(finding) => judged.push((mass(sound, vec![finding], policy_version), Verdict::Hold)),
     }
     judged
 }
@@ -167,20 +177,25 @@ fn trip(people: u32, baseline: Baseline, limits: &Limits) -> Option<Finding> {
     if people == 0 {
         return None;
     }
-    if people > limit.per_run {
-        return Some(Finding::TooManyAtOnce { people, limit: format!("{} a run", limit.per_run) });
+    let in_run = baseline.departed_in_hour.saturating_add(people);
+    let in_window = baseline.departed_in_window.saturating_add(people);
+    if in_run > limit.per_run {
+        return Some(Finding::TooManyAtOnce {
+            people: in_run,
+            limit: format!("{} a run", limit.per_run),
+        });
     }
     let Some(population) = baseline.population else {
-        return (people > limit.individual).then_some(Finding::NoBaseline);
+        return (in_window > limit.individual).then_some(Finding::NoBaseline);
     };
-    if people > limit.percent_from && exceeds(people, limit.per_run_percent, population) {
+    if in_run > limit.percent_from && exceeds(in_run, limit.per_run_percent, population) {
         let limit = format!("{} % of {population} a run", limit.per_run_percent);
-        return Some(Finding::TooManyAtOnce { people, limit });
+        return Some(Finding::TooManyAtOnce { people: in_run, limit });
     }
-    let in_window = baseline.departed_in_window.saturating_add(people);
-    let used_up =
-        in_window > limit.percent_from && exceeds(in_window, limit.window_percent, population);
-    if used_up && people > limit.individual {
+    // The few that go through all the same are a budget of the window, not of each run: a drip of three
+    // at a time is a drip.
+    let beyond = in_window.saturating_sub(limit.individual);
+    if beyond > limit.percent_from && exceeds(beyond, limit.window_percent, population) {
         let limit =
             format!("{} % of {population} in {} days", limit.window_percent, limit.window_days);
         return Some(Finding::TooManyInWindow { people: in_window, limit });
@@ -192,13 +207,39 @@ fn exceeds(people: u32, percent: f64, population: u32) -> bool {
     f64::from(people) * 100.0 > percent * f64::from(population)
 }
 
-fn single(p: Proposed, policy_version: &str) -> Plan {
-    let kind = PlanKind::Departure { case: p.case, person: p.person };
+/// One departure as a plan of its own.
+#[must_use]
+pub fn single(p: Proposed, policy_version: &str) -> Plan {
+    let kind = PlanKind::Departure { case: p.case, person: p.person, noticed_at: p.noticed_at };
     Plan::new(kind, policy_version, p.steps, p.findings, p.explanations)
 }
 
-fn mass(all: Vec<Proposed>, finding: Finding, policy_version: &str) -> Plan {
+/// The departures of a held plan by other rules than those it was made by: held as well, for the same
+/// reasons, whatever the new rules' limits are. `None` when nothing is left to do.
+#[must_use]
+pub fn held_again(held: &Plan, proposed: Vec<Proposed>, policy_version: &str) -> Option<Plan> {
+    let mut all: Vec<Proposed> = proposed.into_iter().filter(|p| !p.steps.is_empty()).collect();
+    match held.kind {
+        PlanKind::Departure { .. } => {
+            let mut only = all.pop()?;
+            let known = held.findings.iter().filter(|f| !only.findings.contains(f));
+            let known: Vec<Finding> = known.cloned().collect();
+            only.findings.extend(known);
+            Some(single(only, policy_version))
+        }
+        PlanKind::MassDeparture { .. } if all.is_empty() => None,
+        PlanKind::MassDeparture { .. } => {
+            let own: Vec<Finding> = all.iter().flat_map(|p| p.findings.clone()).collect();
+            let mut findings = held.findings.clone();
+            findings.extend(own);
+            Some(mass(all, findings, policy_version))
+        }
+    }
+}
+
+fn mass(all: Vec<Proposed>, findings: Vec<Finding>, policy_version: &str) -> Plan {
     let people = count(&all);
+    let noticed_at = all.iter().map(|p| p.noticed_at).max().unwrap_or(Timestamp::UNIX_EPOCH);
     let mut steps = Vec::new();
     let mut explanations = Vec::new();
     for proposed in all {
@@ -206,10 +247,10 @@ fn mass(all: Vec<Proposed>, finding: Finding, policy_version: &str) -> Plan {
         explanations.extend(proposed.explanations);
     }
     Plan::new(
-        PlanKind::MassDeparture { people },
+        PlanKind::MassDeparture { people, noticed_at },
         policy_version,
         steps,
-        vec![finding],
+        findings,
         explanations,
     )
 }

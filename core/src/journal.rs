@@ -134,6 +134,17 @@ impl StepState {
         }
     }
 
+    /// What was replaced, where this attempt or an earlier one changed something.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Self::Done { receipt }
+            | Self::Verified { receipt, .. }
+            | Self::Unverified { receipt, .. } => receipt.as_ref(),
+            _ => None,
+        }
+    }
+
     /// True when the change is known to have been made or found made.
     #[must_use]
     pub fn is_done(&self) -> bool {

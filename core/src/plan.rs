@@ -4,6 +4,7 @@ use crate::facts::{CaseId, PersonId};
 use crate::guard::Finding;
 use crate::report::Explanation;
 use crate::step::Step;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -40,11 +41,15 @@ pub enum PlanKind {
         case: CaseId,
         /// Whose.
         person: PersonId,
+        /// When the latest notice behind it came: a newer notice is a new wish.
+        noticed_at: Timestamp,
     },
     /// Departures that came at once and are more than the guard's limits: one plan, one release.
     MassDeparture {
         /// How many.
         people: u32,
+        /// When the latest notice behind it came: a newer notice is a new wish.
+        noticed_at: Timestamp,
     },
 }
 

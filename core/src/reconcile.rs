@@ -73,24 +73,43 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
             );
             continue;
         }
-        out.judge(input, account);
-        out.links.push(LinkedAccount {
-            connector: connector.clone(),
-            id: account.id.clone(),
-            user_id: account.user_id.clone(),
-        });
+        let before = out.steps.len();
         out.shut(input, connector, account)?;
         out.leave_groups(input, connector, account);
+        // Of an account that nothing is done to, there is nothing to decide.
+        if out.steps.len() > before {
+            out.judge(input, account);
+        }
+        // What only the key says is not written down as the person's: the key may be mistyped.
+        if corroborated(input, account).is_ok() {
+            out.links.push(LinkedAccount {
+                connector: connector.clone(),
+                id: account.id.clone(),
+                user_id: account.user_id.clone(),
+            });
+        }
     }
-    // Mailbox and home hang on the person's own account, not on an `adm-` one beside it.
-    let own = |(_, account): &&(ConnectorName, ObservedAccount)| {
-        touchable(account) && !is_linked(input, account)
-    };
-    if let Some((_, account)) = input.accounts.iter().find(own) {
+    if !input.accounts.iter().any(|(_, account)| touchable(account)) {
+        out.all_shut = false;
+        return Ok(out);
+    }
+    if let Some(account) = own_account(input, &out.findings) {
         out.disable_mailbox(input, account);
         out.schedule_deletions(input, account)?;
     }
     Ok(out)
+}
+
+/// The account on which mailbox and home hang: the person's own, not an `adm-` one beside it. One that
+/// only the key points to counts where there is no other and the plan waits for a person's look anyway.
+fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a ObservedAccount> {
+    let own = || {
+        let accounts = input.accounts.iter().map(|(_, account)| account);
+        accounts.filter(|account| touchable(account) && !is_linked(input, account))
+    };
+    own()
+        .find(|account| corroborated(input, account).is_ok())
+        .or_else(|| own().next().filter(|_| !findings.is_empty()))
 }
 
 fn touchable(account: &ObservedAccount) -> bool {
@@ -144,9 +163,8 @@ impl Reconciled {
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
         let known = (input.journal)(step.id);
-        let settled = known.as_ref().is_some_and(|state| {
-            !state.has_ended() || (destroys && !matches!(state, StepState::Cancelled { .. }))
-        });
+        let settled =
+            known.as_ref().is_some_and(|state| !state.has_ended() || (destroys && state.is_done()));
         if !settled {
             self.steps.push(step);
         }
@@ -270,7 +288,18 @@ pub fn deletions(
 /// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
 /// agrees; an operator who named the account is his own second attribute.
 fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
-    if input.by_operator || is_linked(input, account) {
+    if is_linked(input, account) {
+        return Ok(());
+    }
+    if let Some(number) = &account.employee_number {
+        let theirs = input.person.employee_numbers();
+        if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {
+            return Err("the account carries another employee number".into());
+        }
+    }
+    // An operator named an account, not whatever else a key may lead to.
+    let named = input.person.accounts.iter().any(|known| known.id == account.id);
+    if input.by_operator && named {
         return Ok(());
     }
     let Some(stated) = input.person.name() else {

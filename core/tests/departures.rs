@@ -58,6 +58,7 @@ fn take(person: &mut Person, said: &[(&str, &str, Statement)]) -> Result<Vec<Cha
             received_at: at(when),
             policy: &policy,
             zone: &zone(),
+            notices_only: false,
         };
         last = absorb(person, statement, context);
     }
@@ -94,7 +95,7 @@ fn the_same_notice_twice_is_one_notice() {
     let said = says(Status::Departed, Some("2026-11-20"));
     take(&mut p, &[("hr", "2026-11-18T09:00", said.clone())]).unwrap();
     let again = take(&mut p, &[("hr", "2026-11-19T09:00", said)]).unwrap();
-    assert_eq!(again, vec![]);
+    assert_eq!(again, vec![Change::Repeated]);
     assert_eq!(p.notices.len(), 1);
 }
 
@@ -163,6 +164,7 @@ fn a_stale_active_row_does_not_lift_an_operators_notice() {
         received_at: at("2026-11-02T10:15"),
         policy: &policy,
         zone: &zone(),
+        notices_only: false,
     };
     notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
     take(&mut p, &[("hr", "2026-11-03T09:00", says(Status::Active, None))]).unwrap();
@@ -194,6 +196,7 @@ fn the_earliest_of_two_sources_counts() {
         received_at: at("2026-11-02T10:00"),
         policy: &policy,
         zone: &zone(),
+        notices_only: false,
     };
     notice(&mut p, About::Person, Some(day("2026-11-30")), false, context, &mut Vec::new())
         .unwrap();
@@ -270,6 +273,7 @@ fn an_operators_notice_from_before_a_rehire_does_not_reach_the_new_engagement() 
         received_at: at("2026-02-20T10:00"),
         policy: &policy,
         zone: &zone(),
+        notices_only: false,
     };
     notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
     let back = Statement { starts_on: Some(day("2026-11-01")), ..says(Status::Active, None) };

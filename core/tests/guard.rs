@@ -25,7 +25,15 @@ fn departure(number: u128) -> Proposed {
         Due::AtOnce,
         Rule::D2,
     );
-    Proposed { case, person, steps: vec![step], findings: vec![], explanations: vec![] }
+    Proposed {
+        case,
+        person,
+        noticed_at: jiff::Timestamp::UNIX_EPOCH,
+        by_operator: false,
+        steps: vec![step],
+        findings: vec![],
+        explanations: vec![],
+    }
 }
 
 fn protected(number: u128) -> Proposed {
@@ -39,7 +47,7 @@ fn protected(number: u128) -> Proposed {
 }
 
 fn baseline(population: Option<u32>, departed_in_window: u32) -> Baseline {
-    Baseline { population, departed_in_window }
+    Baseline { population, departed_in_window, departed_in_hour: 0 }
 }
 
 /// `passed`, `held` and `held as one` for so many departures.
@@ -70,8 +78,10 @@ fn verdict(people: u128, population: Option<u32>, in_window: u32) -> &'static st
 #[case::a_third_of_the_agency(100, Some(300), 0, "held as one")]
 #[case::slow_drip_past_the_window(10, Some(1_000), 29, "held as one")]
 #[case::within_the_window(10, Some(1_000), 20, "passed")]
-#[case::few_real_leavers_although_the_window_is_used_up(3, Some(1_000), 300, "passed")]
-#[case::four_are_no_longer_few(4, Some(1_000), 300, "held as one")]
+#[case::few_real_leavers_although_the_window_is_used_up(3, Some(1_000), 30, "passed")]
+#[case::four_are_no_longer_few(4, Some(1_000), 30, "held as one")]
+#[case::a_drip_of_three_at_a_time_is_a_drip(3, Some(1_000), 33, "held as one")]
+#[case::no_baseline_and_a_drip(1, None, 3, "held as one")]
 #[case::no_baseline_and_few(3, None, 0, "passed")]
 #[case::no_baseline_and_many(4, None, 0, "held as one")]
 fn limits_trip_as_the_table_says(
@@ -90,6 +100,24 @@ fn a_protected_account_is_held_by_itself_and_the_others_go_on() {
     let held: Vec<_> = judged.iter().filter(|(_, v)| *v == Verdict::Hold).collect();
     assert_eq!((judged.len(), held.len()), (3, 1));
     assert!(matches!(held[0].0.findings[0], Finding::Protected { .. }));
+}
+
+#[test]
+fn several_drops_within_an_hour_are_one_run() {
+    let hour = Baseline { population: Some(100_000), departed_in_window: 20, departed_in_hour: 20 };
+    let proposed = (0..6).map(departure).collect();
+    let judged = judge(proposed, hour, &Limits::default(), "rules");
+    assert!(matches!(judged.as_slice(), [(_, Verdict::Hold)]));
+}
+
+#[test]
+fn what_an_operator_said_of_one_person_is_never_swept_into_a_mass_plan() {
+    let by_operator = Proposed { by_operator: true, ..departure(99) };
+    let proposed = (0..60).map(departure).chain([by_operator]).collect();
+    let judged = judge(proposed, baseline(Some(300), 0), &Limits::default(), "rules");
+    let passed: Vec<_> = judged.iter().filter(|(_, v)| *v == Verdict::Pass).collect();
+    assert_eq!((judged.len(), passed.len()), (2, 1));
+    assert_eq!(passed[0].0.steps[0].action.account().label, "mz99");
 }
 
 #[test]

@@ -104,6 +104,14 @@ fn reconcile(
     accounts: Vec<ObservedAccount>,
     journal: &dyn Fn(StepId) -> Option<StepState>,
 ) -> Reconciled {
+    reconcile_by(&policy(), accounts, journal)
+}
+
+fn reconcile_by(
+    policy: &Policy,
+    accounts: Vec<ObservedAccount>,
+    journal: &dyn Fn(StepId) -> Option<StepState>,
+) -> Reconciled {
     let person = person();
     let accounts: Vec<_> = accounts.into_iter().map(|a| (connector("directory"), a)).collect();
     departure(&Departure {
@@ -111,7 +119,7 @@ fn reconcile(
         person: &person,
         accounts: &accounts,
         worksite_class: WorksiteClass::CentralOffice,
-        policy: &policy(),
+        policy,
         today: date(2026, 11, 20),
         journal,
         by_operator: false,
@@ -187,6 +195,26 @@ fn a_deletion_that_was_done_is_not_wished_for_again_but_a_reopened_account_is_sh
     assert!(!told.iter().any(|t| t.contains("delete")), "{told:?}");
 }
 
+#[test]
+fn mail_sessions_are_ended_once_and_again_only_with_an_account_that_was_reopened() {
+    let mut policy = policy();
+    policy.departure.mailbox.as_mut().unwrap().disable_at_once = true;
+    let linked = ObservedAccount { employee_number: None, ..account("adm-mzsmitj") };
+    let ends = |accounts: Vec<ObservedAccount>, journal: &dyn Fn(StepId) -> Option<StepState>| {
+        let all = reconcile_by(&policy, accounts, journal);
+        told(&all).into_iter().filter(|told| told.contains("mail sessions")).collect::<Vec<_>>()
+    };
+    let shut = || ObservedAccount { enabled: false, ..account("mzsmitj") };
+    let done = |_| Some(StepState::Verified { receipt: None, at: Timestamp::UNIX_EPOCH });
+    let once = ["now end mail sessions of mzsmitj"];
+    assert_eq!(ends(vec![account("mzsmitj"), linked], &|_| None), once, "the owner's only");
+    assert_eq!(ends(vec![shut()], &|_| None), once, "shut by others before");
+    assert_eq!(ends(vec![shut()], &done), Vec::<String>::new());
+    assert_eq!(ends(vec![account("mzsmitj")], &done), once, "it was opened again");
+    let planned = |_| Some(StepState::Planned);
+    assert_eq!(ends(vec![account("mzsmitj")], &planned), Vec::<String>::new());
+}
+
 fn any_account() -> impl Strategy<Value = ObservedAccount> {
     let protection = prop_oneof![
         Just(None),
@@ -246,11 +274,15 @@ proptest! {
     }
 
     #[test]
-    fn a_protected_account_always_comes_with_its_finding(accounts in proptest::collection::vec(any_account(), 0..5)) {
+    fn a_protected_account_to_which_anything_is_done_comes_with_its_finding(accounts in proptest::collection::vec(any_account(), 0..5)) {
         let accounts = distinct(accounts);
         let reconciled = reconcile(accounts.clone(), &|_| None);
-        let protected =
-            accounts.iter().filter(|a| matches!(a.protection, Some(Protection::SecondOperator { .. })));
+        let protected = accounts.iter().filter(|account| {
+            matches!(account.protection, Some(Protection::SecondOperator { .. }))
+                && reconciled.steps.iter().any(|s| {
+                    !s.action.destroys() && s.action.account().id == account.id
+                })
+        });
         let findings =
             reconciled.findings.iter().filter(|f| matches!(f, Finding::Protected { .. }));
         prop_assert_eq!(protected.count(), findings.count());

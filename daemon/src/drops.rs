@@ -5,7 +5,7 @@
 
 use lapsed_core::shown::shown;
 use rustix::fs::{FileType, Mode, OFlags};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -63,6 +63,16 @@ struct Look {
     modified: i64,
 }
 
+impl Look {
+    fn of(data: &fs::Metadata) -> Self {
+        Self {
+            inode: data.ino(),
+            size: data.len(),
+            modified: data.mtime_nsec().wrapping_add(data.mtime().wrapping_mul(1_000_000_000)),
+        }
+    }
+}
+
 /// The inbox and where its drops go.
 #[derive(Debug)]
 pub struct Inbox {
@@ -71,7 +81,7 @@ pub struct Inbox {
     rejected: PathBuf,
     settle: Duration,
     looks: HashMap<OsString, (Look, Instant)>,
-    finished: BTreeSet<OsString>,
+    finished: HashMap<OsString, Look>,
 }
 
 /// A complete drop, ready to be read.
@@ -79,6 +89,8 @@ pub struct Inbox {
 pub struct Ready {
     /// Its name in the inbox.
     pub name: OsString,
+    /// What it looked like then: another file of the same name is another drop.
+    look: Option<Look>,
 }
 
 impl Ready {
@@ -102,14 +114,7 @@ impl Inbox {
     /// An inbox whose files count as complete when they have not changed for `settle`.
     #[must_use]
     pub fn new(folder: PathBuf, accepted: PathBuf, rejected: PathBuf, settle: Duration) -> Self {
-        Self {
-            folder,
-            accepted,
-            rejected,
-            settle,
-            looks: HashMap::new(),
-            finished: BTreeSet::new(),
-        }
+        Self { folder, accepted, rejected, settle, looks: HashMap::new(), finished: HashMap::new() }
     }
 
     /// The folder that is watched.
@@ -118,13 +123,16 @@ impl Inbox {
         &self.folder
     }
 
-    /// Notes that the system said a writer closed the file or renamed it into place.
+    /// Notes that the system said a writer closed the file or renamed it into place. A file that changes
+    /// after that is being written again.
     pub fn finished(&mut self, name: &OsStr) {
-        self.finished.insert(name.to_owned());
+        if let Ok(data) = fs::symlink_metadata(self.folder.join(name)) {
+            self.finished.insert(name.to_owned(), Look::of(&data));
+        }
     }
 
     /// Lists the complete drops, by name. `wants_done` says whether a drop is incomplete without its
-    /// `.done` file; `settle_at_once` is for `run --once`, which has nobody to come back for the rest.
+    /// `.done` file; `settle_at_once` is for rehearsals, which take every file for complete.
     pub fn ready(
         &mut self,
         now: Instant,
@@ -139,15 +147,10 @@ impl Inbox {
             if data.is_dir() {
                 continue;
             }
-            let look = Look {
-                inode: data.ino(),
-                size: data.len(),
-                modified: data.mtime_nsec() ^ data.mtime(),
-            };
-            present.insert(entry.file_name(), look);
+            present.insert(entry.file_name(), Look::of(&data));
         }
         self.looks.retain(|name, _| present.contains_key(name));
-        self.finished.retain(|name| present.contains_key(name));
+        self.finished.retain(|name, _| present.contains_key(name));
         let mut ready: Vec<Ready> = Vec::new();
         for (name, look) in &present {
             let text = name.to_string_lossy();
@@ -155,12 +158,12 @@ impl Inbox {
             {
                 continue;
             }
-            let complete = self.finished.contains(name)
+            let complete = self.finished.get(name) == Some(look)
                 || present.contains_key(&done_name(name))
                 || self.has_settled(name, *look, now)
                 || settle_at_once;
             if complete {
-                ready.push(Ready { name: name.clone() });
+                ready.push(Ready { name: name.clone(), look: Some(*look) });
             }
         }
         ready.sort_by(|a, b| a.name.cmp(&b.name));
@@ -168,6 +171,9 @@ impl Inbox {
     }
 
     fn has_settled(&mut self, name: &OsStr, look: Look, now: Instant) -> bool {
+        if self.settle.is_zero() {
+            return true;
+        }
         match self.looks.get(name) {
             Some((before, since)) if *before == look => now.duration_since(*since) >= self.settle,
             _ => {
@@ -206,7 +212,16 @@ impl Inbox {
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
         let to = free_path(folder, &format!("{stamp}-{}", safe_name(&drop.name)));
         write_synced(&with_ending(&to, ".receipt.txt"), receipt.as_bytes())?;
-        move_file(&self.folder.join(&drop.name), &to)?;
+        let from = self.folder.join(&drop.name);
+        move_file(&from, &to)?;
+        // HR may have put a newer file under the same name meanwhile: that one was not read, so it goes
+        // back. Moved first and looked at then, so that nothing can slip in between.
+        let moved = fs::symlink_metadata(&to).map_err(failed("look at", &to))?;
+        if drop.look.is_some_and(|look| look.inode != moved.ino()) && !from.exists() {
+            move_file(&to, &from)?;
+            self.looks.remove(&drop.name);
+            return Ok(from);
+        }
         let done = self.folder.join(done_name(&drop.name));
         if fs::symlink_metadata(&done).is_ok() {
             move_file(&done, &with_ending(&to, ".done"))?;
@@ -387,7 +402,7 @@ mod tests {
         )
         .unwrap();
         for name in ["link.csv", "pipe.csv"] {
-            let error = p.inbox.read(&Ready { name: name.into() }, 100).unwrap_err();
+            let error = p.inbox.read(&Ready { name: name.into(), look: None }, 100).unwrap_err();
             assert!(matches!(error, DropError::NotPlain { .. }), "{error}");
         }
     }
@@ -396,8 +411,30 @@ mod tests {
     fn a_file_past_the_limit_is_refused_unread() {
         let p = place();
         File::create(p.inbox.folder().join("big.csv")).unwrap().set_len(1 << 40).unwrap();
-        let error = p.inbox.read(&Ready { name: "big.csv".into() }, 1000).unwrap_err();
+        let error = p.inbox.read(&Ready { name: "big.csv".into(), look: None }, 1000).unwrap_err();
         assert!(matches!(error, DropError::TooLarge { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_newer_file_of_the_same_name_is_not_taken_for_the_one_that_was_read() {
+        let mut p = place();
+        let file = p.inbox.folder().join("hr.csv");
+        fs::write(&file, "old").unwrap();
+        let drop = p.inbox.ready(Instant::now(), true, |_| false).unwrap().remove(0);
+        fs::write(p.root.path().join("new"), "new").unwrap();
+        fs::rename(p.root.path().join("new"), &file).unwrap();
+        p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_file_that_changes_after_it_was_closed_is_not_ready() {
+        let mut p = place();
+        let file = p.inbox.folder().join("hr.csv");
+        fs::write(&file, "a").unwrap();
+        p.inbox.finished(OsStr::new("hr.csv"));
+        fs::write(&file, "ab").unwrap();
+        assert!(p.inbox.ready(Instant::now(), false, |_| false).unwrap().is_empty());
     }
 
     #[test]
@@ -406,7 +443,7 @@ mod tests {
         for round in 0..2 {
             fs::write(p.inbox.folder().join("h r\n.csv"), format!("{round}")).unwrap();
             fs::write(p.inbox.folder().join("h r\n.csv.done"), "d").unwrap();
-            let drop = Ready { name: "h r\n.csv".into() };
+            let drop = Ready { name: "h r\n.csv".into(), look: None };
             p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
         }
         let mut left: Vec<_> = fs::read_dir(p.root.path().join("accepted"))

@@ -1,6 +1,6 @@
 //! `plan` and `simulate`: the daemon's own rounds on a copy of its state, with eyes and without hands.
 
-use crate::answers::{Waits, entries, plan_view};
+use crate::answers::{Waits, entries, in_words, plan_view};
 use crate::config::{Config, DatabaseUrl};
 use crate::cycle::take::{Drop, Taking};
 use crate::cycle::{Cycle, CycleError};
@@ -260,23 +260,4 @@ fn cases_of(plan: &Plan) -> Vec<lapsed_core::facts::CaseId> {
     cases.sort();
     cases.dedup();
     cases
-}
-
-/// `disable 2 accounts, leave 9 groups`.
-fn in_words(actions: &[&Action]) -> String {
-    let count = |wanted: fn(&Action) -> bool| actions.iter().filter(|a| wanted(a)).count();
-    let accounts = count(|a| matches!(a, Action::Disable { .. }));
-    let groups = count(|a| matches!(a, Action::LeaveGroup { .. }));
-    let mut parts = Vec::new();
-    match accounts {
-        0 => {}
-        1 => parts.push("disable the account".to_owned()),
-        more => parts.push(format!("disable {more} accounts")),
-    }
-    match groups {
-        0 => {}
-        1 => parts.push("leave 1 group".to_owned()),
-        more => parts.push(format!("leave {more} groups")),
-    }
-    if parts.is_empty() { "small changes to the account".into() } else { parts.join(", ") }
 }

@@ -199,8 +199,20 @@ pub struct PlanView {
     pub steps: Vec<StepView>,
     /// How many steps.
     pub step_count: u64,
+    /// What would be done to each person, in short.
+    #[serde(default)]
+    pub people: Vec<PlanPersonView>,
     /// Why each thing happens or does not.
     pub explanations: Vec<String>,
+}
+
+/// One person's part of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanPersonView {
+    /// User ID.
+    pub who: String,
+    /// `disable the account, leave 9 groups; 2 deletions later`.
+    pub what: String,
 }
 
 /// A row or person that was set aside.
@@ -462,6 +474,9 @@ pub struct DepartRequest {
     pub reason: String,
     /// Last day worked; absent means now.
     pub last_day: Option<jiff::civil::Date>,
+    /// Take the operators' own notices about the person back instead.
+    #[serde(default)]
+    pub withdraw: bool,
 }
 
 /// Body of `hold`.

@@ -7,6 +7,7 @@
 pub mod agency;
 pub mod authority;
 pub mod cache;
+pub mod demo;
 pub mod dovecot;
 pub mod failure;
 pub mod ldif;
@@ -14,6 +15,7 @@ pub mod postgres;
 pub mod process;
 pub mod relay;
 pub mod samba;
+pub mod scenario;
 pub mod site;
 pub mod slapd;
 pub mod witness;

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// The example that the product ships: tests and demo run on it, with only addresses and paths replaced.
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
+/// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
+
 /// Where a directory is and how the daemon logs on to it.
 #[derive(Debug, Clone)]
 pub struct DirectoryAt {
@@ -75,6 +78,8 @@ impl Site {
         for folder in ["/var/lib/lapsed", "/var/log/lapsed", "/var/spool/lapsed"] {
             replace(folder, &root)?;
         }
+        // Files of the tests are renamed into place: there is nothing to wait for.
+        replace("settle_seconds: 2", "settle_seconds: 0")?;
         replace("/run/lapsed/control.sock", &format!("{root}/control.sock"))?;
         Ok(text)
     }
@@ -114,19 +119,21 @@ impl Site {
         self.faketime = Some(format!("@{local}"));
     }
 
+    /// From now on, they see a clock that stands still at this local time of the agency's.
+    pub fn freeze_clock(&mut self, local: &str) {
+        self.faketime = Some(local.to_owned());
+    }
+
     /// A `lapsed` command of this site, not run yet.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = match &self.faketime {
-            None => plain_command(&self.binary),
-            Some(at) => {
-                let mut command = plain_command("/usr/bin/faketime");
-                // Timers run on the real clock, so that waiting takes as long as it says.
-                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "America/Chicago");
-                command.arg("-f").arg(at).arg(&self.binary);
-                command
-            }
-        };
+        let mut command = plain_command(&self.binary);
+        if let Some(at) = &self.faketime {
+            // Loaded without `faketime` in between, which would get the signals that are meant for lapsed.
+            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", at).env("TZ", "America/Chicago");
+            // Timers run on the real clock, so that waiting takes as long as it says.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+        }
         command.arg("--config").arg(self.config()).args(arguments);
         command
     }
@@ -151,11 +158,17 @@ impl Site {
         )))
     }
 
-    /// Starts the daemon and waits until it answers.
-    pub fn start(&mut self) -> Done<()> {
+    /// Starts the daemon and does not wait for it.
+    pub fn launch(&mut self) -> Done<()> {
         let log = File::options().append(true).create(true).open(self.path("log"))?;
         let child = self.command(&["run"]).stderr(log).spawn()?;
         self.daemon = Some(child);
+        Ok(())
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn start(&mut self) -> Done<()> {
+        self.launch()?;
         wait_until(PATIENCE, || {
             if let Some(status) = self.daemon.as_mut().and_then(|d| d.try_wait().ok().flatten()) {
                 return Err(Failure::new(format!(
@@ -259,6 +272,12 @@ impl Site {
     #[must_use]
     pub fn root(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits for a condition for an hour: for measurements, not for tests.
+    pub fn wait_long(&self, what: &str, condition: impl FnMut() -> Done<bool>) -> Done<()> {
+        wait_until(std::time::Duration::from_secs(3_600), condition)
+            .map_err(|failure| failure.during(format!("{what}\n{}", self.log())))
     }
 
     /// Waits for a condition.

@@ -45,6 +45,14 @@ impl Witness {
         ldif::parse(&String::from_utf8_lossy(&output.stdout))
     }
 
+    /// What `ldapsearch` prints, for people: attributes of the entries that a filter finds.
+    pub fn printed(&self, base: &str, filter: &str, attributes: &[&str]) -> Done<String> {
+        let mut command = self.command("ldapsearch", SECONDS)?;
+        command.args(["-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", "sub", filter]);
+        let output = run(command.args(attributes))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// Reads one entry; `None` when it is not there.
     pub fn read(&self, dn: &str, attributes: &[&str]) -> Done<Option<Entry>> {
         const NO_SUCH_OBJECT: i32 = 32;

@@ -138,13 +138,20 @@ async fn scramble(batch: &Batch<'_>, index: usize) -> Ending {
     let what = step.action.describe();
     let dialect = &batch.shared.dialect;
     let session = &batch.connected.session;
-    batch.shared.recent.note(step.id, &session.server, dialect.password_changed(&entry));
+    let mut changed_before = dialect.password_changed(&entry);
+    batch.shared.recent.note(step.id, &session.server, changed_before.clone());
     set_unknown_password(batch, session, &entry)
         .await
         .map_err(|trouble| trouble.of_write(&what))?;
-    relock(batch, index, &entry).await?;
+    if let Some(after) = relock(batch, index).await?
+        && dialect.password_changed(&after) == changed_before
+    {
+        // Twice in one second, after a crash: the moment of before tells nothing.
+        changed_before = None;
+        batch.shared.recent.correct(step.id, None);
+    }
     let mut edit = Edit::default();
-    let old: Vec<String> = dialect.password_changed(&entry).into_iter().collect();
+    let old: Vec<String> = changed_before.into_iter().collect();
     edit.before.insert(dialect.password_changed_attribute().to_owned(), old);
     Ok(changed(batch, edit))
 }
@@ -171,23 +178,22 @@ async fn set_unknown_password(
     }
 }
 
-/// A new password lifts the lock of OpenLDAP's password policy: an account that was shut is shut again.
-async fn relock(batch: &Batch<'_>, index: usize, before: &Entry) -> Result<(), Fault> {
+/// A new password lifts the lock of OpenLDAP's password policy, so the account is shut again, also when
+/// it was found open: a crash between the password and the lock leaves it so. Gives the account as it
+/// was read after the password was replaced.
+async fn relock(batch: &Batch<'_>, index: usize) -> Result<Option<Entry>, Fault> {
     let dialect = &batch.shared.dialect;
-    if dialect.is_enabled(before) {
-        return Ok(());
-    }
     let Ok(after) = batch.again(index).await else {
-        return Ok(());
+        return Ok(None);
     };
     let unreadable =
         |problem: super::dialect::Unreadable| Fault::Refused(Cause::new(problem.to_string()));
-    match dialect.disable(&after).map_err(unreadable)? {
-        None => Ok(()),
-        Some(edit) => modify(batch, &after, &edit.changes).await.map_err(|trouble| {
+    if let Some(edit) = dialect.disable(&after).map_err(unreadable)? {
+        modify(batch, &after, &edit.changes).await.map_err(|trouble| {
             trouble.of_write("shutting the account again after its password was replaced")
-        }),
+        })?;
     }
+    Ok(Some(after))
 }
 
 async fn reset_primary_group(batch: &Batch<'_>, index: usize) -> Ending {

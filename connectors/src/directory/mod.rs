@@ -44,7 +44,7 @@ use dialect::Dialect;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 use layout::Layout;
 use openldap::Openldap;
 use protect::Rules;
@@ -150,6 +150,15 @@ impl Observe for Directory {
         })
     }
 
+    fn remind(&self, step: StepId, receipt: &Receipt) {
+        let Some(server) = &receipt.server else { return };
+        self.shared.recent.note_server(step, server);
+        let attribute = self.shared.dialect.password_changed_attribute();
+        if let Some(moments) = receipt.before.get(attribute) {
+            self.shared.recent.note(step, server, moments.first().cloned());
+        }
+    }
+
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
         Box::pin(probe::probe(self))
     }
@@ -160,12 +169,22 @@ impl Apply for Directory {
         Box::pin(async move {
             let connected = match self.supervisor.connected().await {
                 Ok(connected) => connected,
-                Err(fault) => return steps.iter().map(|_| Err(fault.clone())).collect(),
+                Err(fault) => return steps.iter().map(|_| Err(not_begun(&fault))).collect(),
             };
             for step in steps {
                 self.shared.recent.note_server(step.id, &connected.session.server);
             }
             apply::apply(&self.shared, &connected, steps).await
         })
+    }
+}
+
+/// Without a connection nothing was tried: whatever the reason, even a wrong password, the steps wait
+/// until it is mended. Only what is refused to a step itself ends it.
+fn not_begun(fault: &Fault) -> Fault {
+    match fault {
+        Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause) => {
+            Fault::Retry(cause.clone())
+        }
     }
 }

@@ -54,6 +54,14 @@ impl Recent {
         }
     }
 
+    /// Puts another moment in the place of the one noted.
+    pub(super) fn correct(&self, step: StepId, password_changed: Option<String>) {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trace) = memory.traces.get_mut(&step) {
+            trace.password_changed = Some(password_changed);
+        }
+    }
+
     /// The server that took the step.
     pub(super) fn server(&self, step: StepId) -> Option<String> {
         let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -125,6 +125,8 @@ pub enum Mode {
     Full,
     /// What changed since the last drop.
     Delta,
+    /// Only notices of departures, about people whom another feed lists.
+    Notices,
 }
 
 /// A column of a fixed-width line.

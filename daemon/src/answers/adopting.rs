@@ -110,7 +110,8 @@ pub async fn adopt(
         now,
         zone: &cycle.config.time_zone,
     });
-    write(cycle, adopting, &people, &adoption, &names, now).await?;
+    let cases = write(cycle, adopting, &people, &adoption, &names, now).await?;
+    cycle.schedule_shut(cases, now).await?;
     let shown: HashMap<PersonId, String> = people.iter().map(|p| (p.id, p.shown())).collect();
     let population = cycle.population().await?.unwrap_or(0);
     Ok(view(&adoption, &shown, &set_aside, people.len(), accounts.len(), names.len(), population))
@@ -165,7 +166,7 @@ async fn write(
     adoption: &Adoption,
     names: &BTreeSet<String>,
     now: Timestamp,
-) -> Result<(), CycleError> {
+) -> Result<Vec<Case>, CycleError> {
     let mut links: BTreeMap<PersonId, Vec<&LinkedAccount>> = BTreeMap::new();
     for (person, link) in &adoption.links {
         links.entry(*person).or_default().push(link);
@@ -197,7 +198,7 @@ async fn write(
         ..AuditEntry::new(now, adopting.actor.as_str(), "directory.adopted")
     });
     tx.commit().await?;
-    Ok(())
+    Ok(clocks)
 }
 
 /// Cases of leavers whose every account is shut: their clocks run from the stated day.
@@ -213,6 +214,9 @@ fn clocks(
     let mut cases = Vec::new();
     for person in people.iter().filter(|p| shut.contains(&p.id) && !live.contains(&p.id)) {
         let Standing::Left(end) = standing(person, now, &cycle.config.time_zone) else { continue };
+        // No clock runs while somebody still works, whatever day was stated for all.
+        let last_day = person.engagements.iter().filter_map(|e| e.ends_on).max();
+        let from = last_day.map_or(from, |day| from.max(day));
         cases.push(Case {
             id: CaseId::departure(person.id, person.episode),
             person: person.id,

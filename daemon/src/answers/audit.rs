@@ -23,7 +23,7 @@ fn row_view(daemon: &Daemon, row: &AuditRow) -> AuditRowView {
     };
     AuditRowView {
         seq: row.seq,
-        at: daemon.cycle().shown_time(row.entry.at),
+        at: daemon.cycle().stamp(row.entry.at),
         actor: row.entry.actor.clone(),
         event: row.entry.event.clone(),
         who: row.entry.user_id.as_ref().map(ToString::to_string),

@@ -96,7 +96,12 @@ async fn departures(
                 date: date.to_string(),
                 overdue: date <= today,
                 person: shown.get(&case.person).cloned().unwrap_or_default(),
-                what: format!("departure takes effect at {}", cycle.shown_time(case.effective_at)),
+                what: format!(
+                    "departure takes effect at {}",
+                    case.effective_at
+                        .to_zoned(cycle.config.time_zone.clone())
+                        .strftime("%H:%M %:z")
+                ),
                 why: case.reason,
                 clause: cycle.config.policy.citations.cite(Rule::D2),
                 waits_for: None,

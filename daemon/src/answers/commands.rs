@@ -93,6 +93,17 @@ pub(super) async fn lift(
             "lapsed hold list shows those that do",
         ));
     }
+    // Whoever ordered a hold has it lifted; another authority's stays.
+    let theirs = |hold: &Hold| hold.authority.trim().eq_ignore_ascii_case(request.authority.trim());
+    let (standing, others): (Vec<Hold>, Vec<Hold>) = standing.into_iter().partition(theirs);
+    if standing.is_empty() {
+        let ordered: Vec<String> = others.iter().map(|hold| hold.authority.clone()).collect();
+        return Err(ConsoleError::new(
+            ErrorKind::Conflict,
+            format!("no hold of {} was ordered by {}", person.shown(), request.authority),
+            format!("give --authority as it stands on the hold: {}", ordered.join(", ")),
+        ));
+    }
     let mut tx = daemon.store.begin().await?;
     for hold in &standing {
         tx.save_hold(&Hold { lifted_at: Some(now), ..hold.clone() }).await?;
@@ -108,9 +119,13 @@ pub(super) async fn lift(
     daemon.wake();
     Ok(DoneView {
         message: format!(
-            "{} hold(s) of {} lifted; deletions that are due go on",
+            "{} hold(s) of {} lifted; {}",
             standing.len(),
-            person.shown()
+            person.shown(),
+            match others.len() {
+                0 => "deletions that are due go on".to_owned(),
+                count => format!("{count} of another authority still stand, so nothing is deleted"),
+            }
         ),
     })
 }

@@ -12,7 +12,7 @@ mod status;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
-pub use plans::plan_view;
+pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
 
 use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind};

@@ -6,10 +6,10 @@ use crate::cycle::decide::OPERATOR;
 use crate::service::Daemon;
 use crate::store::AuditEntry;
 use crate::views::{DepartRequest, DoneView};
-use lapsed_core::absorb::{Context, notice};
+use lapsed_core::absorb::{Context, agrees, notice, withdraw};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{About, Person, PersonId, SourceName, UserId};
-use lapsed_core::observed::{PersonKeys, Scope};
+use lapsed_core::facts::{About, LinkedAccount, Person, PersonId, SourceName, UserId};
+use lapsed_core::observed::{ObservedAccount, PersonKeys, Scope};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub(super) async fn depart(
     if request.reason.trim().is_empty() {
         return Err(ConsoleError::new(ErrorKind::Bad, "a reason is needed", "add --reason \"…\""));
     }
-    let mut person = whom(daemon, &request.person).await?;
+    let found = whom(daemon, &request.person).await?;
     let now = daemon.now();
     let cycle = daemon.cycle();
     let source = SourceName::new(OPERATOR)
@@ -32,20 +32,36 @@ pub(super) async fn depart(
         received_at: now,
         policy: &cycle.config.policy.departure,
         zone: &cycle.config.time_zone,
+        notices_only: true,
     };
-    // Without a last day it is a dismissal on the phone: first in line.
-    let for_cause = request.last_day.is_none();
-    let mut changes = Vec::new();
-    notice(&mut person, About::Person, request.last_day, for_cause, context, &mut changes)
-        .map_err(|why| {
-            ConsoleError::new(ErrorKind::Bad, why, "give a last day that a calendar has")
-        })?;
-    if changes.is_empty() {
-        return Ok(DoneView {
-            message: format!("{} has that notice already; nothing was changed", person.shown()),
-        });
-    }
     let mut tx = daemon.store.begin().await?;
+    // As the person is by now: a drop may have been taken while the directory was asked.
+    let mut person = tx.read().person(found.id).await?.unwrap_or_else(|| found.clone());
+    for link in found.accounts {
+        if !person.accounts.contains(&link) {
+            person.accounts.push(link);
+        }
+    }
+    let mut changes = Vec::new();
+    if request.withdraw {
+        withdraw(&mut person, About::Person, &source, &mut changes);
+        if changes.is_empty() {
+            return Err(ConsoleError::new(
+                ErrorKind::Conflict,
+                format!("no operator's notice stands about {}", person.shown()),
+                "HR's notices are taken back by HR's next file",
+            ));
+        }
+    } else {
+        // Without a last day it is a dismissal on the phone: first in line.
+        let for_cause = request.last_day.is_none();
+        notice(&mut person, About::Person, request.last_day, for_cause, context, &mut changes)
+            .map_err(|why| {
+                ConsoleError::new(ErrorKind::Bad, why, "give a last day that a calendar has")
+            })?;
+    }
+    let event =
+        if request.withdraw { "notice.withdrawn_by_operator" } else { "notice.by_operator" };
     tx.save_person(&person).await?;
     tx.mark_to_decide(&[person.id], now).await?;
     tx.audit(AuditEntry {
@@ -53,21 +69,21 @@ pub(super) async fn depart(
         user_id: UserId::new(person.shown()).ok(),
         clause: Some(cycle.config.policy.citations.cite(Rule::D1)),
         detail: json!({ "reason": lapsed_core::mask::mask(&request.reason), "last_day": request.last_day }),
-        ..AuditEntry::new(now, caller.name.as_str(), "notice.by_operator")
+        ..AuditEntry::new(now, caller.name.as_str(), event)
     });
     tx.commit().await?;
     daemon.wake();
-    let when = match request.last_day {
-        Some(day) => format!("at the end of their last day, {day}"),
-        None => "now".into(),
-    };
-    Ok(DoneView {
-        message: format!(
-            "notice taken: {} departs {when}. Watch it with: lapsed person {}",
-            person.shown(),
-            person.shown()
+    let shown = person.shown();
+    let what = match (request.withdraw, request.last_day) {
+        (true, _) => format!(
+            "the operators' notices about {shown} are taken back; what was taken comes back by an approved form"
         ),
-    })
+        (false, Some(day)) => {
+            format!("notice taken: {shown} departs at the end of their last day, {day}")
+        }
+        (false, None) => format!("notice taken: {shown} departs now"),
+    };
+    Ok(DoneView { message: format!("{what}. Watch it with: lapsed person {shown}") })
 }
 
 /// The person known by that key, or, where none is, whoever has exactly that account in a directory.
@@ -95,13 +111,28 @@ async fn whom(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
                 "lapsed check names what is wrong",
             )
         })?;
-        person.accounts.extend(observed.accounts.into_iter().map(|account| {
-            lapsed_core::facts::LinkedAccount {
+        for account in observed.accounts {
+            if let Some(known) = owner_of(daemon, &account).await? {
+                person = Person { accounts: person.accounts, ..known };
+            }
+            person.accounts.push(LinkedAccount {
                 connector: name.clone(),
                 id: account.id,
                 user_id: account.user_id,
-            }
-        }));
+            });
+        }
     }
     if person.accounts.is_empty() { Err(unknown()) } else { Ok(person) }
+}
+
+/// The one person whose number and last name an account carries: HR knows them, adoption has not linked
+/// them yet. Two records of one person would each keep the other's access.
+async fn owner_of(
+    daemon: &Daemon,
+    account: &ObservedAccount,
+) -> Result<Option<Person>, ConsoleError> {
+    let Some(number) = &account.employee_number else { return Ok(None) };
+    let mut known = daemon.store.read().people_by_keys(std::slice::from_ref(number), &[]).await?;
+    known.retain(|p| p.name().is_some_and(|name| agrees(name, &account.name)));
+    Ok(if known.len() == 1 { known.pop() } else { None })
 }

@@ -29,7 +29,10 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
         .collect();
     let asides = read.open_set_asides().await?;
     let theirs = |aside: &&SetAside| {
-        aside.who.as_ref().is_some_and(|who| keys.contains(&who.to_lowercase()))
+        aside.who.as_ref().is_some_and(|who| {
+            // `employee 104233`, or the key alone.
+            who.split_whitespace().any(|word| keys.contains(&word.to_lowercase()))
+        })
     };
     Ok(PersonView {
         id: person.id.to_string(),
@@ -125,11 +128,18 @@ fn case_view(cycle: &Cycle, case: &Case, steps: &[StoredStep]) -> CaseView {
     CaseView {
         id: case.id.to_string(),
         state: word(&case.state),
-        effective_at: cycle.shown_time(case.effective_at),
+        effective_at: cycle.stamp(case.effective_at),
         reason: case.reason.clone(),
         disabled_on: case.disabled_on.map(|d| d.to_string()),
-        steps: steps.iter().map(|step| step_view(cycle, step)).collect(),
+        steps: in_order(steps).into_iter().map(|step| step_view(cycle, step)).collect(),
     }
+}
+
+/// Steps as people look for them: in the order in which they are done, then by what they do.
+pub(super) fn in_order(steps: &[StoredStep]) -> Vec<&StoredStep> {
+    let mut ordered: Vec<&StoredStep> = steps.iter().collect();
+    ordered.sort_by_cached_key(|s| (s.step.action.rank(), s.step.action.describe()));
+    ordered
 }
 
 pub(super) fn step_view(cycle: &Cycle, stored: &StoredStep) -> StepView {
@@ -164,6 +174,6 @@ fn aside_view(cycle: &Cycle, aside: &SetAside) -> SetAsideView {
         from: format!("{}: {}{line}", aside.source, aside.file_name),
         who: aside.who.clone().unwrap_or_default(),
         reason: aside.reason.clone(),
-        at: cycle.shown_time(aside.at),
+        at: cycle.stamp(aside.at),
     }
 }

@@ -1,19 +1,23 @@
 //! Plans: looking at them, releasing and rejecting held ones by their hash.
 
-use super::people::{due_line, step_view, word};
+use super::people::{due_line, in_order, step_view, word};
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
-use crate::cycle::Cycle;
 use crate::cycle::decide::OPERATOR;
+use crate::cycle::take::engagement_key;
+use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
-use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan};
-use crate::views::{DecisionRequest, DoneView, PlanView, PlansView, StepView};
+use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan, Tx};
+use crate::views::{DecisionRequest, DoneView, PlanPersonView, PlanView, PlansView, StepView};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::NoticeState;
+use lapsed_core::facts::{CaseId, CaseState, NoticeState, PersonId};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
+use lapsed_core::step::Action;
 use serde_json::json;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 pub(super) async fn plans(
     daemon: &Daemon,
@@ -29,6 +33,7 @@ pub(super) async fn plans(
         .map(|stored| PlanView {
             steps: Vec::new(),
             explanations: Vec::new(),
+            people: Vec::new(),
             ..stored_view(&cycle, stored)
         })
         .collect();
@@ -43,7 +48,7 @@ pub(super) async fn plan(daemon: &Daemon, hash: &str) -> Result<PlanView, Consol
     let filter = StepFilter { plan: Some(stored.plan.hash.clone()), ..StepFilter::default() };
     let journal = daemon.store.read().steps(&filter).await?;
     if !journal.is_empty() {
-        view.steps = journal.iter().map(|step| step_view(&cycle, step)).collect();
+        view.steps = in_order(&journal).into_iter().map(|s| step_view(&cycle, s)).collect();
     }
     Ok(view)
 }
@@ -58,7 +63,7 @@ fn stored_view(cycle: &Cycle, stored: &StoredPlan) -> PlanView {
         )
     });
     PlanView {
-        made_at: cycle.shown_time(stored.created_at),
+        made_at: cycle.stamp(stored.created_at),
         decision,
         ..plan_view(cycle, &stored.plan, &word(&stored.state))
     }
@@ -86,17 +91,63 @@ pub fn plan_view(cycle: &Cycle, plan: &Plan, state: &str) -> PlanView {
             })
             .collect(),
         step_count: plan.steps.len() as u64,
+        people: people(plan),
         explanations: plan.explanations.iter().map(|e| e.text.clone()).collect(),
         ..PlanView::default()
+    }
+}
+
+/// What would be done to each person, in the order of the plan.
+fn people(plan: &Plan) -> Vec<PlanPersonView> {
+    let mut places: HashMap<CaseId, usize> = HashMap::new();
+    let mut cases: Vec<Vec<&Action>> = Vec::new();
+    for step in &plan.steps {
+        let place = *places.entry(step.case).or_insert(cases.len());
+        match cases.get_mut(place) {
+            Some(actions) => actions.push(&step.action),
+            None => cases.push(vec![&step.action]),
+        }
+    }
+    let view = |actions: Vec<&Action>| PlanPersonView {
+        who: actions.first().map(|a| a.account().label.clone()).unwrap_or_default(),
+        what: in_words(&actions),
+    };
+    cases.into_iter().map(view).collect()
+}
+
+/// `disable 2 accounts, leave 9 groups; 2 deletions later`.
+#[must_use]
+pub fn in_words(actions: &[&Action]) -> String {
+    let count = |wanted: fn(&Action) -> bool| actions.iter().filter(|a| wanted(a)).count();
+    let mut parts = Vec::new();
+    match count(|a| matches!(a, Action::Disable { .. })) {
+        0 => {}
+        1 => parts.push("disable the account".to_owned()),
+        more => parts.push(format!("disable {more} accounts")),
+    }
+    match count(|a| matches!(a, Action::LeaveGroup { .. })) {
+        0 => {}
+        1 => parts.push("leave 1 group".to_owned()),
+        more => parts.push(format!("leave {more} groups")),
+    }
+    let now =
+        if parts.is_empty() { "small changes to the account".into() } else { parts.join(", ") };
+    match count(Action::destroys) {
+        0 => now,
+        1 => format!("{now}; 1 deletion later"),
+        more => format!("{now}; {more} deletions later"),
     }
 }
 
 fn about(plan: &Plan) -> String {
     match plan.kind {
         PlanKind::Departure { .. } => {
-            plan.steps.first().map(|s| s.action.account().label.clone()).unwrap_or_default()
+            // Mailbox and home hang on the person's own account, not on a second one beside it.
+            let own = plan.steps.iter().find(|step| step.action.destroys());
+            let named = own.or(plan.steps.first());
+            named.map(|step| step.action.account().label.clone()).unwrap_or_default()
         }
-        PlanKind::MassDeparture { people } => format!("{people} people"),
+        PlanKind::MassDeparture { people, .. } => format!("{people} people"),
     }
 }
 
@@ -128,7 +179,7 @@ pub(super) async fn release(
         return Err(ConsoleError::new(
             ErrorKind::Conflict,
             "the rules have changed since the plan was made",
-            "reject it; the next round plans the same people by the rules of today",
+            "it is made anew by the rules of today; look at that one: lapsed plans",
         ));
     }
     second_operator(daemon, caller, &stored).await?;
@@ -136,21 +187,42 @@ pub(super) async fn release(
     let hours = i64::from(cycle.config.policy.guard.release_expires_hours);
     let expires_at = now.checked_add(SignedDuration::from_hours(hours)).ok();
     let mut tx = daemon.store.begin().await?;
+    still_held(&tx, &stored).await?;
     let decision = decision(caller, &request, now, expires_at);
     tx.set_plan_state(&stored.plan.hash, PlanState::Released, Some(&decision)).await?;
-    crate::cycle::decide::add_steps(&tx, &stored.plan, now).await?;
+    let plan = still_wanted(&tx, &stored.plan).await?;
+    crate::cycle::decide::add_steps(&tx, &plan, now).await?;
+    // Looked at again at once: what could not be read when the plan was made is planned now.
+    let people: Vec<PersonId> = stored.plan.steps.iter().map(|s| s.person).collect();
+    tx.mark_to_decide(&people, now).await?;
     tx.audit(entry(daemon, caller, &stored, "plan.released", &request.reason, now));
     tx.commit().await?;
     daemon.wake();
     Ok(DoneView {
         message: format!(
-            "plan {} ({}) is released; its {} steps are carried out now. The release ends {}.",
+            "plan {} ({}) is released; {} of its {} steps are carried out now or on their day. The release \
+             ends {}.",
             stored.plan.hash.short(),
             about(&stored.plan),
+            plan.steps.len(),
             stored.plan.steps.len(),
             expires_at.map(|at| cycle.shown_time(at)).unwrap_or_default()
         ),
     })
+}
+
+/// The plan without those whose departure is off or ahead by now: a release is for what is still true.
+async fn still_wanted(tx: &Tx, plan: &Plan) -> Result<Plan, CycleError> {
+    let mut open: HashMap<CaseId, bool> = HashMap::new();
+    for step in &plan.steps {
+        if let Entry::Vacant(unknown) = open.entry(step.case) {
+            let case = tx.read().case(step.case).await?;
+            unknown.insert(case.is_some_and(|case| case.state == CaseState::Open));
+        }
+    }
+    let mut wanted = plan.clone();
+    wanted.steps.retain(|step| open.get(&step.case) == Some(&true));
+    Ok(wanted)
 }
 
 pub(super) async fn reject(
@@ -161,17 +233,45 @@ pub(super) async fn reject(
     let stored = held(daemon, &request).await?;
     let now = daemon.now();
     let mut tx = daemon.store.begin().await?;
+    still_held(&tx, &stored).await?;
     let decision = decision(caller, &request, now, None);
     tx.set_plan_state(&stored.plan.hash, PlanState::Rejected, Some(&decision)).await?;
+    ask_again(&tx, &stored.plan).await?;
     tx.audit(entry(daemon, caller, &stored, "plan.rejected", &request.reason, now));
     tx.commit().await?;
     Ok(DoneView {
         message: format!(
-            "plan {} ({}) is rejected: nothing is changed, and they are planned again only on a newer notice",
+            "plan {} ({}) is rejected: nothing is changed, and they are planned again only when HR's next file, or an operator, says so again",
             stored.plan.hash.short(),
             about(&stored.plan)
         ),
     })
+}
+
+/// The plan as it is by now: two operators may decide at the same moment, and facts may have moved on.
+async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), ConsoleError> {
+    match tx.read().plan(&stored.plan.hash).await? {
+        Some(now) if now.state == PlanState::Held => Ok(()),
+        _ => Err(ConsoleError::new(
+            ErrorKind::Conflict,
+            "the plan was decided or replaced at this very moment",
+            "look at it again: lapsed plans",
+        )),
+    }
+}
+
+/// Forgets what HR last said of the plan's people, so that its next file counts as news although it says
+/// the same: a rejection holds until HR insists.
+async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
+    let mut ids: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
+    ids.sort();
+    ids.dedup();
+    for person in tx.read().people(&ids).await? {
+        for engagement in &person.engagements {
+            tx.forget_statements(&engagement.source, &[engagement_key(engagement)]).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn held(daemon: &Daemon, request: &DecisionRequest) -> Result<StoredPlan, ConsoleError> {

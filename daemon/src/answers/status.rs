@@ -3,14 +3,14 @@
 use crate::control::console::ConsoleError;
 use crate::cycle::carry_out::{PAUSED, health_key, note};
 use crate::service::Daemon;
-use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter};
+use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
-use lapsed_core::facts::{CaseState, ConnectorName};
+use lapsed_core::facts::{CaseId, CaseState, ConnectorName};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::Cause;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// How many of one kind of trouble are listed one by one.
 const LISTED: usize = 20;
@@ -25,8 +25,8 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
     let drops = read.recent_drops(10).await?;
     let view = StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        at: cycle.shown_time(now),
-        running_since: daemon.running_since().map(|at| cycle.shown_time(at)),
+        at: cycle.stamp(now),
+        running_since: daemon.running_since().map(|at| cycle.stamp(at)),
         deletions_paused: read.setting::<Option<String>>(PAUSED).await?.flatten(),
         attention: Vec::new(),
         people: read.people_count().await?,
@@ -93,7 +93,7 @@ fn drop_view(daemon: &Daemon, drop: &DropRecord) -> DropView {
     DropView {
         feed: drop.source.to_string(),
         file: drop.file_name.clone(),
-        at: daemon.cycle().shown_time(drop.received_at),
+        at: daemon.cycle().stamp(drop.received_at),
         state: match drop.state {
             DropState::Accepted => "accepted".into(),
             DropState::Rejected => "rejected".into(),
@@ -177,7 +177,22 @@ async fn rejected_plans(
     read: &Reader<'_>,
     all: &mut Vec<AttentionView>,
 ) -> Result<(), ConsoleError> {
-    for plan in read.plans(&[PlanState::Rejected]).await?.into_iter().take(LISTED) {
+    let rejected = read.plans(&[PlanState::Rejected]).await?;
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    // What was planned again since, or is off, needs nobody's look.
+    let mut newest: HashMap<CaseId, Timestamp> = HashMap::new();
+    for plan in read.plans(&[]).await? {
+        newest.extend(plan.plan.steps.iter().map(|step| (step.case, plan.created_at)));
+    }
+    let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
+    let open: BTreeSet<CaseId> = read.cases(&filter).await?.iter().map(|case| case.id).collect();
+    let stands = |plan: &StoredPlan| {
+        let mut steps = plan.plan.steps.iter();
+        steps.any(|s| open.contains(&s.case) && newest.get(&s.case) == Some(&plan.created_at))
+    };
+    for plan in rejected.into_iter().filter(stands).take(LISTED) {
         let hash = plan.plan.hash.short().to_owned();
         let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
         push(
@@ -265,7 +280,10 @@ async fn set_asides(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(
         push(
             all,
             "set_aside",
-            format!("{open} rows or people are set aside"),
+            format!(
+                "{open} {} set aside",
+                if open == 1 { "row or person is" } else { "rows or people are" }
+            ),
             "lapsed set-aside list",
         );
     }

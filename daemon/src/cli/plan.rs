@@ -1,10 +1,11 @@
 //! `lapsed plan`.
 
 use super::exit::Exit;
-use super::output::Failure;
+use super::output::{Failure, Format};
 use super::{Globals, Outcome, waited};
 use crate::config::{self, Config};
 use crate::rehearse::{Rehearsal, RehearseError};
+use crate::views::DoneView;
 use jiff::Timestamp;
 use lapsed_core::facts::SourceName;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,9 @@ pub struct PlanArgs {
     pub name: Option<String>,
 }
 
+const NOTHING: &str = "Nothing to do: the directory is as the facts and the rules want it, as far as nobody has to decide \
+     on a held plan.";
+
 pub(super) fn plan(globals: &Globals, args: &PlanArgs) -> Outcome {
     let config = sound_config(globals.config_path())?;
     let view = waited(async {
@@ -32,7 +36,11 @@ pub(super) fn plan(globals: &Globals, args: &PlanArgs) -> Outcome {
         rehearsal.plan(now).await.map_err(failed)
     })??;
     let changes = view.plans.iter().any(|plan| plan.step_count > 0);
-    globals.output().print(&view)?;
+    let output = globals.output();
+    match (output.format, view.plans.is_empty()) {
+        (Format::Text, true) => output.print(&DoneView { message: NOTHING.to_owned() })?,
+        _ => output.print(&view)?,
+    }
     Ok(if changes { Exit::Changes } else { Exit::Fine })
 }
 

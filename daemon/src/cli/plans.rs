@@ -1,9 +1,9 @@
 //! `lapsed plans`, `release` and `reject`.
 
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Format, Output};
 use super::{Client, Outcome};
-use crate::views::DecisionRequest;
+use crate::views::{DecisionRequest, DoneView};
 
 /// Which plans.
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,14 @@ pub(super) async fn plans(client: &Client, output: Output, args: &PlansArgs) -> 
         Some(PlansCommand::Show { hash }) => output.print(&client.plan(hash).await?)?,
         None => {
             let states = if args.all { "" } else { "held" };
-            output.print(&client.plans(states).await?)?;
+            let view = client.plans(states).await?;
+            match (output.format, args.all, view.plans.is_empty()) {
+                (Format::Text, false, true) => {
+                    let message = "No plan is held. All plans: lapsed plans --all".to_owned();
+                    output.print(&DoneView { message })?;
+                }
+                _ => output.print(&view)?,
+            }
         }
     }
     Ok(Exit::Fine)

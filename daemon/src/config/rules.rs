@@ -187,6 +187,10 @@ impl Judge<'_> {
     }
 
     fn feed(&mut self, name: &str, spec: &FeedSpec) {
+        // Notices of these sources have an operator's or the daemon's own authority.
+        if matches!(name, "operator" | "daemon") {
+            self.wrong(&join("feeds", name), "this name is the product's own", "choose another");
+        }
         for found in intake::problems(spec) {
             let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
             self.wrong(&format!("feeds.{name}.{}", found.at), message, advice);

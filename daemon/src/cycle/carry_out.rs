@@ -11,20 +11,19 @@
 //! outcomes refused by the fencing token, and the steps with their next owner.
 
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, Claim, StepFilter, StepUpdate, StoredStep};
+use crate::store::{AuditEntry, CaseFilter, Claim, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_connectors::contract::Apply;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName};
+use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName, Person, PersonId};
 use lapsed_core::journal::{StepEvent, StepState};
-use lapsed_core::policy::departure::{Redate, WorksiteClass, redate, worksite_class};
-use lapsed_core::reconcile::deletions;
+use lapsed_core::policy::departure::{WorksiteClass, worksite_class};
 use lapsed_core::standing::{Standing, standing};
-use lapsed_core::step::{Action, Cause, Due, Fault, Outcome, Seen, Step, StepId, next_attempt};
+use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step, StepId, next_attempt};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +93,7 @@ impl Executor {
             }
             let batch = self.claim(name).await?;
             if batch.is_empty() {
+                self.look_at_the_rest(name, hand, stop).await?;
                 return Ok(all);
             }
             let round = self.batch(name, hand, &batch).await?;
@@ -103,6 +103,29 @@ impl Executor {
                 return Ok(all);
             }
         }
+    }
+
+    /// Reads back what was done and not looked at since: the daemon died in between, or the target did.
+    async fn look_at_the_rest(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+        stop: &CancellationToken,
+    ) -> Result<(), CycleError> {
+        let filter = StepFilter {
+            states: vec!["done"],
+            connector: Some(name.clone()),
+            limit: Some(MOST_LOOKS),
+            ..StepFilter::default()
+        };
+        let left = self.cycle.store.read().steps(&filter).await?;
+        for block in left.chunks(self.cycle.config.execution.batch.max(1) as usize) {
+            let seen = self.look_back(hand, block).await?;
+            if seen.is_empty() || stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     async fn claim(&self, name: &ConnectorName) -> Result<Vec<StoredStep>, CycleError> {
@@ -231,6 +254,11 @@ impl Executor {
         hand: &dyn Apply,
         steps: &[StoredStep],
     ) -> Result<Vec<StoredStep>, CycleError> {
+        for stored in steps {
+            if let Some(receipt) = stored.state.receipt() {
+                hand.remind(stored.step.id, receipt);
+            }
+        }
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
         let seen = hand.read_back(&wanted).await;
         let now = (self.clock)();
@@ -262,6 +290,11 @@ impl Executor {
     fn next_look(&self, update: StepUpdate, stored: &StoredStep, now: Timestamp) -> StepUpdate {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
+        }
+        // When a password was changed before is known only to the process that changed it: a later look
+        // could tell nothing.
+        if matches!(stored.step.action, Action::ScramblePassword { .. }) {
+            return update.recheck(None, stored.recheck_index.saturating_add(1));
         }
         let days = &self.cycle.config.policy.departure.recheck_days;
         let on = days.get(stored.recheck_index as usize).and_then(|days| {
@@ -312,95 +345,90 @@ impl Executor {
 
     /// The first day with every account of a case shut starts its clocks and freezes its worksite class.
     async fn after_disabling(&self, batch: &[StoredStep]) -> Result<(), CycleError> {
-        let cases: BTreeSet<_> = batch
-            .iter()
-            .filter(|s| matches!(s.step.action, Action::Disable { .. }))
-            .map(|s| s.step.case)
-            .collect();
-        for id in cases {
-            let steps = self.steps_of(id).await?;
-            let mut disabling =
-                steps.iter().filter(|s| matches!(s.step.action, Action::Disable { .. }));
-            let all_ended = disabling.clone().all(|s| s.state.has_ended());
-            if !all_ended || !disabling.any(|s| s.state.is_done()) {
-                continue;
-            }
-            if let Some(case) = self.cycle.store.read().case(id).await?
-                && case.disabled_on.is_none()
-            {
-                self.start_clocks(case, &steps).await?;
+        let disabling = |s: &&StoredStep| matches!(s.step.action, Action::Disable { .. });
+        let (ids, people): (BTreeSet<CaseId>, BTreeSet<PersonId>) =
+            batch.iter().filter(disabling).map(|s| (s.step.case, s.step.person)).unzip();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let filter = CaseFilter { people: people.into_iter().collect(), ..CaseFilter::default() };
+        let mut cases = self.cycle.store.read().cases(&filter).await?;
+        cases.retain(|case| ids.contains(&case.id) && case.disabled_on.is_none());
+        let filter =
+            StepFilter { cases: cases.iter().map(|c| c.id).collect(), ..StepFilter::default() };
+        let mut steps: HashMap<CaseId, Vec<StoredStep>> = HashMap::new();
+        if !cases.is_empty() {
+            for step in self.cycle.store.read().steps(&filter).await? {
+                steps.entry(step.step.case).or_default().push(step);
             }
         }
-        Ok(())
+        let all_shut = |case: &Case| {
+            let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
+            let mut accounts = steps.iter().filter(disabling);
+            accounts.all(|s| s.state.is_done())
+        };
+        cases.retain(all_shut);
+        if cases.is_empty() {
+            return Ok(());
+        }
+        self.start_clocks(cases, &steps).await
     }
 
-    async fn steps_of(&self, case: CaseId) -> Result<Vec<StoredStep>, CycleError> {
-        let filter = StepFilter { cases: vec![case], ..StepFilter::default() };
-        Ok(self.cycle.store.read().steps(&filter).await?)
-    }
-
-    async fn start_clocks(&self, mut case: Case, steps: &[StoredStep]) -> Result<(), CycleError> {
+    async fn start_clocks(
+        &self,
+        mut cases: Vec<Case>,
+        steps: &HashMap<CaseId, Vec<StoredStep>>,
+    ) -> Result<(), CycleError> {
         let now = (self.clock)();
         let today = self.cycle.today(now);
-        let class = match case.worksite_class {
-            Some(class) => class,
-            None => self.class_of(&case, now).await?,
-        };
-        case.disabled_on = Some(today);
-        case.worksite_class = Some(class);
+        let ids: Vec<PersonId> = cases.iter().map(|case| case.person).collect();
+        let people = self.cycle.store.read().people(&ids).await?;
+        let people: HashMap<PersonId, &Person> = people.iter().map(|p| (p.id, p)).collect();
         let mut tx = self.cycle.store.begin().await?;
-        tx.save_case(&case).await?;
-        for stored in steps.iter().filter(|s| s.step.action.destroys()) {
-            if let Some(step) = self.later(stored, class, today)? {
-                tx.redate_step(&step).await?;
-            }
-        }
-        tx.audit(AuditEntry {
-            person: Some(case.person),
-            case: Some(case.id),
-            user_id: steps.first().map(|s| s.step.expect.user_id.clone()),
-            clause: Some(self.cycle.config.policy.citations.cite(Rule::D6)),
-            detail: json!({ "disabled_on": today, "worksite": class }),
-            ..AuditEntry::new(now, DAEMON, "case.clocks_started")
+        // As they are by now: a departure that was called off meanwhile starts no clock.
+        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
+        let wanted: BTreeSet<CaseId> = cases.iter().map(|case| case.id).collect();
+        cases = tx.read().cases(&filter).await?;
+        cases.retain(|c| {
+            wanted.contains(&c.id) && c.state == CaseState::Open && c.disabled_on.is_none()
         });
+        for case in &mut cases {
+            let person = people.get(&case.person).copied();
+            let class = case.worksite_class.unwrap_or_else(|| self.class_of(person, now));
+            case.disabled_on = Some(today);
+            case.worksite_class = Some(class);
+            self.cycle.redate_deletions(&tx, case.id, class, today).await?;
+            let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
+            tx.audit(AuditEntry {
+                person: Some(case.person),
+                case: Some(case.id),
+                user_id: steps.first().map(|s| s.step.expect.user_id.clone()),
+                clause: Some(self.cycle.config.policy.citations.cite(Rule::D6)),
+                detail: json!({ "disabled_on": today, "worksite": class }),
+                ..AuditEntry::new(now, DAEMON, "case.clocks_started")
+            });
+        }
+        tx.save_cases(&cases).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    async fn class_of(&self, case: &Case, now: Timestamp) -> Result<WorksiteClass, CycleError> {
-        let person = self.cycle.store.read().person(case.person).await?;
-        let worksite = person.and_then(|p| match standing(&p, now, &self.cycle.config.time_zone) {
+    fn class_of(&self, person: Option<&Person>, now: Timestamp) -> WorksiteClass {
+        let worksite = person.and_then(|p| match standing(p, now, &self.cycle.config.time_zone) {
             Standing::Left(end) | Standing::Leaving(end) => end.worksite,
             Standing::Employed | Standing::Unknown => None,
         });
-        Ok(worksite_class(worksite.as_ref(), &self.cycle.config.policy.locations))
-    }
-
-    /// The deletion with a later date, where disabling came later than planned; never an earlier one (D15).
-    fn later(
-        &self,
-        stored: &StoredStep,
-        class: WorksiteClass,
-        today: jiff::civil::Date,
-    ) -> Result<Option<Step>, CycleError> {
-        let Due::On { date, .. } = &stored.step.due else { return Ok(None) };
-        let all = deletions(&self.cycle.config.policy, today, class, stored.step.action.account())
-            .map_err(CycleError::Rule)?;
-        let fresh =
-            all.into_iter().find(|(_, action, ..)| action.name() == stored.step.action.name());
-        Ok(fresh.and_then(|(.., dated)| match redate(*date, dated.date) {
-            Redate::Later(date) => {
-                Some(Step { due: Due::On { date, reason: dated.reason }, ..stored.step.clone() })
-            }
-            Redate::Same | Redate::EarlierNeedsRelease(_) => None,
-        }))
+        worksite_class(worksite.as_ref(), &self.cycle.config.policy.locations)
     }
 
     /// Closes cases in which nothing is left to do and nothing is stuck.
     pub async fn close_cases(&self) -> Result<(), CycleError> {
         let now = (self.clock)();
-        for mut case in self.cycle.store.read().cases_ended().await? {
-            let mut tx = self.cycle.store.begin().await?;
+        if self.cycle.store.read().cases_ended().await?.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.cycle.store.begin().await?;
+        for mut case in tx.read().cases_ended().await? {
             case.state = CaseState::Closed;
             tx.save_case(&case).await?;
             tx.audit(AuditEntry {
@@ -409,8 +437,8 @@ impl Executor {
                 clause: Some(self.cycle.config.policy.citations.cite(Rule::D13)),
                 ..AuditEntry::new(now, DAEMON, "case.closed")
             });
-            tx.commit().await?;
         }
+        tx.commit().await?;
         Ok(())
     }
 

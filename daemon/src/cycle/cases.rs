@@ -1,25 +1,27 @@
 //! From a person's standing to the state of their departure case (D1, D10, D12).
 
+use super::decide::aside;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
-use lapsed_core::journal::StepEvent;
+use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
 use serde_json::json;
 
 impl Cycle {
-    /// Brings a person's case in line with their standing; returns the case if it is in effect.
+    /// Brings a person's case in line with their standing; returns the case if it is in effect. `known`
+    /// is the case of their present episode as it is stored.
     pub(super) async fn settle_case(
         &self,
         tx: &mut Tx,
         person: &mut Person,
+        known: Option<Case>,
         now: Timestamp,
     ) -> Result<Option<Case>, CycleError> {
         let id = CaseId::departure(person.id, person.episode);
-        let known = tx.read().case(id).await?;
         match standing(person, now, &self.config.time_zone) {
             Standing::Employed | Standing::Unknown => {
                 if let Some(case) = known {
@@ -60,6 +62,9 @@ impl Cycle {
         tx.save_case(&case).await?;
         tx.save_person(person).await?;
         self.cancel_steps(tx, case.id, why, now).await?;
+        if case.disabled_on.is_some() {
+            self.ask_for_access(tx, person, now).await?;
+        }
         self.note_case(tx, (&case, person), ("case.stopped", Rule::D10), why, now);
         Ok(())
     }
@@ -87,7 +92,17 @@ impl Cycle {
                     now,
                 )
                 .await?;
-                tx.save_case(&Case { opened_at: case.opened_at, ..fresh.clone() }).await?;
+                tx.save_case(&Case {
+                    opened_at: case.opened_at,
+                    disabled_on: case.disabled_on,
+                    worksite_class: case.worksite_class,
+                    before: case.before,
+                    ..fresh.clone()
+                })
+                .await?;
+                if case.disabled_on.is_some() {
+                    self.ask_for_access(tx, person, now).await?;
+                }
             }
             _ => tx.save_case(&fresh).await?,
         }
@@ -128,6 +143,18 @@ impl Cycle {
         Ok(case)
     }
 
+    /// Somebody who works here again, or still, has no access: that does not come back by itself (D10).
+    async fn ask_for_access(
+        &self,
+        tx: &Tx,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        const REASON: &str = "the person is employed, and their account was shut: give access back by an \
+                              approved form, or ask HR";
+        Ok(tx.set_aside_once(&aside(person, REASON, now)?).await?)
+    }
+
     fn case_of(
         &self,
         person: PersonId,
@@ -160,9 +187,11 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let filter = StepFilter { cases: vec![case], ended: Some(false), ..StepFilter::default() };
         let steps = tx.read().steps(&filter).await?;
-        // What is under way at this moment can't be called back; the journal refuses, and it is seen.
+        // What is under way can't be called back, and what became of a lost reply has to be looked at first.
+        let waits =
+            |s: &&StoredStep| matches!(s.state, StepState::Planned | StepState::Waiting { .. });
         let cancel = |s: &StoredStep| s.on(StepEvent::Cancel(why.to_owned())).ok();
-        let updates: Vec<StepUpdate> = steps.iter().filter_map(cancel).collect();
+        let updates: Vec<StepUpdate> = steps.iter().filter(waits).filter_map(cancel).collect();
         tx.set_steps(&updates, now).await?;
         for plan in tx.read().plans(&[PlanState::Held]).await? {
             if plan.plan.only_case() == Some(case) {

@@ -1,15 +1,20 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
+use super::departing::link_account;
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, SetAside, StoreError, StoredPlan, Tx};
+use crate::store::{
+    AuditEntry, CaseFilter, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, Tx,
+};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, ConnectorName, NoticeState, Person, PersonId, SourceName};
-use lapsed_core::guard::{Baseline, Proposed, Verdict, judge};
-use lapsed_core::plan::{Plan, PlanState};
-use lapsed_core::step::Fault;
+use lapsed_core::guard::{Baseline, Proposed, Verdict, held_again, judge, single};
+use lapsed_core::journal::StepEvent;
+use lapsed_core::plan::{Plan, PlanHash, PlanState};
+use lapsed_core::step::{Fault, Step};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The source of notices that operators give themselves.
@@ -32,9 +37,11 @@ impl Cycle {
     ///
     /// People stay marked until their plan is stored: a crash or an unreadable target loses nobody.
     pub async fn decide(&self, now: Timestamp) -> Result<Decided, CycleError> {
-        let mut decided = Decided::default();
         self.expire_releases(now).await?;
+        let mut decided = Decided::default();
         let mut wanted = self.store.read().people_to_decide().await?;
+        let stale = self.held_by_other_rules().await?;
+        wanted.extend(stale.iter().flat_map(|held| held.plan.steps.iter().map(|s| s.person)));
         wanted.extend(self.store.read().cases_due(now).await?.into_iter().map(|case| case.person));
         wanted.sort();
         wanted.dedup();
@@ -43,30 +50,106 @@ impl Cycle {
         for block in wanted.chunks(PEOPLE_AT_ONCE) {
             in_effect.extend(self.settle_block(block, now).await?);
         }
+        let in_effect = self.hold_again(&stale, in_effect, now, &mut decided).await?;
         let undecided = self.undecided(in_effect).await?;
         let (proposed, work) = self.propose(undecided, now, &mut decided).await?;
         let baseline = self.baseline(now).await?;
         let limits = &self.config.policy.guard;
         let judged = judge(proposed, baseline, limits, &self.config.policy.version());
-        self.store_plans(judged, work, now, &mut decided).await?;
+        self.store_plans(judged, work, &[], now, &mut decided).await?;
         Ok(decided)
     }
 
-    /// A release that was not used in time is a held plan again: the world may have moved on.
+    /// A release of which nothing was done in time is void: its plan is held as before, where it is seen.
     async fn expire_releases(&self, now: Timestamp) -> Result<(), CycleError> {
-        let expired = self.store.read().plans_expired(now).await?;
-        if expired.is_empty() {
+        let mut released = self.store.read().plans(&[PlanState::Released]).await?;
+        released.retain(|plan| plan.release_expires_at.is_some_and(|until| until <= now));
+        if released.is_empty() {
             return Ok(());
         }
         let mut tx = self.store.begin().await?;
-        for plan in expired {
-            tx.set_plan_state(&plan.plan.hash, PlanState::Held, None).await?;
+        for stored in &released {
+            tx.set_plan_state(&stored.plan.hash, PlanState::Held, None).await?;
+            let filter = StepFilter {
+                plan: Some(stored.plan.hash.clone()),
+                ended: Some(false),
+                ..StepFilter::default()
+            };
+            let steps = tx.read().steps(&filter).await?;
+            let off = |s: &StoredStep| s.on(StepEvent::Cancel("its release expired".into())).ok();
+            tx.set_steps(&steps.iter().filter_map(off).collect::<Vec<_>>(), now).await?;
             tx.audit(AuditEntry {
-                plan: Some(plan.plan.hash.clone()),
-                case: plan.plan.only_case(),
+                plan: Some(stored.plan.hash.clone()),
+                case: stored.plan.only_case(),
+                clause: Some(self.config.policy.citations.cite(Rule::D2)),
+                detail: json!({ "steps": stored.plan.steps.len() }),
                 ..AuditEntry::new(now, DAEMON, "plan.release_expired")
             });
         }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Plans that are held, made by other rules than those of today.
+    async fn held_by_other_rules(&self) -> Result<Vec<StoredPlan>, CycleError> {
+        let version = self.config.policy.version();
+        let mut held = self.store.read().plans(&[PlanState::Held]).await?;
+        held.retain(|stored| stored.plan.policy_version != version);
+        Ok(held)
+    }
+
+    /// Makes held plans anew by the rules of today, held as before, so that they can be released; gives
+    /// back those whose departure is in none of them.
+    async fn hold_again(
+        &self,
+        stale: &[StoredPlan],
+        mut in_effect: Vec<(Person, Case)>,
+        now: Timestamp,
+        decided: &mut Decided,
+    ) -> Result<Vec<(Person, Case)>, CycleError> {
+        for held in stale {
+            let cases: HashSet<CaseId> = held.plan.steps.iter().map(|s| s.case).collect();
+            let (theirs, others) =
+                in_effect.into_iter().partition(|(_, case)| cases.contains(&case.id));
+            in_effect = others;
+            let (proposed, work) = self.propose(theirs, now, decided).await?;
+            if !decided.unreadable.is_empty() {
+                // With half of what there is to do, the old plan stays until all can be read.
+                continue;
+            }
+            let version = self.config.policy.version();
+            let again = held_again(&held.plan, proposed, &version);
+            let judged = again.into_iter().map(|plan| (plan, Verdict::Hold)).collect();
+            self.store_plans(judged, work, &[held.plan.hash.clone()], now, decided).await?;
+        }
+        Ok(in_effect)
+    }
+
+    /// Puts the deletions of people on the calendar whose accounts were shut before they were adopted.
+    /// What is left to revoke is planned, and judged, in the next round.
+    pub async fn schedule_shut(&self, cases: Vec<Case>, now: Timestamp) -> Result<(), CycleError> {
+        let ids: Vec<PersonId> = cases.iter().map(|case| case.person).collect();
+        let mut people: HashMap<PersonId, Person> =
+            self.store.read().people(&ids).await?.into_iter().map(|p| (p.id, p)).collect();
+        let departing =
+            cases.into_iter().filter_map(|case| Some((people.remove(&case.person)?, case)));
+        let mut decided = Decided::default();
+        let (proposed, work) = self.propose(departing.collect(), now, &mut decided).await?;
+        let version = self.config.policy.version();
+        let mut more = Vec::new();
+        let mut judged = Vec::new();
+        for mut one in proposed {
+            if one.steps.iter().any(|step| !step.action.destroys()) {
+                more.push(one.person);
+            }
+            one.steps.retain(|step| step.action.destroys());
+            if !one.steps.is_empty() && one.findings.is_empty() {
+                judged.push((single(one, &version), Verdict::Pass));
+            }
+        }
+        self.store_plans(judged, work, &[], now, &mut decided).await?;
+        let tx = self.store.begin().await?;
+        tx.mark_to_decide(&more, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -78,15 +161,25 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         let people = self.store.read().people(block).await?;
+        let filter = CaseFilter { people: block.to_vec(), ..CaseFilter::default() };
+        let cases = self.store.read().cases(&filter).await?;
+        let mut known: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         let mut in_effect = Vec::new();
         let mut settled = Vec::new();
+        let mut marked = Vec::new();
         let mut tx = self.store.begin().await?;
         for mut person in people {
-            match self.settle_case(&mut tx, &mut person, now).await? {
-                Some(case) => in_effect.push((person, case)),
+            let known = known.remove(&CaseId::departure(person.id, person.episode));
+            match self.settle_case(&mut tx, &mut person, known, now).await? {
+                Some(case) => {
+                    marked.push(person.id);
+                    in_effect.push((person, case));
+                }
                 None => settled.push(person.id),
             }
         }
+        // Marked in the same breath as the case opens: whatever fails from here on, the next round looks.
+        tx.mark_to_decide(&marked, now).await?;
         tx.clear_to_decide(&settled).await?;
         tx.commit().await?;
         Ok(in_effect)
@@ -112,15 +205,17 @@ impl Cycle {
         Ok(free)
     }
 
-    async fn decisions_by_case(&self) -> Result<HashMap<CaseId, StoredPlan>, CycleError> {
-        let mut latest: HashMap<CaseId, StoredPlan> = HashMap::new();
+    async fn decisions_by_case(&self) -> Result<HashMap<CaseId, Arc<StoredPlan>>, CycleError> {
+        let mut latest: HashMap<CaseId, Arc<StoredPlan>> = HashMap::new();
         for plan in self.store.read().plans(&[PlanState::Held, PlanState::Rejected]).await? {
+            // A mass plan is one of many cases: shared, never copied for each of them.
+            let plan = Arc::new(plan);
             let cases: HashSet<CaseId> = plan.plan.steps.iter().map(|s| s.case).collect();
             for case in cases {
                 let newer =
                     latest.get(&case).is_none_or(|known| known.created_at < plan.created_at);
                 if newer {
-                    latest.insert(case, plan.clone());
+                    latest.insert(case, Arc::clone(&plan));
                 }
             }
         }
@@ -132,19 +227,21 @@ impl Cycle {
         let since = now
             .checked_sub(SignedDuration::from_hours(i64::from(days) * 24))
             .unwrap_or(Timestamp::MIN);
+        let an_hour_ago = now.checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
         Ok(Baseline {
             population: self.population().await?,
             departed_in_window: self.store.read().people_departing_since(since).await?,
+            departed_in_hour: self.store.read().people_departing_since(an_hour_ago).await?,
         })
     }
 
-    /// The last accepted population: what each full feed, or the adoption before any, counted.
+    /// The population that limits in percent are measured against: what each full feed counted before the
+    /// newest one, or the adoption before any. A poisoned feed must not choose its own measure.
     pub async fn population(&self) -> Result<Option<u32>, CycleError> {
         let mut sum: Option<u32> = None;
+        let read = self.store.read();
         for feed in self.config.feeds.keys() {
-            if let Some(count) =
-                self.store.read().setting::<u32>(&format!("population.{feed}")).await?
-            {
+            if let Some(count) = read.setting::<u32>(&format!("population.{feed}")).await? {
                 sum = Some(sum.unwrap_or(0).saturating_add(count));
             }
         }
@@ -155,6 +252,7 @@ impl Cycle {
         &self,
         judged: Vec<(Plan, Verdict)>,
         work: Vec<Departing>,
+        replaced: &[PlanHash],
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), CycleError> {
@@ -170,10 +268,12 @@ impl Cycle {
             states.push((plan, state, known.is_none()));
         }
         let mut tx = self.store.begin().await?;
-        for departing in &work {
-            tx.save_person(&departing.person).await?;
-            tx.save_case(&departing.case).await?;
+        self.store_findings(&mut tx, &work).await?;
+        let by_case: HashMap<CaseId, &Departing> = work.iter().map(|d| (d.case.id, d)).collect();
+        for hash in replaced {
+            tx.set_plan_state(hash, PlanState::Replaced, None).await?;
         }
+        replace_older(&tx, &states).await?;
         for (plan, state, is_new) in &states {
             if *is_new {
                 tx.save_plan(plan, *state, &plan.findings, now).await?;
@@ -182,18 +282,51 @@ impl Cycle {
                 add_steps(&tx, plan, now).await?;
             }
             if *is_new {
-                self.note_plan(&mut tx, plan, *state, &work, now);
+                self.note_plan(&mut tx, plan, *state, &by_case, now);
             }
         }
-        let nobody: Vec<&Departing> =
-            work.iter().filter(|d| d.accounts == 0 && d.readable).collect();
-        for departing in nobody {
-            self.set_nobody_aside(&mut tx, departing, now).await?;
+        for departing in work.iter().filter(|d| d.readable) {
+            if let Some(reason) = departing.stuck {
+                tx.set_aside_once(&aside(&departing.person, reason, now)?).await?;
+            }
         }
         let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
         tx.clear_to_decide(&done).await?;
         tx.commit().await?;
-        decided.plans = states.into_iter().map(|(plan, state, _)| (plan, state)).collect();
+        decided.plans.extend(states.into_iter().map(|(plan, state, _)| (plan, state)));
+        Ok(())
+    }
+
+    /// Writes what was found of people and cases into what is stored of them by now: between reading the
+    /// directory and this moment, notices may have come and clocks may have started.
+    async fn store_findings(&self, tx: &mut Tx, work: &[Departing]) -> Result<(), CycleError> {
+        let ids: Vec<PersonId> = work.iter().map(|d| d.person.id).collect();
+        let mut people: HashMap<PersonId, Person> =
+            tx.read().people(&ids).await?.into_iter().map(|p| (p.id, p)).collect();
+        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
+        let cases = tx.read().cases(&filter).await?;
+        let mut cases: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
+        for departing in work {
+            if let Some(person) = people.get_mut(&departing.person.id) {
+                departing.person.accounts.iter().for_each(|link| link_account(person, link));
+            }
+            if let Some(case) = cases.get_mut(&departing.case.id) {
+                for (name, account) in &departing.case.before {
+                    if !case.before.iter().any(|(n, a)| n == name && a.id == account.id) {
+                        case.before.push((name.clone(), account.clone()));
+                    }
+                }
+                if let (None, Some(day), Some(class)) =
+                    (case.disabled_on, departing.case.disabled_on, departing.case.worksite_class)
+                {
+                    case.disabled_on = Some(day);
+                    case.worksite_class = Some(class);
+                    self.redate_deletions(tx, case.id, class, day).await?;
+                }
+            }
+        }
+        tx.save_people(&people.into_values().collect::<Vec<_>>()).await?;
+        tx.save_cases(&cases.into_values().collect::<Vec<_>>()).await?;
         Ok(())
     }
 
@@ -202,13 +335,13 @@ impl Cycle {
         tx: &mut Tx,
         plan: &Plan,
         state: PlanState,
-        work: &[Departing],
+        work: &HashMap<CaseId, &Departing>,
         now: Timestamp,
     ) {
         let event = if state == PlanState::Held { "plan.held" } else { "plan.passed" };
         let findings: Vec<String> = plan.findings.iter().map(|f| f.describe()).collect();
         let only = plan.only_case();
-        let whose = only.and_then(|case| work.iter().find(|d| d.case.id == case));
+        let whose = only.and_then(|case| work.get(&case));
         tx.audit(AuditEntry {
             person: whose.map(|d| d.person.id),
             case: only,
@@ -221,44 +354,41 @@ impl Cycle {
             ..AuditEntry::new(now, DAEMON, event)
         });
     }
+}
 
-    async fn set_nobody_aside(
-        &self,
-        tx: &mut Tx,
-        departing: &Departing,
-        now: Timestamp,
-    ) -> Result<(), CycleError> {
-        let standing =
-            departing.person.notices.iter().rev().find(|n| n.state == NoticeState::Standing);
-        let Ok(nowhere) = SourceName::new("daemon") else { return Ok(()) };
-        tx.set_aside_once(&SetAside {
-            id: Uuid::now_v7(),
-            drop: None,
-            source: standing.map_or(nowhere, |n| n.source.clone()),
-            file_name: standing.map(|n| n.brought_by.clone()).unwrap_or_default(),
-            line: None,
-            reason: "the person has left, and no account carries their employee number or user ID: look \
-                     whether there is one under another number"
-                .into(),
-            who: Some(departing.person.shown()),
-            at: now,
-            settled_at: None,
-        })
-        .await?;
-        Ok(())
-    }
+/// Somebody about whom a person has to do something, in the words of the latest notice's source.
+pub(super) fn aside(person: &Person, reason: &str, now: Timestamp) -> Result<SetAside, CycleError> {
+    let latest = person.notices.last();
+    let source = match latest {
+        Some(notice) => notice.source.clone(),
+        None => SourceName::new(DAEMON).map_err(|e| CycleError::Rule(e.to_string()))?,
+    };
+    Ok(SetAside {
+        // The same thing about the same person is the same entry: once settled, it is not said again.
+        id: Uuid::new_v5(&person.id.0, reason.as_bytes()),
+        drop: None,
+        source,
+        file_name: latest.map(|n| n.brought_by.clone()).unwrap_or_default(),
+        line: None,
+        reason: reason.to_owned(),
+        who: Some(person.shown()),
+        at: now,
+        settled_at: None,
+    })
 }
 
 /// Puts a plan's steps into the journal; a dismissal for cause comes first in line (D2).
 pub async fn add_steps(tx: &Tx, plan: &Plan, now: Timestamp) -> Result<(), StoreError> {
-    let mut cases: Vec<CaseId> = plan.steps.iter().map(|s| s.case).collect();
-    cases.sort();
-    cases.dedup();
-    for id in cases {
-        let for_cause = tx.read().case(id).await?.is_some_and(|case| case.for_cause);
-        let steps: Vec<_> = plan.steps.iter().filter(|s| s.case == id).cloned().collect();
-        tx.add_steps(&plan.hash, &steps, for_cause, now).await?;
-    }
+    let mut people: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
+    people.sort();
+    people.dedup();
+    let cases = tx.read().cases(&CaseFilter { people, ..CaseFilter::default() }).await?;
+    let for_cause: HashSet<CaseId> =
+        cases.into_iter().filter(|case| case.for_cause).map(|case| case.id).collect();
+    let (first, others): (Vec<Step>, Vec<Step>) =
+        plan.steps.iter().cloned().partition(|step| for_cause.contains(&step.case));
+    tx.add_steps(&plan.hash, &first, true, now).await?;
+    tx.add_steps(&plan.hash, &others, false, now).await?;
     Ok(())
 }
 
@@ -269,8 +399,8 @@ pub struct Departing {
     pub person: Person,
     /// The case, with what is frozen now.
     pub case: Case,
-    /// Accounts found in all targets.
-    pub accounts: usize,
+    /// Why nothing at all can be done, where that is so.
+    pub stuck: Option<&'static str>,
     /// False when a target could not be read: the person stays marked.
     pub readable: bool,
 }
@@ -278,13 +408,31 @@ pub struct Departing {
 /// The parts of a round that later parts need.
 pub type Round = (Vec<Proposed>, Vec<Departing>);
 
-fn blocks(plan: &StoredPlan, person: &Person) -> bool {
-    match plan.state {
-        PlanState::Held => true,
-        PlanState::Rejected => !person.notices.iter().any(|n| {
-            n.state == NoticeState::Standing
-                && plan.decided_at.is_some_and(|decided| n.received_at > decided)
-        }),
-        PlanState::Passed | PlanState::Released | PlanState::Replaced => false,
+/// A newer plan for the same people takes the place of older ones that are held.
+async fn replace_older(tx: &Tx, states: &[(Plan, PlanState, bool)]) -> Result<(), CycleError> {
+    let new: Vec<&Plan> = states.iter().filter(|s| s.2).map(|s| &s.0).collect();
+    if new.is_empty() {
+        return Ok(());
     }
+    for held in tx.read().plans(&[PlanState::Held]).await? {
+        let theirs: HashSet<CaseId> = held.plan.steps.iter().map(|s| s.case).collect();
+        let covers = |plan: &&&Plan| {
+            let cases: HashSet<CaseId> = plan.steps.iter().map(|s| s.case).collect();
+            plan.hash != held.plan.hash && theirs.is_subset(&cases)
+        };
+        if new.iter().any(|plan| covers(&plan)) {
+            tx.set_plan_state(&held.plan.hash, PlanState::Replaced, None).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A plan that waits or was rejected decides on its people until a newer notice comes.
+fn blocks(plan: &StoredPlan, person: &Person) -> bool {
+    let since = match plan.state {
+        PlanState::Held => plan.created_at,
+        PlanState::Rejected => plan.decided_at.unwrap_or(plan.created_at),
+        PlanState::Passed | PlanState::Released | PlanState::Replaced => return false,
+    };
+    !person.notices.iter().any(|n| n.state == NoticeState::Standing && n.received_at > since)
 }

@@ -3,12 +3,13 @@
 use super::decide::{Decided, Departing, OPERATOR, Round};
 use super::{Cycle, CycleError};
 use crate::store::StepFilter;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::contract::Observe;
-use lapsed_core::facts::{Case, ConnectorName, LinkedAccount, NoticeState, Person};
+use lapsed_core::facts::{Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person};
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
-use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
+use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Protection, Scope};
 use lapsed_core::policy::departure::{linked_user_ids, worksite_class};
 use lapsed_core::reconcile::{self, Departure, Reconciled};
 use lapsed_core::standing::{Standing, standing};
@@ -32,42 +33,93 @@ impl Cycle {
         let mut proposed = Vec::new();
         let mut work = Vec::new();
         for block in departing.chunks(PEOPLE_A_QUESTION) {
-            let (accounts, readable) = self.accounts_of(block, decided).await?;
-            for ((person, case), accounts) in block.iter().zip(accounts) {
-                let one = self.one(person, case, accounts, readable, now).await?;
-                proposed.push(one.0);
-                work.push(one.1);
+            let accounts = self.accounts_of(block, decided).await;
+            let cases = block.iter().map(|(_, case)| case.id).collect();
+            let filter = StepFilter { cases, ..StepFilter::default() };
+            let steps = self.store.read().steps(&filter).await?;
+            let journal: HashMap<StepId, StepState> =
+                steps.into_iter().map(|s| (s.step.id, s.state)).collect();
+            for ((person, case), (accounts, readable)) in block.iter().zip(accounts) {
+                match self.one(person, case, accounts, readable, &journal, now) {
+                    Ok((changes, departing)) => {
+                        proposed.push(changes);
+                        work.push(departing);
+                    }
+                    // One person whom a rule does not fit holds up nobody else, and stays marked.
+                    Err(error) => {
+                        tracing::error!(person = %person.shown(), %error, "departure not planned");
+                    }
+                }
             }
         }
         Ok((proposed, work))
     }
 
-    /// For each person the accounts in every readable target; false when a target could not be read.
+    /// For each person the accounts in every readable target; false when one of them could not be read
+    /// for that person. Targets are asked side by side, and one that is away is asked once a round.
     async fn accounts_of(
         &self,
         block: &[(Person, Case)],
         decided: &mut Decided,
-    ) -> Result<(Vec<Accounts>, bool), CycleError> {
-        let mut found: Vec<Accounts> = vec![Vec::new(); block.len()];
-        let mut readable = true;
-        for (name, eye) in &self.eyes.0 {
-            let keys: Vec<PersonKeys> = block
-                .iter()
-                .map(|(person, _)| self.keys_of(person, name))
-                .collect::<Result<_, _>>()?;
-            let seen = match eye.observe(&Scope::People(keys.clone())).await {
-                Ok(observed) => {
-                    distribute(name, &keys, &observed, &mut found);
-                    self.linked_accounts(name, eye.as_ref(), &mut found).await?
+    ) -> Vec<(Accounts, bool)> {
+        let mut all: Vec<(Accounts, bool)> = vec![(Vec::new(), true); block.len()];
+        let away: Vec<ConnectorName> = decided.unreadable.keys().cloned().collect();
+        let asked = self.eyes.0.iter().filter(|(name, _)| !away.contains(name));
+        let answers = join_all(asked.map(|(name, eye)| self.ask(name, eye.as_ref(), block))).await;
+        for (name, found, fault) in answers {
+            for ((accounts, readable), found) in all.iter_mut().zip(found) {
+                match found {
+                    Some(found) => accounts.extend(found),
+                    None => *readable = false,
                 }
-                Err(fault) => Err(fault),
-            };
-            if let Err(fault) = seen {
-                readable = false;
+            }
+            if let Some(fault) = fault {
                 decided.unreadable.insert(name.clone(), fault);
             }
         }
-        Ok((found, readable))
+        if !away.is_empty() {
+            all.iter_mut().for_each(|(_, readable)| *readable = false);
+        }
+        all
+    }
+
+    /// Asks one target for a block of people. Where the block is refused for one of them, each is asked
+    /// for alone, so that one odd entry holds up nobody else.
+    async fn ask<'a>(
+        &self,
+        name: &'a ConnectorName,
+        eye: &dyn Observe,
+        block: &[(Person, Case)],
+    ) -> (&'a ConnectorName, Vec<Option<Accounts>>, Option<Fault>) {
+        match self.ask_at_once(name, eye, block).await {
+            Ok(found) => (name, found.into_iter().map(Some).collect(), None),
+            Err(fault @ (Fault::Retry(_) | Fault::Unknown(_))) => {
+                (name, vec![None; block.len()], Some(fault))
+            }
+            Err(fault) => {
+                let mut all = Vec::with_capacity(block.len());
+                for one in block {
+                    let found = self.ask_at_once(name, eye, std::slice::from_ref(one)).await;
+                    all.push(found.ok().and_then(|mut found| found.pop()));
+                }
+                (name, all, Some(fault))
+            }
+        }
+    }
+
+    async fn ask_at_once(
+        &self,
+        name: &ConnectorName,
+        eye: &dyn Observe,
+        block: &[(Person, Case)],
+    ) -> Result<Vec<Accounts>, Fault> {
+        let keys: Vec<PersonKeys> =
+            block.iter().map(|(person, _)| self.keys_of(person, name)).collect();
+        let observed = eye.observe(&Scope::People(keys.clone())).await?;
+        let mut found: Vec<Accounts> = vec![Vec::new(); block.len()];
+        distribute(name, &keys, &observed, &mut found);
+        self.linked_accounts(name, eye, &mut found).await?;
+        Ok(found)
     }
 
     /// Accounts whose names follow from those just found (`adm-mzsmitj`): a second question.
@@ -76,43 +128,37 @@ impl Cycle {
         name: &ConnectorName,
         eye: &dyn Observe,
         found: &mut [Accounts],
-    ) -> Result<Result<(), Fault>, CycleError> {
+    ) -> Result<(), Fault> {
         let templates = &self.config.policy.departure.linked_accounts;
         if templates.is_empty() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let mut keys = Vec::with_capacity(found.len());
         for accounts in found.iter() {
             let mut user_ids = Vec::new();
             for (_, account) in accounts {
-                let linked = linked_user_ids(templates, &account.user_id);
-                user_ids.extend(linked.map_err(|e| CycleError::Rule(e.to_string()))?);
+                // A name that becomes too long to be one is nobody's account.
+                user_ids.extend(linked_user_ids(templates, &account.user_id).unwrap_or_default());
             }
             user_ids.retain(|id| !accounts.iter().any(|(_, a)| a.user_id.folded() == id.folded()));
             keys.push(PersonKeys { user_ids, ..PersonKeys::default() });
         }
         if keys.iter().all(|k| k.user_ids.is_empty()) {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        Ok(eye
-            .observe(&Scope::People(keys.clone()))
-            .await
-            .map(|observed| distribute(name, &keys, &observed, found)))
+        let observed = eye.observe(&Scope::People(keys.clone())).await?;
+        distribute(name, &keys, &observed, found);
+        Ok(())
     }
 
     /// By what a person's accounts are found, `adm-` accounts and the like included.
-    pub(crate) fn keys_of(
-        &self,
-        person: &Person,
-        target: &ConnectorName,
-    ) -> Result<PersonKeys, CycleError> {
+    pub(crate) fn keys_of(&self, person: &Person, target: &ConnectorName) -> PersonKeys {
         let mut user_ids = person.user_ids();
         let templates = &self.config.policy.departure.linked_accounts;
         for user_id in user_ids.clone() {
-            let linked = linked_user_ids(templates, &user_id);
-            user_ids.extend(linked.map_err(|e| CycleError::Rule(e.to_string()))?);
+            user_ids.extend(linked_user_ids(templates, &user_id).unwrap_or_default());
         }
-        Ok(PersonKeys {
+        PersonKeys {
             employee_numbers: person.employee_numbers(),
             user_ids,
             ids: person
@@ -121,24 +167,18 @@ impl Cycle {
                 .filter(|a| &a.connector == target)
                 .map(|a| a.id.clone())
                 .collect(),
-        })
+        }
     }
 
-    async fn one(
+    fn one(
         &self,
         person: &Person,
         case: &Case,
         accounts: Accounts,
         readable: bool,
+        journal: &HashMap<StepId, StepState>,
         now: Timestamp,
     ) -> Result<(Proposed, Departing), CycleError> {
-        let steps = self
-            .store
-            .read()
-            .steps(&StepFilter { cases: vec![case.id], ..StepFilter::default() })
-            .await?;
-        let journal: HashMap<StepId, StepState> =
-            steps.into_iter().map(|s| (s.step.id, s.state)).collect();
         let worksite = match standing(person, now, &self.config.time_zone) {
             Standing::Left(end) | Standing::Leaving(end) => end.worksite,
             Standing::Employed | Standing::Unknown => None,
@@ -161,6 +201,8 @@ impl Cycle {
         let proposed = Proposed {
             case: case.id,
             person: person.id,
+            noticed_at: standing_notices(person).map(|n| n.received_at).max().unwrap_or(now),
+            by_operator: decided_by_operator(person),
             // A target that can't be read holds up no other: its part follows when it is back.
             steps: reconciled.steps,
             findings: reconciled.findings,
@@ -190,7 +232,7 @@ impl Cycle {
             case.disabled_on = Some(self.today(now));
             case.worksite_class = Some(class);
         }
-        let count = accounts.len();
+        let stuck = stuck(&accounts);
         for (name, account) in accounts {
             let known =
                 |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
@@ -198,11 +240,27 @@ impl Cycle {
                 case.before.push((name, account));
             }
         }
-        Departing { person, case, accounts: count, readable }
+        Departing { person, case, stuck, readable }
     }
 }
 
-fn link_account(person: &mut Person, link: &LinkedAccount) {
+/// Why nothing at all can be done about someone who has left, as a sentence for people.
+fn stuck(accounts: &Accounts) -> Option<&'static str> {
+    let never =
+        |account: &ObservedAccount| matches!(account.protection, Some(Protection::Never { .. }));
+    if accounts.is_empty() {
+        return Some(
+            "the person has left, and no account carries their employee number or user ID: look \
+             whether there is one under another number",
+        );
+    }
+    accounts.iter().all(|(_, account)| never(account)).then_some(
+        "the person has left, and their only accounts are never touched (connectors.*.protected.never): \
+         shut them by hand if they must be",
+    )
+}
+
+pub(super) fn link_account(person: &mut Person, link: &LinkedAccount) {
     match person.accounts.iter_mut().find(|a| a.connector == link.connector && a.id == link.id) {
         Some(known) => known.user_id = link.user_id.clone(),
         None => person.accounts.push(link.clone()),
@@ -234,7 +292,11 @@ fn fits(keys: &PersonKeys, account: &ObservedAccount) -> bool {
         })
 }
 
+fn standing_notices(person: &Person) -> impl Iterator<Item = &Notice> {
+    person.notices.iter().filter(|n| n.state == NoticeState::Standing)
+}
+
 /// Whether a standing notice was given by an operator, who named the person.
 fn decided_by_operator(person: &Person) -> bool {
-    person.notices.iter().any(|n| n.state == NoticeState::Standing && n.source.as_str() == OPERATOR)
+    standing_notices(person).any(|n| n.source.as_str() == OPERATOR)
 }

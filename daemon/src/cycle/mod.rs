@@ -5,6 +5,7 @@
 
 pub mod carry_out;
 pub mod cases;
+mod clocks;
 pub mod decide;
 pub mod departing;
 pub mod take;
@@ -46,6 +47,12 @@ impl Cycle {
     #[must_use]
     pub fn today(&self, now: Timestamp) -> Date {
         now.to_zoned(self.config.time_zone.clone()).date()
+    }
+
+    /// A moment in the agency's zone as the documented shapes have it (RFC 3339): `2026-11-20T17:00:00-06:00`.
+    #[must_use]
+    pub fn stamp(&self, at: Timestamp) -> String {
+        at.to_zoned(self.config.time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     }
 
     /// A moment in the agency's zone, for people: `2026-11-20 17:00 -06:00`.

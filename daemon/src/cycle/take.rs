@@ -5,7 +5,7 @@ use crate::store::{AuditEntry, DropRecord, DropState, SetAside as Waiting, Tx};
 use jiff::Timestamp;
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status};
+use lapsed_core::facts::{Engagement, Person, PersonId, SourceName, Statement, Status};
 use lapsed_core::intake::receipt::Effect;
 use lapsed_core::intake::spec::Mode;
 use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
@@ -104,13 +104,11 @@ impl Cycle {
             return Err(CycleError::Rule(format!("no feed is called {}", drop.feed)));
         };
         let digest = intake::digest(drop.bytes);
-        if let Some(earlier) = self.store.read().drop_by_digest(&digest).await?
-            && earlier.state == DropState::Accepted
-            && &earlier.source == drop.feed
-        {
-            return Ok(Taking::Repeated(earlier.received_at));
-        }
         let last = self.store.read().last_accepted_drop(drop.feed).await?;
+        // Only the latest: an older one may come again word for word and mean something by now.
+        if let Some(last) = last.as_ref().filter(|last| last.sha256 == digest) {
+            return Ok(Taking::Repeated(last.received_at));
+        }
         let previous = last.as_ref().map(previous);
         match intake::take(&feed.spec, drop.bytes, drop.done, drop.file_name, previous.as_ref()) {
             Err(rejection) => {
@@ -163,12 +161,15 @@ impl Cycle {
         let known = self.store.read().statement_digests(drop.feed).await?;
         let mut tx = self.store.begin().await?;
         let id = Uuid::now_v7();
+        let mode = self.config.feeds.get(drop.feed).map(|f| f.spec.mode);
+        let notices_only = mode == Some(Mode::Notices);
         let is_full = self.config.feeds.get(drop.feed).is_some_and(|f| f.spec.mode == Mode::Full);
         let mut work = Work {
             cycle: self,
             drop,
             now,
             known: &known,
+            notices_only,
             people: HashMap::new(),
             by_key: HashMap::new(),
             dirty: HashSet::new(),
@@ -182,13 +183,19 @@ impl Cycle {
             work.take_rows(&tx, rows).await?;
             work.save(&mut tx).await?;
         }
-        let population = statements.iter().filter(|s| s.status != Status::Departed).count();
+        let population = population(&statements);
         work.summary.taken.statements = statements;
-        let summary = work.finish(is_full);
+        let (summary, gone) = work.finish(is_full);
         tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
         tx.set_aside(&waiting(id, drop, summary.set_aside(), now)).await?;
         if is_full {
-            tx.set_setting(&format!("population.{}", drop.feed), &population).await?;
+            // A drop is judged by the population of the one before, never by its own.
+            let listed = format!("listed.{}", drop.feed);
+            let before = self.store.read().setting::<u32>(&listed).await?;
+            let measure = before.unwrap_or(population);
+            tx.set_setting(&format!("population.{}", drop.feed), &measure).await?;
+            tx.set_setting(&listed, &population).await?;
+            tx.forget_statements(drop.feed, &gone).await?;
         }
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::D1)),
@@ -234,6 +241,19 @@ impl Cycle {
     }
 }
 
+/// People of a drop who have not left, each counted once whatever posts they have.
+fn population(statements: &[Statement]) -> u32 {
+    let people: HashSet<String> = statements
+        .iter()
+        .filter(|s| s.status != Status::Departed)
+        .filter_map(|s| {
+            let number = s.employee_number.as_ref().map(|n| n.folded());
+            number.or_else(|| s.user_id.as_ref().map(|u| u.folded()))
+        })
+        .collect();
+    u32::try_from(people.len()).unwrap_or(u32::MAX)
+}
+
 fn previous(drop: &DropRecord) -> PreviousDrop {
     PreviousDrop {
         sequence: drop.sequence,
@@ -271,6 +291,13 @@ fn statement_key(statement: &Statement) -> String {
     format!("{number}\u{1f}{}\u{1f}{user_id}", statement.record)
 }
 
+/// The key under which the latest statement about an engagement is kept.
+pub fn engagement_key(engagement: &Engagement) -> String {
+    let number = engagement.employee_number.as_ref().map(|n| n.folded()).unwrap_or_default();
+    let user_id = engagement.user_id.as_ref().map(|u| u.folded()).unwrap_or_default();
+    format!("{number}\u{1f}{}\u{1f}{user_id}", engagement.record)
+}
+
 fn statement_digest(statement: &Statement) -> String {
     // The line is where it stood, not what it said.
     let said = Statement { line: 0, ..statement.clone() };
@@ -282,6 +309,7 @@ struct Work<'a> {
     drop: Drop<'a>,
     now: Timestamp,
     known: &'a HashMap<String, String>,
+    notices_only: bool,
     people: HashMap<PersonId, Person>,
     by_key: HashMap<String, Vec<PersonId>>,
     dirty: HashSet<PersonId>,
@@ -298,6 +326,12 @@ impl Work<'_> {
             let digest = statement_digest(statement);
             let unchanged = self.known.get(&key).is_some_and(|known| *known == digest);
             self.seen.insert(key.clone());
+            // Whose number was changed is not missing under the old one.
+            if let Some(former) = &statement.former_employee_number {
+                let before =
+                    Statement { employee_number: Some(former.clone()), ..(*statement).clone() };
+                self.seen.insert(statement_key(&before));
+            }
             if unchanged {
                 self.summary.unchanged += 1;
             } else {
@@ -376,13 +410,17 @@ impl Work<'_> {
             Match::New => Person::new(PersonId(Uuid::now_v7())),
             Match::Unclear(reason) => return Err(reason),
         };
-        let is_new = person.engagements.is_empty();
+        let is_new = candidates.is_empty();
+        if is_new && self.notices_only {
+            return Err("nobody known has this number or user ID; ask HR whose it is".into());
+        }
         let context = Context {
             source,
             brought_by: self.drop.file_name,
             received_at: self.now,
             policy: &self.cycle.config.policy.departure,
             zone: &self.cycle.config.time_zone,
+            notices_only: self.notices_only,
         };
         let changes = absorb(&mut person, statement, context)?;
         self.summary.new_people += u64::from(is_new);
@@ -391,7 +429,7 @@ impl Work<'_> {
                 Change::Noticed => self.summary.notices += 1,
                 Change::NoticeWithdrawn => self.summary.withdrawn += 1,
                 Change::Rehired => self.summary.rehired += 1,
-                Change::Joined | Change::Updated => {}
+                Change::Joined | Change::Updated | Change::Repeated => {}
             }
         }
         self.index(&person);
@@ -414,15 +452,26 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn finish(self, is_full: bool) -> Summary {
+    /// The summary, and the keys of statements that the last full drop had and this one has not.
+    fn finish(self, is_full: bool) -> (Summary, Vec<String>) {
         let mut summary = self.summary;
+        let mut gone = Vec::new();
         if is_full {
             let mut missing: BTreeMap<&str, ()> = BTreeMap::new();
+            // Who is listed in a row that was set aside is not missing.
+            let aside = summary.set_aside().filter_map(|row| row.who.as_deref());
+            let aside: HashSet<String> =
+                aside.filter_map(|who| who.split(' ').next_back().map(str::to_lowercase)).collect();
             for key in self.known.keys().filter(|key| !self.seen.contains(*key)) {
+                let mut parts = key.split('\u{1f}').filter(|part| !part.is_empty());
+                if parts.any(|part| aside.contains(part)) {
+                    continue;
+                }
                 missing.insert(key.split('\u{1f}').next().unwrap_or(key), ());
+                gone.push(key.clone());
             }
             summary.missing = missing.into_keys().map(str::to_owned).collect();
         }
-        summary
+        (summary, gone)
     }
 }

@@ -2,27 +2,29 @@
 
 use super::Daemon;
 use crate::cycle::take::{Drop, Summary, Taking};
-use crate::cycle::{Cycle, CycleError};
+use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::drops::{DropError, Handled, Ready};
+use crate::store::AuditEntry;
 use jiff::Timestamp;
+use lapsed_core::citation::Rule;
 use lapsed_core::facts::SourceName;
 use lapsed_core::intake::receipt;
 use lapsed_core::intake::spec::Done;
 use lapsed_core::intake::{Rejection, digest};
+use serde_json::json;
 use std::time::Instant;
 
 impl Daemon {
     /// Handles every complete drop of the inbox; says how many. One that can't be handled now stays
     /// where it is, and the others are still handled.
-    pub async fn take_inbox(&self, settle_at_once: bool) -> Result<usize, CycleError> {
+    pub async fn take_inbox(&self) -> Result<usize, CycleError> {
         let cycle = self.cycle();
         let wants_done = |name: &str| {
             feed_of(&cycle, name).is_some_and(|feed| {
                 cycle.config.feeds.get(feed).is_some_and(|f| f.spec.contract.done != Done::Optional)
             })
         };
-        let ready = match self.inbox.lock().await.ready(Instant::now(), settle_at_once, wants_done)
-        {
+        let ready = match self.inbox.lock().await.ready(Instant::now(), false, wants_done) {
             Ok(ready) => ready,
             Err(error) => {
                 warn(&error);
@@ -46,6 +48,14 @@ impl Daemon {
         let Some(feed) = feed_of(cycle, &drop.name.to_string_lossy()) else {
             let text =
                 format!("REJECTED: no feed of the configuration has files named like {name}\n");
+            tracing::warn!(drop = %name, "drop rejected: no feed has files of that name");
+            let mut tx = self.store.begin().await.map_err(CycleError::from)?;
+            tx.audit(AuditEntry {
+                clause: Some(cycle.config.policy.citations.cite(Rule::D1)),
+                detail: json!({ "file": name, "reason": "no feed has files of that name" }),
+                ..AuditEntry::new(now, DAEMON, "drop.rejected")
+            });
+            tx.commit().await.map_err(CycleError::from)?;
             return self.finish(cycle, drop, Handled::Rejected, now, &text).await;
         };
         let limit = cycle.config.feeds.get(feed).map_or(0, |f| f.spec.contract.max_bytes);

@@ -40,11 +40,14 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 impl Daemon {
     /// One round of deciding: the inbox, then everyone whose facts have changed.
-    pub async fn decide_round(&self, settle_at_once: bool) -> Result<(), CycleError> {
+    pub async fn decide_round(&self) -> Result<(), CycleError> {
         if !self.has_the_turn().await? {
             return Ok(());
         }
-        self.take_inbox(settle_at_once).await?;
+        if let Err(error) = self.take_inbox().await {
+            // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
+            log_failure("taking the inbox", &error);
+        }
         let decided = self.cycle().decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
@@ -92,11 +95,15 @@ impl Daemon {
     pub async fn once(&self) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
         self.store.release_own_leases(&self.owner).await?;
+        // Nobody comes back for what is still being written: one look, one pause, and a second look.
+        self.take_inbox().await?;
+        tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
-            self.decide_round(true).await?;
+            // First the looks at what was done: what other hands undid is planned in this round.
             let executor = self.executor();
-            let round = executor.carry_out().await?;
             executor.recheck().await?;
+            self.decide_round().await?;
+            let round = executor.carry_out().await?;
             executor.close_cases().await?;
             all += round.clone();
             if round.done == 0 {
@@ -211,7 +218,7 @@ async fn reload(daemon: &Arc<Daemon>) {
 /// The inbox and everyone marked, whenever something says "look again", and at every poll.
 async fn deciding(daemon: Arc<Daemon>) {
     loop {
-        let pause = match daemon.decide_round(false).await {
+        let pause = match daemon.decide_round().await {
             Ok(()) => daemon.cycle().config.inbox.poll(),
             Err(error) => {
                 log_failure("deciding", &error);
@@ -248,7 +255,13 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
     while !stop.is_cancelled() {
         rounds.mark_unchanged();
         let executor = daemon.executor();
-        let Some(hand) = executor.hands.0.get(&name).cloned() else { return };
+        let Some(hand) = executor.hands.0.get(&name).cloned() else {
+            // Taken out of the configuration; it may come back.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = rounds.changed() => if changed.is_err() { return } else { continue },
+            }
+        };
         let pause = match executor.drain(&name, hand.as_ref(), &stop).await {
             Ok(round) => {
                 if round.done > 0 {

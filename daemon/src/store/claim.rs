@@ -13,7 +13,6 @@ use lapsed_core::step::StepId;
 use sea_orm::{
     ConnectionTrait as _, DatabaseExecutor, DbBackend, EntityTrait as _, Statement, Value,
 };
-use std::collections::BTreeSet;
 
 /// What to claim.
 #[derive(Debug, Clone)]
@@ -41,7 +40,7 @@ impl Store {
     /// A step may be carried out when its plan has passed or its release is good; it is planned, or has
     /// waited long enough, or was left behind by a lease that ran out; its date has come; no step of the
     /// same departure and connector with a lower rank is still to come; and the person was not hired
-    /// again, nor the notice withdrawn. What destroys also needs that deletions are allowed, the
+    /// again, nor the notice withdrawn or moved to a day to come. What destroys also needs that deletions are allowed, the
     /// departure is open, the account's disabling is on record, and no hold stands: all looked at in
     /// this same transaction. Mail sessions are ended once the account's disabling is on record: before
     /// that, they would be opened again. Dismissals for cause come first, then lower ranks, then steps on the same
@@ -131,7 +130,6 @@ async fn claim_in(
         claimed.push(step);
     }
     mark_started(db, claim, &claimed).await?;
-    use_releases(db, &claimed).await?;
     Ok(claimed)
 }
 
@@ -150,7 +148,7 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
          AND (s.due_on IS NULL OR s.due_on <= $2) \
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
-         AND c.state NOT IN ('rehired', 'withdrawn') \
+         AND c.state NOT IN ('rehired', 'withdrawn', 'scheduled') \
          AND (NOT s.destroys OR ($3 AND c.state = 'open' AND c.disabled_on IS NOT NULL \
               AND NOT EXISTS (SELECT 1 FROM holds h \
                               WHERE h.person = s.person AND h.lifted_at IS NULL))) \
@@ -201,22 +199,6 @@ async fn mark_started(
         ];
         values.extend(some.iter().map(|stored| Value::from(stored.step.id.0)));
         sql::run(db, "marking steps as started", &sql, values).await?;
-    }
-    Ok(())
-}
-
-/// A release that has been used no longer expires: its later steps wait for their dates.
-async fn use_releases(db: &DatabaseExecutor<'_>, claimed: &[StoredStep]) -> Result<(), StoreError> {
-    let plans: BTreeSet<&str> = claimed.iter().map(|stored| stored.plan.0.as_str()).collect();
-    let plans: Vec<&str> = plans.into_iter().collect();
-    for some in plans.chunks(sql::rows_at_once(1)) {
-        let sql = format!(
-            "UPDATE plans SET release_expires_at = NULL \
-             WHERE release_expires_at IS NOT NULL AND state = 'released' AND hash IN ({})",
-            sql::placeholders(1, some.len()),
-        );
-        let values = some.iter().map(|hash| Value::from(*hash)).collect();
-        sql::run(db, "marking a release as used", &sql, values).await?;
     }
     Ok(())
 }

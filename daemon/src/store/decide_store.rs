@@ -35,10 +35,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Sets something aside unless the same is waiting already, about the same one for the same reason.
+    /// Sets something aside unless an entry of the same id is there already.
     pub async fn set_aside_once(&self, aside: &SetAside) -> Result<(), StoreError> {
-        let open = self.read().open_set_asides().await?;
-        if open.iter().any(|known| known.who == aside.who && known.reason == aside.reason) {
+        if self.read().has_set_aside(aside.id).await? {
             return Ok(());
         }
         self.set_aside(std::slice::from_ref(aside)).await
@@ -72,7 +71,7 @@ impl Reader<'_> {
         let doing = "counting people";
         let sql = "SELECT COUNT(DISTINCT s.person) AS people FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
-                   WHERE s.action = 'disable' AND p.created_at >= $1 \
+                   WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
                    AND p.state IN ('passed', 'released')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
         let people: Option<i64> =
@@ -84,7 +83,7 @@ impl Reader<'_> {
     /// claim takes them up any more (D10).
     pub async fn steps_left_behind(&self, now: Timestamp) -> Result<Vec<StoredStep>, StoreError> {
         let sql = "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
-                   WHERE s.state IN ('started', 'unknown') AND c.state IN ('rehired', 'withdrawn') \
+                   WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
                    AND COALESCE(s.lease_until, 0) <= $1";
         let doing = "looking for steps left behind";
         let mut ids = Vec::new();

@@ -97,6 +97,12 @@ impl Reader<'_> {
         rows.iter().map(|row| convert::from_body("hold", &row.body)).collect()
     }
 
+    /// True if an entry of this id was ever set aside.
+    pub(super) async fn has_set_aside(&self, id: Uuid) -> Result<bool, StoreError> {
+        let found = set_asides::Entity::find_by_id(id).one(&self.db).await;
+        Ok(found.doing("reading what was set aside")?.is_some())
+    }
+
     /// What still waits for a person, oldest first.
     pub async fn open_set_asides(&self) -> Result<Vec<SetAside>, StoreError> {
         let rows = set_asides::Entity::find()

@@ -1,7 +1,7 @@
 //! The journal's rows: a step, where it stands, and who has it in hand.
 
 use super::error::Doing as _;
-use super::tables::steps;
+use super::tables::{cases, steps};
 use super::{Reader, StepUpdate, StoreError, convert, sql};
 use jiff::{Timestamp, civil::Date};
 use lapsed_core::facts::{CaseId, ConnectorName, PersonId};
@@ -10,7 +10,7 @@ use lapsed_core::plan::PlanHash;
 use lapsed_core::step::{Action, Due, Step, StepId};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    QuerySelect as _, QueryTrait as _, Select,
 };
 
 /// A step with where it stands.
@@ -130,9 +130,16 @@ impl Reader<'_> {
         limit: u64,
     ) -> Result<Vec<StoredStep>, StoreError> {
         let again = steps::Column::RecheckOn.lte(today.to_string());
+        // Of whom is employed again, or still for a while, access may well be back.
+        let in_effect = cases::Entity::find()
+            .select_only()
+            .column(cases::Column::Id)
+            .filter(cases::Column::State.is_in(["open", "closed"]))
+            .into_query();
         let query = steps::Entity::find()
             .filter(Condition::any().add(steps::Column::State.eq("done")).add(again))
-            .filter(steps::Column::Ended.eq(true));
+            .filter(steps::Column::Ended.eq(true))
+            .filter(steps::Column::CaseId.in_subquery(in_effect));
         self.steps_of(query.limit(limit)).await
     }
 

@@ -63,6 +63,23 @@ impl Tx {
         let conflict = sql::replace::<statement_digests::Entity>();
         sql::put_all(&self.db(), "storing statements", rows.collect(), Some(conflict)).await
     }
+
+    /// Forgets statements that a source no longer makes, by their keys.
+    pub async fn forget_statements(
+        &self,
+        source: &SourceName,
+        keys: &[String],
+    ) -> Result<(), StoreError> {
+        for some in keys.chunks(sql::rows_at_once(2)) {
+            statement_digests::Entity::delete_many()
+                .filter(statement_digests::Column::Source.eq(source.as_str()))
+                .filter(statement_digests::Column::Key.is_in(some.iter().cloned()))
+                .exec(&self.db())
+                .await
+                .doing("forgetting statements")?;
+        }
+        Ok(())
+    }
 }
 
 fn keys_of(person: &Person) -> BTreeSet<(&'static str, String)> {

@@ -67,7 +67,9 @@ impl Tx {
         }
         let (kind, subject) = match &plan.kind {
             PlanKind::Departure { case, .. } => ("departure", case.to_string()),
-            PlanKind::MassDeparture { people } => ("mass_departure", format!("{people} people")),
+            PlanKind::MassDeparture { people, .. } => {
+                ("mass_departure", format!("{people} people"))
+            }
         };
         let row = plans::Model {
             hash: plan.hash.0.clone(),

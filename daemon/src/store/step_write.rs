@@ -168,7 +168,25 @@ impl Tx {
             let ids = some.iter().map(|update| update.id);
             lost.extend(self.written(&sql, values, ids, "writing the outcome of steps").await?);
         }
+        self.use_releases(updates).await?;
         Ok(lost)
+    }
+
+    /// A release of which something was done no longer expires: its later steps wait for their dates. One
+    /// whose target could not be reached is not used by having been tried.
+    async fn use_releases(&self, updates: &[StepUpdate]) -> Result<(), StoreError> {
+        let done: Vec<Value> =
+            updates.iter().filter(|u| u.state.is_done()).map(|u| u.id.0.into()).collect();
+        for some in done.chunks(sql::rows_at_once(1)) {
+            let sql = format!(
+                "UPDATE plans SET release_expires_at = NULL \
+                 WHERE release_expires_at IS NOT NULL AND state = 'released' \
+                 AND hash IN (SELECT plan FROM steps WHERE id IN ({}))",
+                sql::placeholders(1, some.len()),
+            );
+            sql::run(&self.db(), "marking a release as used", &sql, some.to_vec()).await?;
+        }
+        Ok(())
     }
 
     /// Runs a fenced update and gives those of the ids that it did not write.

@@ -149,12 +149,19 @@ pub fn plan() -> PlanView {
         decision: None,
         steps: vec![step("disable account mzsmitj", "planned", "waits for the plan's release")],
         step_count: 412,
+        people: ["mzsmitj", HOSTILE]
+            .map(|who| PlanPersonView {
+                who: text(who),
+                what: text("disable the account, leave 7 groups; 2 deletions later"),
+            })
+            .to_vec(),
         explanations: vec![text("mzsmitj leaves: the feed hr gave notice (D1).")],
     }
 }
 
 pub fn plans() -> PlansView {
     let second = PlanView {
+        people: Vec::new(),
         hash: text("aa00000000000000000000000000000000000000000000000000000000000000"),
         state: text("passed"),
         about: text("mzsmitj"),

@@ -39,6 +39,9 @@ impl Agency {
     pub fn new(people: usize, seed: u64) -> Self {
         let mut random = random::Random::new(seed);
         let mut ids = user_id::Taken::default();
+        for id in people::LIKE_A_PERSONS {
+            ids.take(id);
+        }
         let people = people::hire(people.max(FEWEST), &mut random, &mut ids);
         let others = people::others(&people, &mut ids);
         let groups = groups::found(&people, &others, &mut random);

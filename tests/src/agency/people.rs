@@ -299,6 +299,9 @@ fn account(
     })
 }
 
+/// Log-on names of others that look like a person's: nobody else may get them.
+pub const LIKE_A_PERSONS: [&str; 3] = ["mbhallt", "mzdunnp", "mvbecka"];
+
 /// The accounts that are not somebody's ordinary one.
 pub fn others(people: &[Person], ids: &mut Taken) -> Vec<Other> {
     let mut others = Vec::new();

@@ -12,6 +12,9 @@ use rustix::process::Signal;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
+
 /// How many entries the service account may read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ServiceLimits {
@@ -153,6 +156,8 @@ pub struct Slapd {
     port: u16,
     port_tls: u16,
     changes: AtomicU32,
+    access_log: bool,
+    clock: Option<String>,
 }
 
 impl Slapd {
@@ -184,7 +189,9 @@ impl Slapd {
         let (port, port_tls) = (free_port()?, free_port()?);
         let base = builder.base.clone();
         let changes = AtomicU32::new(0);
-        let mut slapd = Self { server: None, scratch, tls, base, port, port_tls, changes };
+        let (access_log, clock) = (builder.access_log, None);
+        let mut slapd =
+            Self { server: None, scratch, tls, base, port, port_tls, changes, access_log, clock };
         slapd.start_on_free_ports()?;
         Ok(slapd)
     }
@@ -213,6 +220,10 @@ impl Slapd {
             self.url_ldaps(),
             self.url_ldapi()
         ));
+        if let Some(at) = &self.clock {
+            slapd.env("LD_PRELOAD", FAKETIME).env("FAKETIME", format!("@{at}"));
+            slapd.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         let mut server = Server::start("slapd", &mut slapd, &folder.join("slapd.log"))?;
         server.wait_until(|| accepts(self.port) && accepts(self.port_tls) && self.answers())?;
         self.server = Some(server);
@@ -221,6 +232,13 @@ impl Slapd {
 
     fn answers(&self) -> bool {
         self.witness().is_answered(&self.base)
+    }
+
+    /// From now on the server's clock starts at this moment in UTC (`2026-11-20 09:00:00`) and runs on; a
+    /// running server is started anew.
+    pub fn set_clock(&mut self, utc: &str) -> Done<()> {
+        self.clock = Some(utc.to_owned());
+        if self.server.is_some() { self.restart() } else { Ok(()) }
     }
 
     /// Asks the server to end and waits for it.
@@ -306,6 +324,11 @@ impl Slapd {
     #[must_use]
     pub fn other_ca_path(&self) -> &Path {
         &self.tls.other_ca
+    }
+    /// Whether changes are logged in `cn=accesslog`.
+    #[must_use]
+    pub fn has_access_log(&self) -> bool {
+        self.access_log
     }
     /// The suffix.
     #[must_use]

@@ -6,12 +6,18 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
+mod active_directory;
+mod beside;
+mod crash;
+mod demo;
 mod departure;
 mod directory;
-#[cfg(test)]
+mod durability;
+mod journal;
+mod latency;
 mod laws;
 mod mailbox;
+mod scenarios;
 mod servers;
-#[cfg(test)]
 mod service;
 mod store;

@@ -2,5 +2,5 @@
 
 mod agency;
 mod postgres;
-mod samba;
+pub mod samba;
 mod slapd;

@@ -26,8 +26,8 @@ pub(super) enum Trouble {
     Lost(String),
     /// doveadm ended with this code.
     Exit(i64),
-    /// The server put it off.
-    Busy(Cause),
+    /// The server would not listen: the step waits until that is mended.
+    NotBegun(Cause),
     /// The server refused it.
     Refused(Cause),
 }
@@ -50,7 +50,7 @@ impl Trouble {
                 Fault::Retry(Cause::new(format!("{what}: {why}")))
             }
             Self::Lost(why) => Fault::Unknown(Cause::new(format!("{what}: {why}"))),
-            Self::Busy(cause) => Fault::Retry(within(what, cause)),
+            Self::NotBegun(cause) => Fault::Retry(within(what, cause)),
             Self::Refused(cause) => Fault::Refused(within(what, cause)),
             Self::Exit(code) => {
                 let (advice, passes) = exit_advice(*code);
@@ -112,19 +112,22 @@ fn failed(failed: Failed) -> Trouble {
 /// The body of a reply that may have one.
 fn answered(reply: Reply) -> Result<Value, Trouble> {
     let code = || format!("HTTP {}", reply.status.as_u16());
-    let refused = |advice: &str| Err(Trouble::Refused(Cause::coded(advice, code())));
+    let shut = |advice: &str| Err(Trouble::NotBegun(Cause::coded(advice, code())));
     match reply.status {
         StatusCode::OK => serde_json::from_slice(&reply.body).map_err(|_| not_doveadm()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            refused("Dovecot refused the API key; it must be the one in doveadm_api_key")
+            shut("Dovecot refused the API key; it must be the one in doveadm_api_key")
         }
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => refused(
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => shut(
             "nothing at this address knows doveadm; name the port of Dovecot's `service doveadm { inet_listener http }`",
         ),
-        StatusCode::BAD_REQUEST => refused("Dovecot did not understand the request"),
-        StatusCode::TOO_MANY_REQUESTS => {
-            Err(Trouble::Busy(Cause::coded("the server is busy; it will be tried again", code())))
+        StatusCode::BAD_REQUEST => {
+            Err(Trouble::Refused(Cause::coded("Dovecot did not understand the request", code())))
         }
+        StatusCode::TOO_MANY_REQUESTS => Err(Trouble::NotBegun(Cause::coded(
+            "the server is busy; it will be tried again",
+            code(),
+        ))),
         _ => Err(Trouble::Lost(format!("the server failed within itself (HTTP {})", reply.status))),
     }
 }

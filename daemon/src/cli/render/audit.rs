@@ -1,6 +1,6 @@
 //! `audit list` and `audit verify`.
 
-use super::{Page, Piece, Text, counted, when};
+use super::{Page, Piece, Text, at, counted};
 use crate::views::{AuditVerifyView, AuditView};
 
 impl Text for AuditView {
@@ -14,7 +14,7 @@ impl Text for AuditView {
             self.rows.iter().map(|row| {
                 [
                     Piece::from(row.seq),
-                    Piece::from(when(&row.at)),
+                    Piece::from(at(&row.at)),
                     Piece::from(&row.actor),
                     Piece::from(&row.event),
                     Piece::from(&row.who),

@@ -44,6 +44,45 @@ pub enum Tone {
     Plain,
 }
 
+/// Texts that would repeat in every row of a table: the row has a short mark, the text stands below once.
+#[derive(Debug, Default)]
+pub(super) struct Footnotes(Vec<String>);
+
+impl Footnotes {
+    /// `(1)` for the first text, `(2)` for the next other one; nothing for nothing.
+    fn mark(&mut self, text: Option<&str>) -> String {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return String::new() };
+        let known = self.0.iter().position(|note| note == text);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(text.to_owned());
+            self.0.len() - 1
+        });
+        format!("({})", place + 1)
+    }
+
+    /// The texts with their marks.
+    fn marked(&self) -> Vec<String> {
+        self.0.iter().enumerate().map(|(place, text)| format!("({}) {text}", place + 1)).collect()
+    }
+
+    /// `D7` of `D7: DMH DOR 8.300, …`, whose whole text stands below; any other text as it is.
+    fn rule(&mut self, clause: &str) -> String {
+        match clause.split_once(": ") {
+            Some((rule, _)) if rule.len() <= 4 => {
+                self.mark(Some(clause));
+                rule.to_owned()
+            }
+            _ => clause.to_owned(),
+        }
+    }
+
+    /// The clauses, sorted by rule.
+    fn clauses(mut self) -> Vec<String> {
+        self.0.sort();
+        self.0
+    }
+}
+
 /// A table's cell: text from anywhere, and its tone.
 #[derive(Debug, Clone)]
 pub struct Piece(String, Tone);
@@ -247,6 +286,16 @@ fn moment(text: &str) -> Option<String> {
     let sign = if zone < 0 { '-' } else { '+' };
     let (hours, minutes) = (zone.abs() / 3600, zone.abs() / 60 % 60);
     Some(format!("{} {sign}{hours:02}:{minutes:02}", at.strftime("%a %Y-%m-%d %H:%M")))
+}
+
+/// A moment as tables show it, `2026-11-27 17:00` by the agency's clock; any other text as [`when`] has it.
+#[must_use]
+pub fn at(text: &str) -> String {
+    let pieces = Pieces::parse(text).ok().filter(|p| p.to_numeric_offset().is_some());
+    match pieces.and_then(|p| Some(p.date().to_datetime(p.time()?))) {
+        Some(moment) => moment.strftime("%Y-%m-%d %H:%M").to_string(),
+        None => when(text),
+    }
 }
 
 /// As [`when`], nothing for nothing.

@@ -1,6 +1,6 @@
 //! `person`.
 
-use super::{Page, Piece, Text, Tone, when, when_given};
+use super::{Footnotes, Page, Piece, Text, Tone, when, when_given};
 use crate::views::{CaseView, PersonView, StepView};
 
 impl Text for PersonView {
@@ -35,9 +35,10 @@ fn departure(page: &mut Page, case: &CaseView) {
 
 /// Steps of a departure or a plan.
 pub(super) fn steps(page: &mut Page, steps: &[StepView]) {
-    page.table(
-        ["what", "connector", "state", "due", "note", "rule"],
-        steps.iter().map(|step| {
+    let mut clauses = Footnotes::default();
+    let rows: Vec<_> = steps
+        .iter()
+        .map(|step| {
             let tone = match step.state.as_str() {
                 "verified" => Tone::Good,
                 "refused" | "drifted" | "unverified" => Tone::Bad,
@@ -49,8 +50,16 @@ pub(super) fn steps(page: &mut Page, steps: &[StepView]) {
                 Piece::toned(&step.state, tone),
                 Piece::from(when(&step.due)),
                 Piece::from(&step.note),
-                Piece::from(&step.clause),
+                Piece::from(clauses.rule(&step.clause)),
             ]
-        }),
-    );
+        })
+        .collect();
+    if steps.iter().all(|step| step.note.is_empty()) {
+        let rows =
+            rows.into_iter().map(|[what, on, state, due, _, rule]| [what, on, state, due, rule]);
+        page.table(["what", "connector", "state", "due", "rule"], rows);
+    } else {
+        page.table(["what", "connector", "state", "due", "note", "rule"], rows);
+    }
+    page.list("Rules", &clauses.clauses());
 }

@@ -1,12 +1,12 @@
 //! `plans`, `plans show` and `plan`.
 
-use super::{Page, Piece, Text, Tone, counted, when};
+use super::{Page, Piece, Text, Tone, at, counted, when};
 use crate::views::{PlanView, PlansView};
 
 impl Text for PlansView {
     fn write(&self, page: &mut Page) {
         if self.plans.is_empty() {
-            page.line("There are no such plans.");
+            page.line("There is no plan to show.");
             return;
         }
         page.table(
@@ -15,7 +15,7 @@ impl Text for PlansView {
                 [
                     Piece::from(short(&plan.hash)),
                     Piece::toned(&plan.state, tone(&plan.state)),
-                    Piece::from(when(&plan.made_at)),
+                    Piece::from(at(&plan.made_at)),
                     Piece::from(&plan.about),
                     Piece::from(plan.step_count),
                     Piece::from(plan.findings.join(" ")),
@@ -44,11 +44,15 @@ impl Text for PlanView {
         page.field("made", &when(&self.made_at));
         page.field("decision", self.decision.as_deref().unwrap_or_default());
         page.list("What the guard found", &self.findings);
-        if !self.steps.is_empty() {
+        if self.people.len() > 1 {
+            people(page, self);
+        } else if !self.steps.is_empty() {
             page.gap();
             super::person::steps(page, &self.steps);
         }
-        page.list("Why", &self.explanations);
+        if self.people.len() <= 1 {
+            page.list("Why", &self.explanations);
+        }
         if self.state == "held" {
             let hash = short(&self.hash);
             page.gap();
@@ -56,6 +60,17 @@ impl Text for PlanView {
             page.line(&format!("Reject it:  lapsed reject {hash} --reason \"...\""));
         }
     }
+}
+
+/// Many people's plan: a line each. Nobody decides by reading hundreds of steps.
+fn people(page: &mut Page, plan: &PlanView) {
+    page.gap();
+    page.table(
+        ["who", "what would be done"],
+        plan.people.iter().map(|one| [Piece::from(&one.who), Piece::from(&one.what)]),
+    );
+    page.gap();
+    page.line(&format!("Each of the {} steps: --format json", plan.step_count));
 }
 
 /// The first twelve characters, which are enough for commands.

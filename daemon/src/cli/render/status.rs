@@ -1,6 +1,6 @@
 //! `status`.
 
-use super::{Page, Piece, Text, Tone, counted, when};
+use super::{Page, Piece, Text, Tone, at, counted, when};
 use crate::views::{ConnectorView, DropView, StatusView};
 
 impl Text for StatusView {
@@ -29,7 +29,10 @@ impl Text for StatusView {
             &format!("{} ahead, {} open, {} closed", self.scheduled, self.open, self.closed),
         );
         if let Some(population) = self.population {
-            page.field("guard measures", &format!("by {population} people, as last accepted"));
+            page.field(
+                "guard measures",
+                &format!("by {population} people, from before the newest feed"),
+            );
         }
         connectors(page, &self.connectors);
         drops(page, &self.drops);
@@ -80,7 +83,7 @@ fn drops(page: &mut Page, drops: &[DropView]) {
             [
                 Piece::from(&drop.file),
                 Piece::from(&drop.feed),
-                Piece::from(when(&drop.at)),
+                Piece::from(at(&drop.at)),
                 Piece::toned(&drop.state, tone),
                 Piece::from(drop.taken),
                 Piece::from(drop.set_aside),

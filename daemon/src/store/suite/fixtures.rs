@@ -81,6 +81,7 @@ fn target(id: impl Into<String>) -> Result<Target, lapsed_core::facts::Invalid> 
 #[derive(Clone, Copy)]
 pub enum Do {
     Disable,
+    EndMailSessions,
     Leave(u32),
     DeleteHome,
 }
@@ -90,6 +91,7 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
     let account = target(format!("guid-{number}"))?;
     let action = match what {
         Do::Disable => Action::Disable { account },
+        Do::EndMailSessions => Action::DisableMailbox { account },
         Do::Leave(group) => {
             Action::LeaveGroup { account, group: target(format!("group-{group}"))? }
         }
@@ -111,8 +113,8 @@ pub fn on(number: u32, what: Do, date: Date) -> Result<Step, lapsed_core::facts:
 /// A plan of these steps; `version` makes plans of the same steps differ.
 pub fn plan_of(steps: &[Step], version: &str) -> Plan {
     let kind = match steps.first() {
-        Some(step) => PlanKind::Departure { case: step.case, person: step.person },
-        None => PlanKind::MassDeparture { people: 0 },
+        Some(step) => PlanKind::Departure { case: step.case, person: step.person, noticed_at: NOW },
+        None => PlanKind::MassDeparture { people: 0, noticed_at: NOW },
     };
     Plan::new(kind, version, steps.to_vec(), Vec::new(), Vec::new())
 }

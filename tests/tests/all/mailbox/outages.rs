@@ -20,12 +20,12 @@ fn of_responder(responder: &Responder) -> (tempfile::TempDir, DovecotSettings) {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_without_a_word_of_the_key() {
+async fn with_a_wrong_key_the_step_waits_and_no_word_of_the_key_is_told() {
     let server = Dovecot::start(&["ann"]).unwrap();
     server.deliver("ann", 1).unwrap();
     let mail = open(&settings(server.url(), server.wrong_key_file()));
     let ending = apply(&mail, deletion("ann")).await;
-    let Err(Fault::Refused(cause)) = &ending else { panic!("{ending:?}") };
+    let Err(Fault::Retry(cause)) = &ending else { panic!("{ending:?}") };
     assert_eq!(cause.code.as_deref(), Some("HTTP 401"));
     assert!(!format!("{ending:?}{mail:?}").contains("another"), "{ending:?}");
     assert_eq!(server.count("ann").unwrap(), 1);

@@ -72,7 +72,7 @@ fn a_paused_server_answers_again_when_resumed_and_connections_can_be_cut() {
 }
 
 /// Five thousand people in one group.
-fn five_thousand() -> String {
+pub fn five_thousand() -> String {
     let mut people = String::new();
     let mut group = String::from(
         "dn: CN=everyone,OU=Groups,DC=lab,DC=test\nobjectClass: group\nsAMAccountName: everyone\ngroupType: -2147483646\n",
