@@ -5,3 +5,8 @@
 pub mod contract;
 pub mod directory;
 pub mod home;
+pub mod mail;
+pub mod mailbox;
+mod secret;
+pub mod settings;
+mod tls;

@@ -20,24 +20,42 @@ pub enum Rule {
     D2,
     /// The person leaves every distribution and security group.
     D3,
+    /// Every other system's access is looked up and revoked.
+    D4,
+    /// Other agencies' own forms are sent, and their confirmation awaited.
+    D5,
     /// The home directory is deleted 180 or 30 days after disabling.
     D6,
     /// The mailbox is deleted on the next work day after the retention period.
     D7,
+    /// A mailbox that somebody else needs stays, and is theirs to read.
+    D8,
+    /// The manager is told at once what is theirs to do.
+    D9,
     /// A rehire or a withdrawn notice stops pending deletions at once.
     D10,
     /// Only the end of the last engagement is a departure.
     D12,
     /// Every revocation is read back.
     D13,
+    /// The security officer is asked for the forms marked REVOKE.
+    D14,
     /// A stored date never moves to earlier by itself.
     D15,
+    /// What can't be done by the product becomes a ticket.
+    H1,
+    /// A ticket stays open until its case is resolved, and its status is followed.
+    H2,
+    /// Tickets wait while the help desk can't be reached.
+    H3,
     /// User IDs follow the naming standard and are never given twice.
     N5,
     /// Protected personal information is never stored.
     P1,
     /// Every look and change by an operator is on record.
     P3,
+    /// What a leaver held in trust goes to the one who takes over.
+    S7,
 }
 
 impl Rule {
@@ -48,15 +66,24 @@ impl Rule {
             Self::D1 => "DMH DOR 8.300, Disabling User Accounts 1",
             Self::D2 => "DMH DOR 8.300, Disabling User Accounts 2",
             Self::D3 => "DMH DOR 8.300, Disabling User Accounts 4",
+            Self::D4 => "DMH DOR 8.300, Disabling User Accounts 5",
+            Self::D5 => "DMH DOR 8.300, Disabling User Accounts 6",
             Self::D6 => "DMH DOR 8.300, Disabling User Accounts 7",
             Self::D7 => "DMH DOR 8.300, Email Termination Procedure 1-2",
+            Self::D8 => "DMH DOR 8.300, Email Termination Procedure, mailboxes others need",
+            Self::D9 => "DMH DOR 8.300, Email Termination Procedure, the manager's part",
             Self::D10 => "settled rule D10 (rehire and withdrawn notices)",
             Self::D12 => "settled rule D12 (several engagements)",
             Self::D13 => "settled rule D13 (read-back)",
+            Self::D14 => "DMH DOR 8.300, Disabling User Accounts 3",
             Self::D15 => "settled rule D15 (stored dates)",
+            Self::H1 => "IMPP 05-145D, customer service center, requests",
+            Self::H2 => "IMPP 05-145D, customer service center, resolution",
+            Self::H3 => "settled rule H3 (help desk out of reach)",
             Self::N5 => "DMH DOR 8.300, User ID Naming Standard",
             Self::P1 => "DOC 1.1.15 III, protected personal information",
             Self::P3 => "DMH DOR 8.300 (2)(A), no privacy in use of the system",
+            Self::S7 => "OP-060101 II.I, transfer of what was held in trust",
         }
     }
 }

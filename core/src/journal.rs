@@ -27,6 +27,13 @@ pub enum StepState {
         /// What was heard last.
         cause: Cause,
     },
+    /// Somebody else was asked to do it; open until they confirm (D5, H2).
+    Asked {
+        /// Under which token or number, and who.
+        receipt: Receipt,
+        /// When.
+        at: Timestamp,
+    },
     /// Done, and not yet read back.
     Done {
         /// Before-image; `None` where it was so already.
@@ -72,6 +79,8 @@ pub enum StepEvent {
     Changed(Receipt),
     /// The target was so already.
     AlreadySo,
+    /// Somebody else was asked.
+    Asked(Receipt, Timestamp),
     /// The target is not as expected.
     Drifted(Found),
     /// Not done, try again at the moment given.
@@ -109,6 +118,7 @@ impl StepState {
             Self::Started { .. } => "started",
             Self::Waiting { .. } => "waiting",
             Self::Unknown { .. } => "unknown",
+            Self::Asked { .. } => "asked",
             Self::Done { .. } => "done",
             Self::Verified { .. } => "verified",
             Self::Unverified { .. } => "unverified",
@@ -122,9 +132,11 @@ impl StepState {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match self {
-            Self::Planned | Self::Started { .. } | Self::Waiting { .. } | Self::Unknown { .. } => {
-                false
-            }
+            Self::Planned
+            | Self::Started { .. }
+            | Self::Waiting { .. }
+            | Self::Unknown { .. }
+            | Self::Asked { .. } => false,
             Self::Done { .. }
             | Self::Verified { .. }
             | Self::Unverified { .. }
@@ -141,6 +153,7 @@ impl StepState {
             Self::Done { receipt }
             | Self::Verified { receipt, .. }
             | Self::Unverified { receipt, .. } => receipt.as_ref(),
+            Self::Asked { receipt, .. } => Some(receipt),
             _ => None,
         }
     }
@@ -160,6 +173,7 @@ impl StepEvent {
             Self::Start(_) => "start",
             Self::Changed(_) => "changed",
             Self::AlreadySo => "already_so",
+            Self::Asked(..) => "asked",
             Self::Drifted(_) => "drifted",
             Self::RetryAt(..) => "retry",
             Self::Refused(_) => "refused",
@@ -187,6 +201,15 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
             S::Done { receipt: Some(receipt) }
         }
         (S::Started { .. } | S::Unknown { .. }, E::AlreadySo) => S::Done { receipt: None },
+        // Asked once more is asked still; the first moment stays in the audit.
+        (S::Started { .. } | S::Unknown { .. } | S::Asked { .. }, E::Asked(receipt, at)) => {
+            S::Asked { receipt, at }
+        }
+        (S::Asked { receipt, .. }, E::SeenAsWanted(at)) => {
+            S::Verified { receipt: Some(receipt.clone()), at }
+        }
+        // The one who was asked says that it can't be done.
+        (S::Asked { .. }, E::Refused(cause)) => S::Refused { cause },
         (S::Started { .. } | S::Unknown { .. }, E::Drifted(found)) => S::Drifted { found },
         (
             S::Started { .. } | S::Unknown { .. } | S::Planned | S::Waiting { .. },
@@ -203,9 +226,10 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
             E::NotSeen(cause),
         ) => S::Unverified { receipt: receipt.clone(), cause },
         // From Unknown only after a look that found it not done; what is under way can't be called back.
-        (S::Planned | S::Waiting { .. } | S::Unknown { .. }, E::Cancel(reason)) => {
-            S::Cancelled { reason }
-        }
+        (
+            S::Planned | S::Waiting { .. } | S::Unknown { .. } | S::Asked { .. },
+            E::Cancel(reason),
+        ) => S::Cancelled { reason },
         (
             S::Drifted { .. }
             | S::Refused { .. }

@@ -20,3 +20,4 @@ pub mod report;
 pub mod shown;
 pub mod standing;
 pub mod step;
+pub mod wildcard;

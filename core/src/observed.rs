@@ -67,6 +67,20 @@ pub struct ObservedAccount {
     pub protection: Option<Protection>,
     /// Groups, filled for [`Scope::People`] only.
     pub groups: Vec<GroupLink>,
+    /// Where it gives access to.
+    #[serde(default)]
+    pub realm: Realm,
+}
+
+/// What an account opens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Realm {
+    /// A directory: shut by D2, and the clocks of D6 and D7 run from it.
+    #[default]
+    Directory,
+    /// One system, whose access is looked up and revoked (D4).
+    System,
 }
 
 impl ObservedAccount {

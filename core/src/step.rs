@@ -63,6 +63,59 @@ pub enum Action {
         /// The group.
         group: Target,
     },
+    /// End what a person can do in a system, by the system's own account or role (D4).
+    RevokeAccess {
+        /// The account in that system.
+        account: Target,
+    },
+    /// Delete the account of a system for good, where the policy says so (D4).
+    DeleteAccount {
+        /// The account in that system.
+        account: Target,
+    },
+    /// Ask somebody else to end access that is out of reach: another agency, the security officer, the
+    /// help desk (D5, D14, H1). It stays open until they confirm.
+    RequestRevocation {
+        /// The account that the request is about.
+        account: Target,
+        /// The request, by its name in the policy.
+        request: String,
+        /// What the one who is asked needs to know, and no more (P2).
+        facts: RequestFacts,
+    },
+    /// End mail sessions and hide the mailbox (D7).
+    DisableMailbox {
+        /// The account whose mailbox it is.
+        account: Target,
+    },
+    /// Let another user read the mailbox (D8).
+    DelegateMailbox {
+        /// The account whose mailbox it is.
+        account: Target,
+        /// Who may read it from now on.
+        to: UserId,
+    },
+    /// Take that right away again (D8).
+    EndDelegation {
+        /// The account whose mailbox it is.
+        account: Target,
+        /// Who may no longer read it.
+        to: UserId,
+    },
+    /// Copy files that are to be kept for good out of the home directory, for the supervisor (D6).
+    ArchiveHome {
+        /// The account whose home directory it is.
+        account: Target,
+        /// Where the directory said it is when the plan was made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<String>,
+        /// The wish that asks for it.
+        wish: uuid::Uuid,
+        /// What to keep, as paths below the home directory; empty for all of it.
+        paths: Vec<String>,
+        /// For whom: the user ID of the one who gets the archive.
+        recipient: UserId,
+    },
     /// Delete all mailbox content (D7).
     DeleteMailbox {
         /// The account whose mailbox it is.
@@ -88,6 +141,13 @@ impl Action {
             | Self::ScramblePassword { account }
             | Self::ResetPrimaryGroup { account }
             | Self::LeaveGroup { account, .. }
+            | Self::RevokeAccess { account }
+            | Self::DeleteAccount { account }
+            | Self::RequestRevocation { account, .. }
+            | Self::DisableMailbox { account }
+            | Self::DelegateMailbox { account, .. }
+            | Self::EndDelegation { account, .. }
+            | Self::ArchiveHome { account, .. }
             | Self::DeleteMailbox { account }
             | Self::DeleteHome { account, .. } => account,
         }
@@ -102,6 +162,13 @@ impl Action {
             Self::ScramblePassword { .. } => "scramble_password",
             Self::ResetPrimaryGroup { .. } => "reset_primary_group",
             Self::LeaveGroup { .. } => "leave_group",
+            Self::RevokeAccess { .. } => "revoke_access",
+            Self::DeleteAccount { .. } => "delete_account",
+            Self::RequestRevocation { .. } => "request_revocation",
+            Self::DisableMailbox { .. } => "disable_mailbox",
+            Self::DelegateMailbox { .. } => "delegate_mailbox",
+            Self::EndDelegation { .. } => "end_delegation",
+            Self::ArchiveHome { .. } => "archive_home",
             Self::DeleteMailbox { .. } => "delete_mailbox",
             Self::DeleteHome { .. } => "delete_home",
         }
@@ -122,6 +189,21 @@ impl Action {
             Self::LeaveGroup { account, group } => {
                 format!("take {} out of group {}", account.label, group.label)
             }
+            Self::RevokeAccess { account } => format!("revoke access of {}", account.label),
+            Self::DeleteAccount { account } => format!("delete account {}", account.label),
+            Self::RequestRevocation { account, request, .. } => {
+                format!("ask to revoke {request} of {}", account.label)
+            }
+            Self::DisableMailbox { account } => format!("disable mailbox of {}", account.label),
+            Self::DelegateMailbox { account, to } => {
+                format!("let {to} read the mailbox of {}", account.label)
+            }
+            Self::EndDelegation { account, to } => {
+                format!("let {to} no longer read the mailbox of {}", account.label)
+            }
+            Self::ArchiveHome { account, recipient, .. } => {
+                format!("copy files of {} for {recipient}", account.label)
+            }
             Self::DeleteMailbox { account } => format!("delete mailbox of {}", account.label),
             Self::DeleteHome { account, .. } => {
                 format!("delete home directory of {}", account.label)
@@ -129,23 +211,79 @@ impl Action {
         }
     }
 
+    /// What else the action is about beside the account: the same action on the same account with
+    /// another group, request, reader or wish is another step.
+    #[must_use]
+    pub fn other(&self) -> String {
+        match self {
+            Self::LeaveGroup { group, .. } => group.id.to_string(),
+            Self::RequestRevocation { request, .. } => request.clone(),
+            Self::DelegateMailbox { to, .. } | Self::EndDelegation { to, .. } => to.folded(),
+            Self::ArchiveHome { wish, .. } => wish.to_string(),
+            Self::Disable { .. }
+            | Self::StampDescription { .. }
+            | Self::ScramblePassword { .. }
+            | Self::ResetPrimaryGroup { .. }
+            | Self::RevokeAccess { .. }
+            | Self::DeleteAccount { .. }
+            | Self::DisableMailbox { .. }
+            | Self::DeleteMailbox { .. }
+            | Self::DeleteHome { .. } => String::new(),
+        }
+    }
+
     /// What can't be put back: such a step never runs past a hold (D6).
     #[must_use]
     pub fn destroys(&self) -> bool {
-        matches!(self, Self::DeleteMailbox { .. } | Self::DeleteHome { .. })
+        matches!(
+            self,
+            Self::DeleteMailbox { .. } | Self::DeleteHome { .. } | Self::DeleteAccount { .. }
+        )
+    }
+
+    /// What is made once in a case, whatever is observed afterwards: it can't be made twice, or asking
+    /// twice would only puzzle the one who is asked.
+    #[must_use]
+    pub fn is_once(&self) -> bool {
+        self.destroys()
+            || matches!(
+                self,
+                Self::RequestRevocation { .. }
+                    | Self::DelegateMailbox { .. }
+                    | Self::EndDelegation { .. }
+                    | Self::ArchiveHome { .. }
+            )
     }
 
     /// Place in a person's order: a step starts when every step of the case with a lower rank has ended.
     #[must_use]
     pub fn rank(&self) -> u8 {
         match self {
-            Self::Disable { .. } => 0,
+            Self::Disable { .. } | Self::RevokeAccess { .. } => 0,
             Self::StampDescription { .. } | Self::ScramblePassword { .. } => 1,
             Self::ResetPrimaryGroup { .. } => 2,
-            Self::LeaveGroup { .. } => 3,
-            Self::DeleteMailbox { .. } | Self::DeleteHome { .. } => 9,
+            Self::LeaveGroup { .. } | Self::DisableMailbox { .. } => 3,
+            Self::DelegateMailbox { .. } | Self::EndDelegation { .. } => 4,
+            Self::RequestRevocation { .. } => 5,
+            Self::ArchiveHome { .. } => 8,
+            Self::DeleteMailbox { .. } | Self::DeleteHome { .. } | Self::DeleteAccount { .. } => 9,
         }
     }
+}
+
+/// What the one who is asked to end access needs to know (P2): no number, no reason, no address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RequestFacts {
+    /// The person's name, first name first.
+    pub name: String,
+    /// The person's user ID here.
+    pub user_id: String,
+    /// Last day on which access is to work, if one is known.
+    pub last_day: Option<Date>,
+    /// Place of work, by name.
+    pub location: Option<String>,
+    /// Mail addresses of those who are asked; empty where the connector has its own.
+    pub to: Vec<String>,
 }
 
 /// When a step is to be carried out.
@@ -205,12 +343,9 @@ impl Step {
         due: Due,
         rule: Rule,
     ) -> Self {
-        let group = match &action {
-            Action::LeaveGroup { group, .. } => group.id.as_str(),
-            _ => "",
-        };
+        let other = action.other();
         let key =
-            format!("{connector}\u{1f}{}\u{1f}{}\u{1f}{group}", action.name(), action.account().id);
+            format!("{connector}\u{1f}{}\u{1f}{}\u{1f}{other}", action.name(), action.account().id);
         let id = StepId(Uuid::new_v5(&case.0, key.as_bytes()));
         Self { id, case, person, connector, action, expect, due, rule }
     }
@@ -240,6 +375,9 @@ pub enum Outcome {
     Changed(Receipt),
     /// It was so already.
     AlreadySo,
+    /// Somebody else was asked and has to act: the step stays open until they confirm (D5, H2). The
+    /// receipt says under which token or number.
+    Asked(Receipt),
     /// The object is not what the plan expected: nothing was changed.
     Drifted(Found),
 }
@@ -298,6 +436,8 @@ pub enum Seen {
     AsWanted,
     /// It is not.
     Otherwise(Found),
+    /// Somebody else was asked, and has not answered yet.
+    NotYet(Found),
     /// The target can't show it (a write-only password with no change time, say): unverified.
     CannotTell(Cause),
 }

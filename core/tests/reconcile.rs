@@ -27,7 +27,12 @@ fn policy() -> Policy {
         naming: NamingPolicy::default(),
         departure: DeparturePolicy {
             linked_accounts: vec!["adm-{{ user_id }}".into()],
-            mailbox: Some(MailboxRule { connector: connector("mail"), retention_days: 14 }),
+            mailbox: Some(MailboxRule {
+                delete_by: None,
+                connector: connector("mail"),
+                disable_at_once: false,
+                retention_days: 14,
+            }),
             home: Some(HomeRule {
                 connector: connector("homes"),
                 central_office_days: 180,
@@ -79,6 +84,7 @@ fn case(person: &Person) -> Case {
 
 fn account(user_id: &str) -> ObservedAccount {
     ObservedAccount {
+        realm: lapsed_core::observed::Realm::Directory,
         id: StableId::new(format!("guid-{user_id}")).unwrap(),
         user_id: UserId::new(user_id).unwrap(),
         other_user_ids: Vec::new(),
@@ -103,6 +109,14 @@ fn reconcile(
     accounts: Vec<ObservedAccount>,
     journal: &dyn Fn(StepId) -> Option<StepState>,
 ) -> Reconciled {
+    reconcile_by(&policy(), accounts, journal)
+}
+
+fn reconcile_by(
+    policy: &Policy,
+    accounts: Vec<ObservedAccount>,
+    journal: &dyn Fn(StepId) -> Option<StepState>,
+) -> Reconciled {
     let person = person();
     let accounts: Vec<_> = accounts.into_iter().map(|a| (connector("directory"), a)).collect();
     departure(&Departure {
@@ -110,7 +124,7 @@ fn reconcile(
         person: &person,
         accounts: &accounts,
         worksite_class: WorksiteClass::CentralOffice,
-        policy: &policy(),
+        policy,
         today: date(2026, 11, 20),
         journal,
         by_operator: false,
@@ -184,6 +198,26 @@ fn a_deletion_that_was_done_is_not_wished_for_again_but_a_reopened_account_is_sh
     let told = told(&reconcile(vec![account("mzsmitj")], &done));
     assert!(told.contains(&"now disable account mzsmitj".to_owned()));
     assert!(!told.iter().any(|t| t.contains("delete")), "{told:?}");
+}
+
+#[test]
+fn mail_sessions_are_ended_once_and_again_only_with_an_account_that_was_reopened() {
+    let mut policy = policy();
+    policy.departure.mailbox.as_mut().unwrap().disable_at_once = true;
+    let linked = ObservedAccount { employee_number: None, ..account("adm-mzsmitj") };
+    let ends = |accounts: Vec<ObservedAccount>, journal: &dyn Fn(StepId) -> Option<StepState>| {
+        let all = reconcile_by(&policy, accounts, journal);
+        told(&all).into_iter().filter(|told| told.contains("disable mailbox")).collect::<Vec<_>>()
+    };
+    let shut = || ObservedAccount { enabled: false, ..account("mzsmitj") };
+    let done = |_| Some(StepState::Verified { receipt: None, at: Timestamp::UNIX_EPOCH });
+    let once = ["now disable mailbox of mzsmitj"];
+    assert_eq!(ends(vec![account("mzsmitj"), linked], &|_| None), once, "the owner's only");
+    assert_eq!(ends(vec![shut()], &|_| None), once, "shut by others before");
+    assert_eq!(ends(vec![shut()], &done), Vec::<String>::new());
+    assert_eq!(ends(vec![account("mzsmitj")], &done), once, "it was opened again");
+    let planned = |_| Some(StepState::Planned);
+    assert_eq!(ends(vec![account("mzsmitj")], &planned), Vec::<String>::new());
 }
 
 fn any_account() -> impl Strategy<Value = ObservedAccount> {

@@ -1,8 +1,8 @@
 //! The configured targets: read-only for whoever plans, with hands for whoever carries out.
 
-use crate::config::{Config, ConnectorSettings};
+use crate::config::Config;
 use lapsed_connectors::contract::{Apply, Observe};
-use lapsed_connectors::{directory, home};
+use lapsed_connectors::settings::{SettingsError, Shared};
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,10 +28,18 @@ pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
     pub fn new(config: &Config) -> Result<Self, SetUpError> {
+        let shared = Shared { mail: config.mail.as_ref() };
         config
             .connectors
             .iter()
-            .map(|(name, settings)| Ok((name.clone(), set_up(name, settings)?)))
+            .map(|(name, settings)| {
+                let hand = settings.of_kind().connect(name, &shared);
+                let fault = |error: SettingsError| SetUpError {
+                    name: name.clone(),
+                    problem: error.to_string(),
+                };
+                Ok((name.clone(), hand.map_err(fault)?))
+            })
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -51,24 +59,5 @@ impl Hands {
     #[must_use]
     pub fn names(&self) -> Vec<ConnectorName> {
         self.0.keys().cloned().collect()
-    }
-}
-
-fn set_up(
-    name: &ConnectorName,
-    settings: &ConnectorSettings,
-) -> Result<Arc<dyn Apply>, SetUpError> {
-    match settings {
-        ConnectorSettings::Directory(settings) => match directory::connect(name, settings) {
-            Ok(directory) => Ok(Arc::new(directory)),
-            Err(error) => Err(SetUpError { name: name.clone(), problem: error.to_string() }),
-        },
-        ConnectorSettings::Home(settings) => match home::connect(name, settings) {
-            Ok(home) => Ok(Arc::new(home)),
-            Err(problems) => {
-                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                Err(SetUpError { name: name.clone(), problem: problems.join("; ") })
-            }
-        },
     }
 }

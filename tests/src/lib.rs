@@ -8,6 +8,7 @@ pub mod agency;
 pub mod authority;
 pub mod cache;
 pub mod demo;
+pub mod dovecot;
 pub mod failure;
 pub mod ldif;
 pub mod postgres;

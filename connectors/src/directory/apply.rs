@@ -47,8 +47,8 @@ impl Batch<'_> {
                 | Action::ScramblePassword { account }
                 | Action::ResetPrimaryGroup { account } => of_account.put(&account.id, index),
                 Action::LeaveGroup { group, .. } => of_group.put(&group.id, index),
-                Action::DeleteMailbox { .. } | Action::DeleteHome { .. } => {
-                    let advice = "a directory connector deletes no mailboxes and homes; name another connector";
+                _ => {
+                    let advice = "a directory connector changes no mailboxes and homes; name another connector";
                     endings[index] = Some(Err(Fault::Refused(Cause::new(advice))));
                 }
             }

@@ -1,10 +1,11 @@
 //! Reaching one server: address, encryption, guard and log-on.
 
 use super::address::ServerAddress;
+use super::ber;
 use super::codes::{Answer, code};
 use super::frame_guard::{Pump, guard};
 use super::message::extended_result;
-use super::{ber, tls};
+use crate::tls;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};

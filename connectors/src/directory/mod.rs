@@ -27,18 +27,20 @@ mod protect;
 mod read;
 mod read_back;
 mod recent;
-mod secret;
 mod session;
 pub mod settings;
 mod supervisor;
 mod taken_names;
-mod tls;
 
+pub use crate::secret::{SecretError, SecretSource};
+use crate::settings::{Ability, ConnectorKind};
 pub use dn::escape_value;
-pub use secret::{SecretError, SecretSource};
 pub use settings::{DirectoryKind, DirectorySettings, SettingsError, SettingsProblem};
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::tls;
 use active_directory::ActiveDirectory;
 use address::ServerAddress;
 use dialect::Dialect;
@@ -73,6 +75,33 @@ pub struct Directory {
     supervisor: Supervisor,
 }
 
+impl ConnectorKind for DirectorySettings {
+    fn problems(&self) -> Vec<SettingsProblem> {
+        Self::problems(self)
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Path)> {
+        let files = [("ca_file", &self.ca_file), ("bind.password_file", &self.bind.password_file)];
+        files.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))).collect()
+    }
+
+    fn abilities(&self) -> Vec<Ability> {
+        vec![Ability::Accounts]
+    }
+
+    fn noun(&self) -> &'static str {
+        "directory"
+    }
+
+    fn connect(
+        &self,
+        name: &ConnectorName,
+        _: &crate::settings::Shared<'_>,
+    ) -> Result<Arc<dyn Apply>, SettingsError> {
+        Ok(Arc::new(connect(name, self)?))
+    }
+}
+
 /// Prepares a directory; nothing is connected before the first use, and the password is read then.
 ///
 /// # Errors
@@ -85,7 +114,7 @@ pub fn connect(
     if !problems.is_empty() {
         return Err(SettingsError(problems));
     }
-    let one = |key, problem: String| SettingsError(vec![SettingsProblem { key, problem }]);
+    let one = |key: &'static str, problem: String| SettingsError::one(key, problem);
     let config = tls::trust(settings.ca_file.as_deref()).map_err(|error| {
         let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
         one("ca_file", format!("{error}{}", source.unwrap_or_default()))

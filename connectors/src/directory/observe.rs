@@ -11,7 +11,7 @@ use super::session::{Query, Session};
 use super::supervisor::Connected;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{GroupLink, Observed, ObservedAccount, PersonKeys};
+use lapsed_core::observed::{GroupLink, Observed, ObservedAccount, PersonKeys, Realm};
 use lapsed_core::step::{Cause, Fault};
 use std::collections::HashMap;
 
@@ -214,6 +214,7 @@ fn account(
     let other_names = entry.texts(&names.user_id).filter_map(|name| UserId::new(name).ok());
     let protection = shared.rules.protection(shared, entry, &connected.identity, administrators);
     ObservedAccount {
+        realm: Realm::Directory,
         other_user_ids: other_names.filter(|name| *name != user_id).collect(),
         user_id,
         id,

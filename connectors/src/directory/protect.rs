@@ -10,6 +10,7 @@ use super::session::{Query, Session};
 use super::settings::{GroupClass, MemberBy, ProtectedSettings};
 use super::supervisor::Identity;
 use lapsed_core::observed::Protection;
+use lapsed_core::wildcard::fits;
 use std::collections::HashSet;
 
 /// The rules of the settings, read once.
@@ -69,26 +70,6 @@ fn matching(patterns: &[String], entry: &Entry, layout: &Layout) -> Option<Strin
     let ids = || entry.texts(&layout.names.user_id);
     let hit = patterns.iter().find(|pattern| ids().any(|id| fits(pattern, id)))?;
     Some(format!("its user ID fits {hit:?}"))
-}
-
-/// Whether a text fits a pattern in which `*` stands for any characters; case is ignored.
-fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
-    let Some((first, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut left) = text.strip_prefix(first) else {
-        return false;
-    };
-    let mut pieces: Vec<&str> = rest.split('*').collect();
-    let last = pieces.pop().unwrap_or_default();
-    for piece in pieces {
-        match left.find(piece) {
-            Some(at) => left = &left[at + piece.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(last)
 }
 
 /// Members, direct and through other groups, of the groups whose members are protected.

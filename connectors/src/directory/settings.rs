@@ -2,6 +2,7 @@
 
 use super::address::ServerAddress;
 use super::dn::Dn;
+pub use crate::settings::{SettingsError, SettingsProblem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -308,21 +309,6 @@ fn default_largest_reply() -> u32 {
     16 * 1024 * 1024
 }
 
-/// What is wrong with the settings, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct SettingsProblem {
-    /// The key within the connector's section: `servers`.
-    pub key: &'static str,
-    /// One sentence with advice.
-    pub problem: String,
-}
-
-/// Everything that is wrong with a directory's settings.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct SettingsError(pub Vec<SettingsProblem>);
-
 impl DirectorySettings {
     /// Every problem at once; empty when the settings can be used.
     #[must_use]
@@ -471,7 +457,7 @@ impl DirectorySettings {
 }
 
 fn problem(key: &'static str, text: &str) -> SettingsProblem {
-    SettingsProblem { key, problem: text.to_owned() }
+    SettingsProblem::new(key, text)
 }
 
 #[cfg(test)]
@@ -480,7 +466,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    fn keys(change: impl FnOnce(&mut Value)) -> Vec<&'static str> {
+    fn keys(change: impl FnOnce(&mut Value)) -> Vec<String> {
         let mut written = json!({
             "kind": "openldap",
             "servers": ["ldaps://directory.agency.test"],
@@ -490,7 +476,7 @@ mod tests {
         });
         change(&mut written);
         let settings: DirectorySettings = serde_json::from_value(written).unwrap();
-        settings.problems().into_iter().map(|problem| problem.key).collect()
+        settings.problems().into_iter().map(|problem| problem.key.into_owned()).collect()
     }
 
     #[test]

@@ -4,9 +4,9 @@ use super::address::ServerAddress;
 use super::codes::{Answer, Trouble};
 use super::dial::{Credentials, DialError, dial, log_on};
 use super::dn::Dn;
-use super::secret::{SecretError, SecretSource};
 use super::session::Session;
 use super::settings::DirectorySettings;
+use crate::secret::{SecretError, SecretSource};
 use lapsed_core::step::{Cause, Fault};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret;
@@ -117,7 +117,10 @@ impl Supervisor {
             state: Mutex::new(State { failed: vec![None; servers.len()], ..State::default() }),
             servers,
             config,
-            secret: SecretSource::of(&settings.bind),
+            secret: SecretSource::of(
+                settings.bind.password_file.as_ref(),
+                settings.bind.password_credential.as_ref(),
+            ),
             bind_dn: settings.bind.dn.clone().unwrap_or_default(),
             largest_reply: usize::try_from(settings.largest_reply_bytes).unwrap_or(usize::MAX),
             page_size: settings.page_size,

@@ -12,9 +12,10 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{FromDirectory, HomeKind, HomeProblem, HomeSettings, OwnerCheck};
+pub use settings::{FromDirectory, HomeKind, HomeSettings, OwnerCheck};
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
 use futures_util::future::BoxFuture;
 use helper::{Call, Caller, Reply, Request, answer, ask};
 use keeper::Order;
@@ -22,6 +23,7 @@ use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Home directories, deleted by order.
@@ -35,12 +37,34 @@ pub struct Home {
 ///
 /// # Errors
 /// Every problem of the settings.
-pub fn connect(name: &ConnectorName, settings: &HomeSettings) -> Result<Home, Vec<HomeProblem>> {
+pub fn connect(name: &ConnectorName, settings: &HomeSettings) -> Result<Home, SettingsError> {
     let problems = settings.problems();
     if problems.is_empty() {
         Ok(Home { name: name.clone(), settings: settings.clone() })
     } else {
-        Err(problems)
+        Err(SettingsError(problems))
+    }
+}
+
+impl ConnectorKind for HomeSettings {
+    fn problems(&self) -> Vec<SettingsProblem> {
+        Self::problems(self)
+    }
+
+    fn abilities(&self) -> Vec<Ability> {
+        vec![Ability::DeleteHome]
+    }
+
+    fn noun(&self) -> &'static str {
+        "file server"
+    }
+
+    fn connect(
+        &self,
+        name: &ConnectorName,
+        _: &Shared<'_>,
+    ) -> Result<Arc<dyn Apply>, SettingsError> {
+        Ok(Arc::new(connect(name, self)?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the YAML says of home directories, and what of it can't be.
 
 use super::place::locate;
+use crate::settings::SettingsProblem;
 use lapsed_core::facts::UserId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,20 +85,10 @@ fn default_slice() -> u32 {
     60
 }
 
-/// What is wrong with the settings, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct HomeProblem {
-    /// The key within the connector's section: `roots`.
-    pub key: &'static str,
-    /// One sentence with advice.
-    pub problem: String,
-}
-
 impl HomeSettings {
     /// Every problem at once; empty when the settings can be used.
     #[must_use]
-    pub fn problems(&self) -> Vec<HomeProblem> {
+    pub fn problems(&self) -> Vec<SettingsProblem> {
         let mut found = Vec::new();
         if self.roots.is_empty() {
             found.push(problem("roots", "is empty; name the folders below which homes are"));
@@ -129,7 +120,7 @@ impl HomeSettings {
         found
     }
 
-    fn way_problems(&self, found: &mut Vec<HomeProblem>) {
+    fn way_problems(&self, found: &mut Vec<SettingsProblem>) {
         match (&self.path, &self.from_directory) {
             (Some(_), Some(_)) | (None, None) => found.push(problem(
                 "path",
@@ -172,6 +163,6 @@ pub(super) fn is_plain(path: &Path) -> bool {
         && !path.as_os_str().as_encoded_bytes().contains(&0)
 }
 
-fn problem(key: &'static str, text: &str) -> HomeProblem {
-    HomeProblem { key, problem: text.to_owned() }
+fn problem(key: &'static str, text: &str) -> SettingsProblem {
+    SettingsProblem::new(key, text)
 }

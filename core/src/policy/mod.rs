@@ -39,6 +39,9 @@ pub struct Location {
     pub name: String,
     /// Central office, facility, or says nothing of the place (`y`).
     pub class: departure::LocationClass,
+    /// Mail addresses of its local security officer (D14, A10).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security_officer: Vec<String>,
 }
 
 /// What is wrong with a rule itself, by its key under `policy` in the YAML.

@@ -115,7 +115,7 @@ fn request(socket: &UnixStream) -> std::io::Result<String> {
 fn homes(config: &Config) -> BTreeMap<ConnectorName, HomeSettings> {
     let home = |(name, settings): (&ConnectorName, &ConnectorSettings)| match settings {
         ConnectorSettings::Home(settings) => Some((name.clone(), (**settings).clone())),
-        ConnectorSettings::Directory(_) => None,
+        _ => None,
     };
     config.connectors.iter().filter_map(home).collect()
 }

@@ -6,6 +6,8 @@
 
 mod calendar;
 mod changes;
+mod connectors;
+mod feeds;
 mod glance;
 mod pattern;
 mod problem;
@@ -13,7 +15,6 @@ mod rules;
 mod scalar;
 mod sections;
 mod shape;
-mod targets;
 mod tree;
 mod typed;
 mod values;
@@ -22,6 +23,8 @@ mod values;
 mod tests;
 
 pub use changes::policy_changes;
+pub use connectors::ConnectorSettings;
+pub use feeds::Feed;
 pub use glance::socket_named_in;
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
@@ -29,12 +32,12 @@ pub use sections::{
     Agency, Audit, Control, Execution, File, Inbox, LogFormat, LogLevel, Logging, Members, Role,
     Roles, Schedule, SecretSource, State,
 };
-pub use targets::{ConnectorSettings, Feed};
 pub use values::{
     AbsolutePath, BadValue, CredentialName, CronPattern, DatabaseUrl, TimeOfDay, ZoneName,
 };
 
 use jiff::tz::TimeZone;
+use lapsed_connectors::mail::MailSettings;
 use lapsed_core::facts::{ConnectorName, SourceName};
 use lapsed_core::policy::Policy;
 use serde_json::Value;
@@ -59,6 +62,8 @@ pub struct Config {
     pub feeds: BTreeMap<SourceName, Feed>,
     /// The targets.
     pub connectors: BTreeMap<ConnectorName, ConnectorSettings>,
+    /// The server that takes the daemon's mail.
+    pub mail: Option<MailSettings>,
     /// Where the state is kept.
     pub state: State,
     /// The record of everything done.
@@ -94,6 +99,7 @@ impl Config {
             agency: file.agency,
             feeds: file.feeds,
             connectors: file.connectors,
+            mail: file.mail,
             state: file.state,
             audit: file.audit,
             control: file.control,

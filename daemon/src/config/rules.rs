@@ -4,9 +4,9 @@ use super::problem::{Problem, nearest};
 use super::shape::{join, listed};
 use super::tree::{Kind, Node, Part};
 use super::{ConnectorSettings, File};
-use lapsed_connectors::directory::DirectorySettings;
 use lapsed_connectors::home::HomeSettings;
-use lapsed_core::facts::{PersonKind, UserId};
+use lapsed_connectors::settings::Ability;
+use lapsed_core::facts::{ConnectorName, PersonKind, UserId};
 use lapsed_core::guard::Limit;
 use lapsed_core::intake::{self, FeedSpec};
 use lapsed_core::policy::departure::linked_user_ids;
@@ -277,18 +277,24 @@ impl Judge<'_> {
 
     fn connectors(&mut self) {
         for (name, settings) in &self.file.connectors {
-            match settings {
-                ConnectorSettings::Directory(settings) => self.directory(name.as_str(), settings),
-                ConnectorSettings::Home(settings) => self.home(name.as_str(), settings),
+            for found in settings.of_kind().problems() {
+                let (message, advice) =
+                    found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+                self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
+            }
+            for (key, path) in settings.of_kind().files() {
+                if !path.is_absolute() {
+                    let path = format!("connectors.{name}.{key}");
+                    self.wrong(&path, "a path from the root is needed", "begin it with `/`");
+                }
+            }
+            if let ConnectorSettings::Home(settings) = settings {
+                self.home(name.as_str(), settings);
             }
         }
     }
 
     fn home(&mut self, name: &str, settings: &HomeSettings) {
-        for found in settings.problems() {
-            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
-            self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
-        }
         if settings.slice_seconds >= self.file.execution.lease_seconds {
             let advice = "write less than `execution.lease_seconds`";
             let path = format!("connectors.{name}.slice_seconds");
@@ -296,52 +302,29 @@ impl Judge<'_> {
         }
     }
 
-    fn directory(&mut self, name: &str, settings: &DirectorySettings) {
-        for found in settings.problems() {
-            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
-            self.wrong(&format!("connectors.{name}.{}", found.key), message, advice);
-        }
-        let files =
-            [("ca_file", &settings.ca_file), ("bind.password_file", &settings.bind.password_file)];
-        for (key, path) in files {
-            if path.as_ref().is_some_and(|path| !path.is_absolute()) {
-                let path = format!("connectors.{name}.{key}");
-                self.wrong(&path, "a path from the root is needed", "begin it with `/`");
-            }
-        }
-    }
-
     fn departure(&mut self) {
         let rules = &self.file.departure;
-        let mailbox = rules.mailbox.as_ref().map(|rule| ("mailbox", rule.connector.clone()));
-        let home = rules.home.as_ref().map(|rule| ("home", rule.connector.clone()));
-        let connectors = self.names("connectors");
-        for (kind, connector) in mailbox.into_iter().chain(home) {
-            let path = format!("departure.{kind}.connector");
-            if !connectors.iter().any(|name| name == connector.as_str()) {
-                let message = format!(
-                    "no connector `{connector}` is set up: the deletions get their dates and wait"
-                );
-                self.warn(
-                    &path,
-                    message,
-                    "set it up under `connectors` before the first date comes",
-                );
-                continue;
+        let mut wanted = Vec::new();
+        if let Some(rule) = &rules.mailbox {
+            let key = if rule.delete_by.is_some() { "delete_by" } else { "connector" };
+            wanted.push((format!("mailbox.{key}"), rule.deleter(), Ability::DeleteMailbox));
+            if rule.disable_at_once {
+                wanted.push(("mailbox.connector".into(), &rule.connector, Ability::DisableMailbox));
             }
-            let unfit = match (kind, self.file.connectors.get(&connector)) {
-                (_, Some(ConnectorSettings::Directory(_))) => Some("a directory"),
-                ("mailbox", Some(ConnectorSettings::Home(_))) => Some("for home directories"),
-                _ => None,
-            };
-            if let Some(unfit) = unfit {
-                let message = format!("`{connector}` is {unfit}, which deletes no {kind}");
-                self.wrong(
-                    &path,
-                    message,
-                    "name the connector that deletes; it may be set up later",
-                );
-            }
+        }
+        if let Some(rule) = &rules.home {
+            wanted.push(("home.connector".into(), &rule.connector, Ability::DeleteHome));
+        }
+        for (index, rule) in rules.requests.iter().enumerate() {
+            let key = format!("requests[{index}].connector");
+            wanted.push((key, &rule.connector, Ability::Request));
+        }
+        for connector in rules.delete_accounts.keys() {
+            wanted.push((format!("delete_accounts.{connector}"), connector, Ability::Access));
+        }
+        let wanted: Vec<_> = wanted.into_iter().map(|(k, c, a)| (k, c.clone(), a)).collect();
+        for (key, connector, ability) in wanted {
+            self.able(&format!("departure.{key}"), &connector, ability);
         }
         for (index, days) in self.file.departure.recheck_days.iter().enumerate() {
             if *days == 0 {
@@ -352,6 +335,26 @@ impl Judge<'_> {
                     "write days from 1 up",
                 );
             }
+        }
+    }
+
+    /// A rule that names a connector: it waits for one that is not set up, and can't do with one of
+    /// another kind.
+    fn able(&mut self, path: &str, connector: &ConnectorName, ability: Ability) {
+        if !self.names("connectors").iter().any(|name| name == connector.as_str()) {
+            let message = format!(
+                "no connector `{connector}` is set up: what it has to do is dated and waits"
+            );
+            let advice = "set it up under `connectors` before the first date comes";
+            self.warn(path, message, advice);
+            return;
+        }
+        let Some(settings) = self.file.connectors.get(connector) else { return };
+        let kind = settings.of_kind();
+        if !kind.abilities().contains(&ability) {
+            let (noun, what) = (kind.noun(), ability.verb());
+            let message = format!("`{connector}` is a {noun}, which can't {what}");
+            self.wrong(path, message, "name the connector that can; it may be set up later");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::values::{AbsolutePath, CredentialName, CronPattern, DatabaseUrl, TimeOfDay, ZoneName};
 use super::{ConnectorSettings, Feed};
+use lapsed_connectors::mail::MailSettings;
 use lapsed_core::citation::{Citations, Rule};
 use lapsed_core::facts::{ConnectorName, LocationId, SourceName};
 use lapsed_core::guard::Limits;
@@ -34,6 +35,9 @@ pub struct File {
     pub feeds: BTreeMap<SourceName, Feed>,
     /// The targets that are read and changed, by a name of your choice.
     pub connectors: BTreeMap<ConnectorName, ConnectorSettings>,
+    /// The server that takes the daemon's mail: forms for agencies and notices (D5, D9).
+    #[serde(default)]
+    pub mail: Option<MailSettings>,
     /// Places of work by the character that stands for them in a user ID (N9).
     pub locations: BTreeMap<LocationId, Location>,
     /// How user IDs are made (N1 to N8).

@@ -2,14 +2,14 @@
 
 use super::problem::Problem;
 use super::tree::{Node, Part};
-use super::{File, targets};
+use super::{File, connectors, feeds};
 use serde_json::Value;
 
 /// Turns the JSON into the sections' types. A value that its type refuses is noted and taken away,
 /// and the rest is tried again, so that one run names all of them.
 pub(super) fn read(mut json: Value, tree: &Node, problems: &mut Vec<Problem>) -> Option<File> {
-    targets::apart(&mut json);
-    targets::by_kind(&mut json);
+    feeds::apart(&mut json);
+    connectors::by_kind(&mut json);
     let mut removed = !problems.is_empty();
     // Each turn takes something away, so that the number of turns is bounded by the size of the file.
     for _ in 0..1_000 {
@@ -46,7 +46,7 @@ fn shares_list(told: &str, path: &[Part]) -> bool {
 fn written(path: &[Part]) -> Vec<Part> {
     let added = |(index, part): &(usize, &Part)| match path.first() {
         Some(Part::Key(section)) if section == "feeds" => {
-            *index == 2 && matches!(part, Part::Key(key) if key == targets::SPEC)
+            *index == 2 && matches!(part, Part::Key(key) if key == feeds::SPEC)
         }
         Some(Part::Key(section)) if section == "connectors" => *index == 2,
         _ => false,

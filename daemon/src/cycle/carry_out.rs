@@ -172,6 +172,7 @@ impl Executor {
         for step in &outcomes {
             match &step.state {
                 state if state.is_done() => round.done += 1,
+                StepState::Asked { .. } => round.done += 1,
                 StepState::Drifted { .. } | StepState::Refused { .. } => round.stuck += 1,
                 _ => round.waiting += 1,
             }
@@ -486,6 +487,10 @@ pub fn note(state: &StepState) -> String {
         StepState::Done { receipt: None } | StepState::Verified { receipt: None, .. } => {
             "it was so already".into()
         }
+        StepState::Asked { receipt, .. } => match receipt.before.get("asked") {
+            Some(whom) => format!("asked {}; not confirmed yet", whom.join(", ")),
+            None => "asked; not confirmed yet".into(),
+        },
         StepState::Done { receipt: Some(_) } => "changed".into(),
         StepState::Verified { receipt: Some(_), .. } => "changed and read back".into(),
         StepState::Drifted { found } => found.description.clone(),
@@ -501,6 +506,7 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
     match result {
         Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
         Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
+        Ok(Outcome::Asked(receipt)) => StepEvent::Asked(receipt, now),
         Ok(Outcome::Drifted(found)) => StepEvent::Drifted(found),
         Err(Fault::Retry(cause)) => StepEvent::RetryAt(next_attempt(now, attempts), cause),
         Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
@@ -518,6 +524,9 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
         Ok(Seen::AsWanted) => vec![StepEvent::SeenAsWanted(now)],
         Ok(Seen::Otherwise(found)) if lost => retry(Cause::new(found.description)),
         Ok(Seen::CannotTell(cause)) if lost => retry(cause),
+        Ok(Seen::NotYet(found)) if lost => retry(Cause::new(found.description)),
+        // Whoever was asked has not answered: nothing moves.
+        Ok(Seen::NotYet(_)) => Vec::new(),
         Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
             retry(cause)
         }

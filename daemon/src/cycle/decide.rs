@@ -312,7 +312,7 @@ impl Cycle {
             }
         }
         for departing in work.iter().filter(|d| d.readable) {
-            if let Some(reason) = departing.stuck {
+            for reason in &departing.attention {
                 tx.set_aside_once(&aside(&departing.person, reason, now)?).await?;
             }
         }
@@ -430,8 +430,8 @@ pub struct Departing {
     pub person: Person,
     /// The case, with what is frozen now.
     pub case: Case,
-    /// Why nothing at all can be done, where that is so.
-    pub stuck: Option<&'static str>,
+    /// What a person has to look at: accounts that may be somebody else's, or that there are none.
+    pub attention: Vec<String>,
     /// False when a target could not be read: the person stays marked.
     pub readable: bool,
 }

@@ -236,7 +236,8 @@ impl Cycle {
             case.disabled_on = Some(self.today(now));
             case.worksite_class = Some(class);
         }
-        let stuck = stuck(&accounts);
+        let mut attention = reconciled.doubtful.clone();
+        attention.extend(stuck(&accounts).map(str::to_owned));
         for (name, account) in accounts {
             let known =
                 |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
@@ -244,7 +245,7 @@ impl Cycle {
                 case.before.push((name, account));
             }
         }
-        Departing { person, case, stuck, readable }
+        Departing { person, case, attention, readable }
     }
 }
 
@@ -320,6 +321,7 @@ mod tests {
 
     fn account() -> ObservedAccount {
         ObservedAccount {
+            realm: lapsed_core::observed::Realm::Directory,
             id: StableId::new("a").unwrap(),
             user_id: user_id("mzsmitj"),
             other_user_ids: vec![user_id("john.smith")],

@@ -265,7 +265,14 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
             }
         };
         let pause = match executor.drain(&name, hand.as_ref(), &stop).await {
-            Ok(_) => daemon.pause_until_next_step().await,
+            Ok(round) => {
+                if round.done > 0 {
+                    // Another connector's steps may have waited for these: mail sessions end once the
+                    // account is shut.
+                    daemon.execute.send_modify(|round| *round = round.wrapping_add(1));
+                }
+                daemon.pause_until_next_step().await
+            }
             Err(error) => {
                 log_failure("carrying out", &error);
                 AFTER_FAILURE

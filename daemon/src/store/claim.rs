@@ -142,7 +142,7 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
         "SELECT s.* FROM steps s \
          JOIN plans p ON p.hash = s.plan \
          JOIN cases c ON c.id = s.case_id \
-         WHERE NOT s.ended \
+         WHERE NOT s.ended AND s.state <> 'asked' \
          AND s.not_before <= $1 \
          AND (s.lease_until IS NULL OR s.lease_until <= $1) \
          AND (s.due_on IS NULL OR s.due_on <= $2) \
@@ -155,6 +155,7 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
                               AND (NOT d.ended OR d.state IN ('refused', 'drifted'))) \
               AND NOT EXISTS (SELECT 1 FROM holds h \
                               WHERE h.person = s.person AND h.lifted_at IS NULL))) \
+         AND (s.action <> 'disable_mailbox' OR c.disabled_on IS NOT NULL) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
                          AND b.connector = s.connector AND b.rank < s.rank) \
          AND s.connector IN ({}) \

@@ -1,6 +1,7 @@
 //! When access ends, what is done then, and when what remains is deleted (D2, D6, D7).
 
 mod dates;
+mod requests;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -8,11 +9,13 @@ mod tests;
 pub use dates::{
     DateError, Dated, Redate, effective_at, home_deletion, mailbox_deletion, redate, worksite_class,
 };
-pub use templates::{TemplateError, linked_user_ids, stamp_text};
+pub use requests::{RequestReason, RequestRule, RequestScope};
+pub use templates::{TemplateError, account_name, linked_user_ids, stamp_text};
 
 use crate::facts::ConnectorName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a location says of the place of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +92,11 @@ pub struct DeparturePolicy {
     pub mailbox: Option<MailboxRule>,
     /// Home directory deletion (D6); absent: none.
     pub home: Option<HomeRule>,
+    /// Requests to others that go out with a departure (D5, D14, H1).
+    pub requests: Vec<RequestRule>,
+    /// Systems whose accounts are deleted some days after the departure was shut, by connector; those
+    /// that are not named keep theirs, without access (D4).
+    pub delete_accounts: BTreeMap<ConnectorName, u16>,
     /// Days after a revocation on which it is read back again (D13).
     pub recheck_days: Vec<u16>,
 }
@@ -102,6 +110,8 @@ impl Default for DeparturePolicy {
             linked_accounts: Vec::new(),
             mailbox: None,
             home: None,
+            requests: Vec::new(),
+            delete_accounts: BTreeMap::new(),
             recheck_days: vec![1, 7, 30],
         }
     }
@@ -113,8 +123,24 @@ impl Default for DeparturePolicy {
 pub struct MailboxRule {
     /// The connector that deletes; until one of that name is configured, the step waits and says so.
     pub connector: ConnectorName,
+    /// End open mail sessions, and forget remembered log-ons, as soon as the account is shut. It needs
+    /// that connector: without it, the step waits.
+    #[serde(default)]
+    pub disable_at_once: bool,
+    /// The connector that deletes, where it is another one than the one that disables (Exchange: the
+    /// directory hides, a command deletes).
+    #[serde(default)]
+    pub delete_by: Option<ConnectorName>,
     /// Retention in calendar days; deletion is on the next work day after.
     pub retention_days: u16,
+}
+
+impl MailboxRule {
+    /// The connector that deletes.
+    #[must_use]
+    pub fn deleter(&self) -> &ConnectorName {
+        self.delete_by.as_ref().unwrap_or(&self.connector)
+    }
 }
 
 /// Deletion of a home directory (D6).

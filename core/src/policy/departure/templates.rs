@@ -77,6 +77,15 @@ pub fn linked_user_ids(
     Ok(linked)
 }
 
+/// The name of a person's account in another system, by a template over the log-on name. `key` is the
+/// template's key, for messages.
+///
+/// # Errors
+/// When the template can't be carried out, or gives too much.
+pub fn account_name(key: &str, template: &str, user_id: &UserId) -> Result<String, TemplateError> {
+    render(key, template, context! { user_id => user_id.as_str() })
+}
+
 fn render(key: &str, template: &str, values: Value) -> Result<String, TemplateError> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);

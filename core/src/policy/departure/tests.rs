@@ -28,7 +28,12 @@ fn home() -> HomeRule {
 }
 
 fn mailbox(retention_days: u16) -> MailboxRule {
-    MailboxRule { connector: ConnectorName::new("mail").expect("a name"), retention_days }
+    MailboxRule {
+        delete_by: None,
+        connector: ConnectorName::new("mail").expect("a name"),
+        disable_at_once: false,
+        retention_days,
+    }
 }
 
 fn user(id: &str) -> UserId {

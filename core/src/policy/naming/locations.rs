@@ -45,7 +45,9 @@ pub fn default_locations() -> BTreeMap<LocationId, Location> {
     ];
     let all = facilities.into_iter().chain(others);
     all.filter_map(|(id, name, class)| {
-        LocationId::new(id).ok().map(|id| (id, Location { name: name.to_owned(), class }))
+        LocationId::new(id)
+            .ok()
+            .map(|id| (id, Location { name: name.to_owned(), class, security_officer: Vec::new() }))
     })
     .collect()
 }

@@ -117,6 +117,22 @@ pub async fn a_hold_keeps_deletions_from_being_claimed(settings: &DatabaseSettin
     Ok(())
 }
 
+pub async fn mail_sessions_are_ended_only_once_the_account_is_shut(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 2).await?;
+    let steps = [now(0, Do::EndMailSessions)?, now(1, Do::EndMailSessions)?];
+    planned(&store, &steps, PlanState::Passed).await?;
+    let mut open = case_of(&person(0)?);
+    open.disabled_on = None;
+    let tx = store.begin().await?;
+    tx.save_cases(&[open]).await?;
+    tx.commit().await?;
+    assert_eq!(shown(&claim(&store, "d", 0).await?), ["disable_mailbox guid-1"]);
+    Ok(())
+}
+
 pub async fn deletions_need_permission_an_open_case_and_a_disabled_account(
     settings: &DatabaseSettings,
 ) -> Ended {

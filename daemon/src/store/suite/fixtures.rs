@@ -82,6 +82,7 @@ fn target(id: impl Into<String>) -> Result<Target, lapsed_core::facts::Invalid> 
 #[derive(Clone, Copy)]
 pub enum Do {
     Disable,
+    EndMailSessions,
     Leave(u32),
     DeleteHome,
 }
@@ -91,6 +92,7 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
     let account = target(format!("guid-{number}"))?;
     let action = match what {
         Do::Disable => Action::Disable { account },
+        Do::EndMailSessions => Action::DisableMailbox { account },
         Do::Leave(group) => {
             Action::LeaveGroup { account, group: target(format!("group-{group}"))? }
         }

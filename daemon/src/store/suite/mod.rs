@@ -27,6 +27,7 @@ macro_rules! store_suite {
             claims: several_claimers_never_claim_a_step_twice,
                 a_step_waits_for_lower_ranks_of_its_case_and_connector,
                 a_hold_keeps_deletions_from_being_claimed,
+                mail_sessions_are_ended_only_once_the_account_is_shut,
                 deletions_need_permission_an_open_case_and_a_disabled_account,
                 a_rehired_person_is_left_alone,
                 only_open_departures_are_carried_out,

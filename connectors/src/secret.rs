@@ -1,6 +1,5 @@
-//! Where the password of the daemon's own account is had from: a file or a systemd credential.
+//! Where a password or key of the daemon's own is had from: a file or a systemd credential.
 
-use super::settings::BindSettings;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -18,7 +17,7 @@ pub enum SecretSource {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file can't be read.
-    #[error("can't read the password in {}; let the daemon's user read it", path.display())]
+    #[error("can't read the secret in {}; let the daemon's user read it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -29,7 +28,7 @@ pub enum SecretError {
     #[error("no systemd credentials are there; add LoadCredential={0}:/path to the unit")]
     NoCredentials(String),
     /// Nothing is in it. A log-on without a password succeeds as nobody, so it is never tried.
-    #[error("the password in {} is empty", path.display())]
+    #[error("the secret in {} is empty", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -37,10 +36,10 @@ pub enum SecretError {
 }
 
 impl SecretSource {
-    /// What the settings name, if they name one.
-    pub(super) fn of(bind: &BindSettings) -> Option<Self> {
-        let file = bind.password_file.clone().map(Self::File);
-        file.or_else(|| bind.password_credential.clone().map(Self::Credential))
+    /// What the settings name, if they name one; the file where they name both.
+    pub(crate) fn of(file: Option<&PathBuf>, credential: Option<&String>) -> Option<Self> {
+        let file = file.cloned().map(Self::File);
+        file.or_else(|| credential.cloned().map(Self::Credential))
     }
 
     /// Reads it anew: a changed password counts at the next connection.

@@ -1,15 +1,18 @@
 //! Facts, policy and what is observed give the changes that a departure asks for (D2, D3, D6, D7).
 
-use crate::absorb::fold_name;
+mod corroboration;
+mod elsewhere;
+
 use crate::citation::Rule;
 use crate::facts::{Case, ConnectorName, LinkedAccount, Person};
 use crate::guard::Finding;
 use crate::journal::StepState;
-use crate::observed::{GroupKind, ObservedAccount, Protection};
+use crate::observed::{GroupKind, ObservedAccount, Protection, Realm};
 use crate::policy::Policy;
 use crate::policy::departure::{self, Dated, WorksiteClass};
 use crate::report::Explanation;
 use crate::step::{Action, Due, Expect, Step, StepId, Target};
+use corroboration::{corroborated, is_linked};
 use jiff::civil::Date;
 
 /// All that decides one departure.
@@ -43,7 +46,9 @@ pub struct Reconciled {
     pub explanations: Vec<Explanation>,
     /// Accounts that are now known to be the person's.
     pub links: Vec<LinkedAccount>,
-    /// True when every account is shut already: the clocks start today.
+    /// Accounts of systems that only the key says are the person's: somebody has to look (D1, D4).
+    pub doubtful: Vec<String>,
+    /// True when every account of a directory is shut already: the clocks start today.
     pub all_shut: bool,
 }
 
@@ -73,6 +78,10 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
             );
             continue;
         }
+        if account.realm == Realm::System {
+            out.revoke(input, connector, account);
+            continue;
+        }
         let before = out.steps.len();
         out.shut(input, connector, account)?;
         out.leave_groups(input, connector, account);
@@ -82,20 +91,20 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         }
         // What only the key says is not written down as the person's: the key may be mistyped.
         if corroborated(input, account).is_ok() {
-            out.links.push(LinkedAccount {
-                connector: connector.clone(),
-                id: account.id.clone(),
-                user_id: account.user_id.clone(),
-            });
+            out.link(connector, account);
         }
     }
-    if !input.accounts.iter().any(|(_, account)| touchable(account)) {
+    let directories = || input.accounts.iter().filter(|(_, a)| a.realm == Realm::Directory);
+    if !directories().any(|(_, account)| touchable(account)) {
         out.all_shut = false;
         return Ok(out);
     }
     if let Some(account) = own_account(input, &out.findings) {
+        out.disable_mailbox(input, account);
         out.schedule_deletions(input, account)?;
+        out.request(input, account);
     }
+    out.delete_accounts(input)?;
     Ok(out)
 }
 
@@ -104,7 +113,9 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
 fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a ObservedAccount> {
     let own = || {
         let accounts = input.accounts.iter().map(|(_, account)| account);
-        accounts.filter(|account| touchable(account) && !is_linked(input, account))
+        accounts.filter(|account| {
+            account.realm == Realm::Directory && touchable(account) && !is_linked(input, account)
+        })
     };
     own()
         .find(|account| corroborated(input, account).is_ok())
@@ -126,6 +137,14 @@ impl Reconciled {
             case: Some(input.case.id),
             rule,
             text,
+        });
+    }
+
+    fn link(&mut self, connector: &ConnectorName, account: &ObservedAccount) {
+        self.links.push(LinkedAccount {
+            connector: connector.clone(),
+            id: account.id.clone(),
+            user_id: account.user_id.clone(),
         });
     }
 
@@ -158,12 +177,12 @@ impl Reconciled {
             user_id: account.user_id.clone(),
             employee_number: account.employee_number.clone(),
         };
-        let destroys = action.destroys();
+        let once = action.is_once();
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
         let known = (input.journal)(step.id);
         let settled =
-            known.as_ref().is_some_and(|state| !state.has_ended() || (destroys && state.is_done()));
+            known.as_ref().is_some_and(|state| !state.has_ended() || (once && state.is_done()));
         if !settled {
             self.steps.push(step);
         }
@@ -222,6 +241,23 @@ impl Reconciled {
         }
     }
 
+    /// Ends mail sessions once in a case, and again whenever the account has to be shut again: nothing
+    /// that is observed says whether it was done.
+    fn disable_mailbox(&mut self, input: &Departure<'_>, account: &ObservedAccount) {
+        let Some(rule) = &input.policy.departure.mailbox else { return };
+        if !rule.disable_at_once {
+            return;
+        }
+        let before = self.steps.len();
+        let action = Action::DisableMailbox { account: target(account) };
+        self.add(input, &rule.connector, account, (action, Due::AtOnce, Rule::D7));
+        if !account.enabled {
+            let known = |step: &Step| (input.journal)(step.id).is_some();
+            let added = self.steps.split_off(before);
+            self.steps.extend(added.into_iter().filter(|step| !known(step)));
+        }
+    }
+
     /// The clocks run from the day of disabling.
     fn schedule_deletions(
         &mut self,
@@ -260,7 +296,7 @@ pub fn deletions(
         let due = departure::mailbox_deletion(from, rule, &policy.work_days)
             .map_err(|e| e.to_string())?;
         let action = Action::DeleteMailbox { account: account.clone() };
-        all.push((rule.connector.clone(), action, Rule::D7, due));
+        all.push((rule.deleter().clone(), action, Rule::D7, due));
     }
     if let Some(rule) = &policy.departure.home {
         let due = departure::home_deletion(from, class, rule).map_err(|e| e.to_string())?;
@@ -268,62 +304,4 @@ pub fn deletions(
         all.push((rule.connector.clone(), action, Rule::D6, due));
     }
     Ok(all)
-}
-
-/// Whether a second attribute beside the key says that the account is the person's.
-///
-/// The key alone is not enough: numbers are mistyped and reused. The last name counts, or a user ID that
-/// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
-/// agrees; an operator who named the account is his own second attribute.
-fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
-    if is_linked(input, account) {
-        return Ok(());
-    }
-    if let Some(number) = &account.employee_number {
-        let theirs = input.person.numbers_ever();
-        if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {
-            return Err("the account carries another employee number".into());
-        }
-    }
-    // An operator named an account, not whatever else a key may lead to.
-    let named = input.person.accounts.iter().any(|known| known.id == account.id);
-    if input.by_operator && named {
-        return Ok(());
-    }
-    let Some(stated) = input.person.name() else {
-        return Err("the notice gives no name to compare with the account's".into());
-    };
-    let names: Vec<String> = input
-        .person
-        .engagements
-        .iter()
-        .filter_map(|e| e.name.as_ref())
-        .map(|name| fold_surname(&name.last))
-        .collect();
-    let on_account = fold_surname(&account.name.last);
-    if on_account.is_empty() {
-        return Err("the account carries no last name to compare with the notice's".into());
-    }
-    if names.contains(&on_account) {
-        return Ok(());
-    }
-    let initial = stated.last.chars().next().unwrap_or('?');
-    Err(format!("the account's last name is not the one in the notice ({initial}…)"))
-}
-
-/// A last name without suffix and punctuation, since HR and directories spell those differently.
-fn fold_surname(last: &str) -> String {
-    let words: Vec<String> = last.split_whitespace().map(fold_name).collect();
-    let is_suffix = |word: &str| matches!(word, "jr" | "sr" | "ii" | "iii" | "iv");
-    let keep =
-        words.iter().rposition(|word| !is_suffix(word) && !word.is_empty()).map_or(0, |p| p + 1);
-    words.into_iter().take(keep).collect()
-}
-
-fn is_linked(input: &Departure<'_>, account: &ObservedAccount) -> bool {
-    input.accounts.iter().any(|(_, base)| {
-        base.id != account.id
-            && departure::linked_user_ids(&input.policy.departure.linked_accounts, &base.user_id)
-                .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))
-    })
 }

@@ -1,8 +1,6 @@
-//! Feeds and connectors as the YAML writes them.
+//! Feeds as the YAML writes them.
 
 use super::FilePattern;
-use lapsed_connectors::directory::settings::DirectorySettings;
-use lapsed_connectors::home::HomeSettings;
 use lapsed_core::intake::FeedSpec;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, Serializer};
@@ -64,40 +62,5 @@ pub(super) fn apart(json: &mut Value) {
         parts.extend(files.map(|files| ("files".to_owned(), files)));
         parts.insert(SPEC.to_owned(), Value::Object(std::mem::take(map)));
         *map = parts;
-    }
-}
-
-/// A target, told apart by `kind`.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(untagged)]
-#[non_exhaustive]
-pub enum ConnectorSettings {
-    /// `active_directory` or `openldap`.
-    Directory(Box<DirectorySettings>),
-    /// `home`.
-    Home(Box<HomeSettings>),
-}
-
-impl Serialize for ConnectorSettings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Directory(settings) => settings.serialize(serializer),
-            Self::Home(settings) => settings.serialize(serializer),
-        }
-    }
-}
-
-/// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by
-/// a key within no longer say at which key an error is.
-pub(super) fn by_kind(json: &mut Value) {
-    let connectors = json.get_mut("connectors").and_then(Value::as_object_mut);
-    for connector in connectors.into_iter().flat_map(Map::values_mut) {
-        let variant = match connector.get("kind").and_then(Value::as_str) {
-            Some("home") => "home",
-            _ => "directory",
-        };
-        let settings = connector.take();
-        *connector = Value::Object(Map::from_iter([(variant.to_owned(), settings)]));
     }
 }

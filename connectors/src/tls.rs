@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 /// Why no trust can be set up.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TrustError {
+pub(crate) enum TrustError {
     /// The file can't be read as PEM.
     #[error("can't read certificates from {}; it must be a PEM file", path.display())]
     File { path: PathBuf, source: rustls::pki_types::pem::Error },
@@ -31,7 +31,7 @@ pub(super) enum TrustError {
 }
 
 /// Trust in the authorities of `ca_file` only, or in those of the machine.
-pub(super) fn trust(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
+pub(crate) fn trust(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let roots = match ca_file {
         Some(path) => roots_of_file(path)?,
         None => roots_of_machine()?,
@@ -69,7 +69,7 @@ fn roots_of_machine() -> Result<RootCertStore, TrustError> {
 }
 
 /// Encrypts an open connection to `host`.
-pub(super) async fn encrypt<S>(
+pub(crate) async fn encrypt<S>(
     config: &Arc<ClientConfig>,
     host: &str,
     stream: S,
@@ -83,7 +83,7 @@ where
 }
 
 /// What is wrong with the certificate, and what to do; for other failures what the library says.
-pub(super) fn advice(error: &io::Error) -> String {
+pub(crate) fn advice(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(problem)) => certificate_advice(problem),

@@ -1,0 +1,126 @@
+//! Dovecot: mail sessions are ended, and mailboxes deleted, by its administration API (D7).
+//!
+//! Whether somebody may log on is the directory's affair; here what is open already is ended, and on
+//! its date the mail goes. Every deletion begins with a count and ends with one. Only a user's own
+//! mailboxes are touched, never what others share with them.
+
+mod doveadm;
+mod http;
+mod mailboxes;
+mod probe;
+pub mod settings;
+mod steps;
+
+pub use settings::{DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser};
+
+use crate::contract::{Apply, Observe, Probed};
+use crate::secret::SecretSource;
+use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
+use crate::tls;
+use doveadm::Doveadm;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
+use http::Http;
+use lapsed_core::facts::ConnectorName;
+use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use mailboxes::Own;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A Dovecot server.
+#[derive(Debug)]
+pub struct Dovecot {
+    settings: DovecotSettings,
+    own: Own,
+    doveadm: Doveadm,
+    /// The server's address, for receipts and for people.
+    address: String,
+}
+
+impl ConnectorKind for DovecotSettings {
+    fn problems(&self) -> Vec<SettingsProblem> {
+        Self::problems(self)
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Path)> {
+        let files = [("ca_file", &self.ca_file), ("api_key_file", &self.api_key_file)];
+        files.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))).collect()
+    }
+
+    fn abilities(&self) -> Vec<Ability> {
+        vec![Ability::DisableMailbox, Ability::DeleteMailbox]
+    }
+
+    fn noun(&self) -> &'static str {
+        "mail server"
+    }
+
+    fn connect(&self, _: &ConnectorName, _: &Shared<'_>) -> Result<Arc<dyn Apply>, SettingsError> {
+        Ok(Arc::new(connect(self)?))
+    }
+}
+
+/// Prepares a Dovecot server; nothing is connected before the first use, and the key is read then.
+///
+/// # Errors
+/// Every problem of the settings, and of the file with the certificates.
+pub fn connect(settings: &DovecotSettings) -> Result<Dovecot, SettingsError> {
+    let address = settings.checked()?;
+    let one = |key: &'static str, problem: String| SettingsError::one(key, problem);
+    let trust = if address.encrypted {
+        let trust = tls::trust(settings.ca_file.as_deref()).map_err(|error| {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+            one("ca_file", format!("{error}{}", source.unwrap_or_default()))
+        })?;
+        Some(trust)
+    } else {
+        None
+    };
+    let (file, credential) = (settings.api_key_file.as_ref(), settings.api_key_credential.as_ref());
+    let key = SecretSource::of(file, credential)
+        .ok_or_else(|| one("api_key_file", "is missing; name the file with the API key".into()))?;
+    let shown = address.shown();
+    let http = Http {
+        address,
+        trust,
+        key,
+        connect: settings.timeouts.connect(),
+        command: settings.timeouts.command(),
+    };
+    let own = Own {
+        shared_prefixes: settings.shared_prefixes.clone(),
+        automatic: settings.automatic_mailboxes.clone(),
+    };
+    Ok(Dovecot { settings: settings.clone(), own, doveadm: Doveadm { http }, address: shown })
+}
+
+impl Dovecot {
+    fn window(&self) -> usize {
+        usize::try_from(self.settings.window).unwrap_or(1).max(1)
+    }
+}
+
+impl Observe for Dovecot {
+    /// A mail server has no accounts of its own to be found: those are the directory's.
+    fn observe<'a>(&'a self, _scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        let server = self.address.clone();
+        Box::pin(async move { Ok(Observed { server, ..Observed::default() }) })
+    }
+
+    fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        let looks = stream::iter(steps).map(|step| self.see(step));
+        Box::pin(looks.buffered(self.window()).collect())
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(self.try_all())
+    }
+}
+
+impl Apply for Dovecot {
+    fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
+        let runs = stream::iter(steps).map(|step| self.carry_out(step));
+        Box::pin(runs.buffered(self.window()).collect())
+    }
+}

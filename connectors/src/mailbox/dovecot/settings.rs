@@ -1,0 +1,286 @@
+//! What the YAML says of a Dovecot server, and what of it can't be.
+
+use crate::settings::{SettingsError, SettingsProblem};
+use hyper::Uri;
+use lapsed_core::facts::UserId;
+use lapsed_core::policy::departure::{TemplateError, account_name};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which kind of mail server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DovecotKind {
+    /// Dovecot 2.3 with its administration API over HTTP.
+    Dovecot,
+}
+
+/// A Dovecot server, reached by its administration API (doveadm) over HTTP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DovecotSettings {
+    /// `dovecot`.
+    pub kind: DovecotKind,
+    /// Address: `https://host:port`; `http://` on this machine's loopback only.
+    pub url: String,
+    /// A PEM file with the certificates of your own authority; only these are then trusted.
+    /// Without it the machine's own list is.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// A file with the API key (`doveadm_api_key` of Dovecot) in its first line.
+    #[serde(default)]
+    pub api_key_file: Option<PathBuf>,
+    /// The name of a systemd credential that holds the API key.
+    #[serde(default)]
+    pub api_key_credential: Option<String>,
+    /// The mail user of a log-on name (minijinja: `user_id`), such as `{{ user_id }}@example.org`.
+    #[serde(default = "default_user")]
+    pub user: String,
+    /// How the names of mailboxes begin that a user sees but that are other people's: the prefixes of
+    /// shared and public namespaces, `shared/` say. Nothing below them is touched. Empty where there
+    /// are none.
+    pub shared_prefixes: Vec<String>,
+    /// Mailboxes that the server makes anew for everyone (`auto = create`): these may be left, empty.
+    #[serde(default)]
+    pub automatic_mailboxes: Vec<String>,
+    /// What it means when Dovecot does not know the user.
+    #[serde(default)]
+    pub unknown_user: UnknownUser,
+    /// Users worked on at the same time.
+    #[serde(default = "default_window")]
+    #[schemars(range(min = 1, max = 64))]
+    pub window: u32,
+    /// How long to wait.
+    #[serde(default)]
+    pub timeouts: DovecotTimeouts,
+}
+
+/// What it means when Dovecot does not know the user whose mailbox is to be deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownUser {
+    /// There is no mailbox: the step has nothing to do.
+    #[default]
+    NoMailbox,
+    /// A person has to look: Dovecot hides users whose accounts are shut, while their mail is still there.
+    Refuse,
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DovecotTimeouts {
+    /// Seconds for reaching the server, encryption included.
+    #[schemars(range(min = 1, max = 300))]
+    pub connect_seconds: u32,
+    /// Seconds for one command; expunging a large mailbox is one.
+    #[schemars(range(min = 1, max = 3_600))]
+    pub command_seconds: u32,
+}
+
+impl Default for DovecotTimeouts {
+    fn default() -> Self {
+        Self { connect_seconds: 10, command_seconds: 60 }
+    }
+}
+
+fn default_user() -> String {
+    "{{ user_id }}".into()
+}
+fn default_window() -> u32 {
+    4
+}
+
+impl DovecotTimeouts {
+    pub(super) fn connect(&self) -> Duration {
+        Duration::from_secs(self.connect_seconds.into())
+    }
+    pub(super) fn command(&self) -> Duration {
+        Duration::from_secs(self.command_seconds.into())
+    }
+}
+
+impl DovecotSettings {
+    /// Every problem at once; empty when the settings can be used.
+    #[must_use]
+    pub fn problems(&self) -> Vec<SettingsProblem> {
+        let mut found = Vec::new();
+        let mut wrong = |key: &'static str, problem: String| {
+            found.push(SettingsProblem::new(key, problem));
+        };
+        if let Err(advice) = Address::parse(&self.url) {
+            wrong("url", format!("{:?} {advice}", self.url));
+        }
+        match (&self.api_key_file, &self.api_key_credential) {
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => wrong(
+                "url",
+                "no key goes with it, or two; give either api_key_file or api_key_credential"
+                    .into(),
+            ),
+        }
+        if self.shared_prefixes.iter().any(|prefix| prefix.trim().is_empty()) {
+            wrong(
+                "shared_prefixes",
+                "has an empty prefix, below which every mailbox is; write [] where nothing is shared"
+                    .into(),
+            );
+        }
+        if let Some(problem) = self.user_problem() {
+            wrong("user", problem);
+        }
+        for (key, zero) in [
+            ("window", self.window == 0),
+            ("timeouts.connect_seconds", self.timeouts.connect_seconds == 0),
+            ("timeouts.command_seconds", self.timeouts.command_seconds == 0),
+        ] {
+            if zero {
+                wrong(key, "is 0; write at least 1".into());
+            }
+        }
+        found
+    }
+
+    /// One user's mailbox deleted for every leaver is what a template without the log-on name would do.
+    fn user_problem(&self) -> Option<String> {
+        let tried = ["mzsmitj", "mbdoej"].map(|name| {
+            let user_id = UserId::new(name).ok()?;
+            Some(mail_user(&self.user, &user_id))
+        });
+        match tried {
+            [Some(Err(error)), _] | [_, Some(Err(error))] => {
+                Some(format!("gives no user: {error}"))
+            }
+            [Some(Ok(one)), Some(Ok(other))] if one == other => Some(
+                "is the same mailbox for everyone who leaves; write it with `{{ user_id }}`".into(),
+            ),
+            _ => None,
+        }
+    }
+
+    pub(super) fn checked(&self) -> Result<Address, SettingsError> {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            return Err(SettingsError(problems));
+        }
+        Address::parse(&self.url).map_err(|advice| SettingsError::one("url", advice))
+    }
+}
+
+/// Why a log-on name gives no mail user.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoMailUser {
+    /// The template fails.
+    #[error("{0}")]
+    Template(#[source] TemplateError),
+    /// doveadm takes `*` and `?` as standing for any characters, and no name as everybody.
+    #[error(
+        "the mail user would be {0:?}, which could stand for several users; see to this mailbox by hand"
+    )]
+    Several(String),
+}
+
+/// The one mail user of a log-on name.
+pub(super) fn mail_user(template: &str, user_id: &UserId) -> Result<String, NoMailUser> {
+    let user = account_name("user", template, user_id).map_err(NoMailUser::Template)?;
+    let several = |c: char| matches!(c, '*' | '?' | '%' | '/' | '\\') || c.is_whitespace();
+    if user.is_empty() || user.chars().any(several) {
+        return Err(NoMailUser::Several(user));
+    }
+    Ok(user)
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) encrypted: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Address {
+    /// Reads an address; the error completes `"…" ….`.
+    pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
+        let uri: Uri = url.parse().map_err(|_| "is no address; write https://host:port")?;
+        let encrypted = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("is no address; write https://host:port"),
+        };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        if host.is_empty() {
+            return Err("names no host; write https://host:port");
+        }
+        let more = uri.authority().is_some_and(|all| all.as_str().contains('@'));
+        if more || !uri.path().trim_matches('/').is_empty() || uri.query().is_some() {
+            return Err("has more in it than host and port; the API's own path is added");
+        }
+        let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if !encrypted && !local {
+            return Err("would send the key unencrypted; write https://, or http:// on loopback");
+        }
+        let port = uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+        Ok(Self { encrypted, host, port })
+    }
+
+    /// Host and port as they stand in a URL.
+    pub(super) fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// The address for people.
+    pub(super) fn shown(&self) -> String {
+        let scheme = if self.encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("https://mail.example.org:8080", "https://mail.example.org:8080")]
+    #[case("https://mail.example.org/", "https://mail.example.org:443")]
+    #[case("http://127.0.0.1:8080", "http://127.0.0.1:8080")]
+    #[case("http://[::1]:8080", "http://[::1]:8080")]
+    fn an_address_is_read(#[case] url: &str, #[case] shown: &str) {
+        assert_eq!(Address::parse(url).map(|a| a.shown()).as_deref(), Ok(shown));
+    }
+
+    #[rstest]
+    #[case("http://mail.example.org:8080")]
+    #[case("http://10.0.0.1")]
+    #[case("https://user@mail.example.org")]
+    #[case("https://mail.example.org/doveadm/v1")]
+    #[case("ldaps://mail.example.org")]
+    #[case("mail.example.org")]
+    #[case("")]
+    fn what_is_no_address_or_unencrypted_is_refused(#[case] url: &str) {
+        assert!(Address::parse(url).is_err());
+    }
+
+    #[rstest]
+    #[case("*")]
+    #[case("mz?mitj")]
+    #[case("a b")]
+    #[case("../mzsmitj")]
+    fn a_name_that_could_stand_for_several_users_gives_no_mail_user(#[case] name: &str) {
+        let user_id = UserId::new(name).unwrap();
+        assert!(mail_user("{{ user_id }}", &user_id).is_err());
+    }
+
+    #[test]
+    fn a_template_gives_the_user_with_a_domain() {
+        let user_id = UserId::new("mzsmitj").unwrap();
+        let user = mail_user("{{ user_id }}@dmh.test", &user_id).unwrap();
+        assert_eq!(user, "mzsmitj@dmh.test");
+        assert!(mail_user("", &user_id).is_err());
+    }
+}

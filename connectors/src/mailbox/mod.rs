@@ -1,0 +1,3 @@
+//! Mail servers: what a leaver's mailbox holds, and its end (D7).
+
+pub mod dovecot;

@@ -1,0 +1,85 @@
+//! Whether an account that a key found is really the person's.
+
+use super::Departure;
+use crate::absorb::fold_name;
+use crate::observed::{ObservedAccount, Realm};
+use crate::policy::departure;
+
+/// Whether a second attribute beside the key says that the account is the person's.
+///
+/// The key alone is not enough: numbers are mistyped and reused. The last name counts, or a user ID that
+/// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
+/// agrees; an operator who named the account is his own second attribute.
+pub(super) fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
+    if is_linked(input, account) {
+        return Ok(());
+    }
+    if let Some(number) = &account.employee_number {
+        let theirs = input.person.numbers_ever();
+        if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {
+            return Err("the account carries another employee number".into());
+        }
+    }
+    if account.realm == Realm::System && account.name.last.is_empty() {
+        return known_by_directory(input, account);
+    }
+    // An operator named an account, not whatever else a key may lead to.
+    let named = input.person.accounts.iter().any(|known| known.id == account.id);
+    if input.by_operator && named {
+        return Ok(());
+    }
+    let Some(stated) = input.person.name() else {
+        return Err("the notice gives no name to compare with the account's".into());
+    };
+    let names: Vec<String> = input
+        .person
+        .engagements
+        .iter()
+        .filter_map(|e| e.name.as_ref())
+        .map(|name| fold_surname(&name.last))
+        .collect();
+    let on_account = fold_surname(&account.name.last);
+    if on_account.is_empty() {
+        return Err("the account carries no last name to compare with the notice's".into());
+    }
+    if names.contains(&on_account) {
+        return Ok(());
+    }
+    let initial = stated.last.chars().next().unwrap_or('?');
+    Err(format!("the account's last name is not the one in the notice ({initial}…)"))
+}
+
+/// A last name without suffix and punctuation, since HR and directories spell those differently.
+fn fold_surname(last: &str) -> String {
+    let words: Vec<String> = last.split_whitespace().map(fold_name).collect();
+    let is_suffix = |word: &str| matches!(word, "jr" | "sr" | "ii" | "iii" | "iv");
+    let keep =
+        words.iter().rposition(|word| !is_suffix(word) && !word.is_empty()).map_or(0, |p| p + 1);
+    words.into_iter().take(keep).collect()
+}
+
+pub(super) fn is_linked(input: &Departure<'_>, account: &ObservedAccount) -> bool {
+    input.accounts.iter().any(|(_, base)| {
+        base.id != account.id
+            && departure::linked_user_ids(&input.policy.departure.linked_accounts, &base.user_id)
+                .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))
+    })
+}
+
+/// An account of a system that shows no name: HR's number on it, or the user ID of a directory account
+/// that agrees in name and number, says whose it is. User IDs are never given twice (N5).
+fn known_by_directory(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
+    if account.employee_number.is_some() {
+        return Ok(());
+    }
+    let same = |other: &ObservedAccount| {
+        other.realm == Realm::Directory
+            && other.user_id.folded() == account.user_id.folded()
+            && corroborated(input, other).is_ok()
+    };
+    if input.accounts.iter().any(|(_, other)| same(other)) {
+        return Ok(());
+    }
+    Err("it shows neither name nor number, and no account of a directory with its user ID agrees"
+        .into())
+}
