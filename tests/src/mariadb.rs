@@ -85,7 +85,10 @@ impl MariaDb {
     /// parted by tabs.
     pub fn query(&self, database: &str, sql: &str) -> Done<String> {
         let mut client = plain_command(find_program("mariadb", &[])?);
-        client.arg("--no-defaults").arg(flag("socket", &self.socket())).args(["-uroot", "-N", "-B"]);
+        client
+            .arg("--no-defaults")
+            .arg(flag("socket", &self.socket()))
+            .args(["-uroot", "-N", "-B"]);
         let output = run(client.args(["-e", sql, database]))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }

@@ -89,7 +89,9 @@ pub(super) fn account(row: &impl Cells) -> Result<Account, Trouble> {
 fn needed(row: &impl Cells, column: &str) -> Result<String, Trouble> {
     let value = row.text(column).map_err(|error| of_statement(&error))?;
     value.ok_or_else(|| {
-        Trouble::refused(format!("a row has NULL as {column}; let the statement give a value always"))
+        Trouble::refused(format!(
+            "a row has NULL as {column}; let the statement give a value always"
+        ))
     })
 }
 

@@ -144,11 +144,7 @@ impl Sql {
     }
 
     /// The one account of a key, if there is one, and if it really carries the key.
-    async fn find(
-        &self,
-        session: &mut Session,
-        key: &Key<'_>,
-    ) -> Result<Option<Account>, Trouble> {
+    async fn find(&self, session: &mut Session, key: &Key<'_>) -> Result<Option<Account>, Trouble> {
         let statement = match (key, &self.statements.look) {
             (Key::Id(_), Some(look)) => look,
             _ => &self.statements.find,
@@ -237,7 +233,8 @@ impl Sql {
             let problem = match session.columns(statement).await {
                 Err(trouble) => Some(trouble.fault("statement").to_string()),
                 Ok(columns) if reads => {
-                    let lacks = |name: &&&str| !columns.iter().any(|c| c.eq_ignore_ascii_case(name));
+                    let lacks =
+                        |name: &&&str| !columns.iter().any(|c| c.eq_ignore_ascii_case(name));
                     COLUMNS.iter().find(lacks).map(|name| {
                         format!("its answer has no column {name}; give it a column of that name")
                     })

@@ -12,8 +12,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{
-    Arguments, AssertSqlSafe, Column, ConnectOptions, Either, Encode, Executor, Postgres, SqlSafeStr,
-    Statement as _, Type, TypeInfo,
+    Arguments, AssertSqlSafe, Column, ConnectOptions, Either, Encode, Executor, Postgres,
+    SqlSafeStr, Statement as _, Type, TypeInfo,
 };
 use std::future::Future;
 use std::pin::pin;
@@ -76,13 +76,14 @@ impl Session {
             })?),
         };
         let limit = settings.timeouts.connect();
-        let connection = match tokio::time::timeout(limit, connect(settings, password, access)).await {
-            Ok(connected) => connected.map_err(|error| of_connecting(&error))?,
-            Err(_) => {
-                let text = format!("the server was not reached within {} s", limit.as_secs());
-                return Err(Trouble::Passing(Cause::new(text)));
-            }
-        };
+        let connection =
+            match tokio::time::timeout(limit, connect(settings, password, access)).await {
+                Ok(connected) => connected.map_err(|error| of_connecting(&error))?,
+                Err(_) => {
+                    let text = format!("the server was not reached within {} s", limit.as_secs());
+                    return Err(Trouble::Passing(Cause::new(text)));
+                }
+            };
         let mut session = Self { connection, limit: settings.timeouts.statement() };
         session.prepare(settings, access).await?;
         Ok(session)

@@ -254,7 +254,9 @@ impl SqlSettings {
             Some(account_name("account", &self.account, &user_id))
         });
         match names {
-            [Some(Err(error)), _] | [_, Some(Err(error))] => Some(format!("gives no name: {error}")),
+            [Some(Err(error)), _] | [_, Some(Err(error))] => {
+                Some(format!("gives no name: {error}"))
+            }
             [Some(Ok(one)), Some(Ok(other))] if one == other => {
                 Some("is the same for everyone; write it with `{{ user_id }}`".into())
             }
@@ -266,10 +268,13 @@ impl SqlSettings {
     pub(super) fn statements(&self) -> Result<Statements, Vec<SettingsProblem>> {
         let mut problems = Vec::new();
         let find = self.read("find", &self.find, Purpose::Reads, &mut problems);
-        let list = self.list.as_ref().map(|text| self.read("list", text, Purpose::Reads, &mut problems));
-        let look = self.look.as_ref().map(|text| self.read("look", text, Purpose::Reads, &mut problems));
+        let list =
+            self.list.as_ref().map(|text| self.read("list", text, Purpose::Reads, &mut problems));
+        let look =
+            self.look.as_ref().map(|text| self.read("look", text, Purpose::Reads, &mut problems));
         let revoke = self.change("revoke", &self.revoke, &mut problems);
-        let delete = self.delete.as_ref().map(|change| self.change("delete", change, &mut problems));
+        let delete =
+            self.delete.as_ref().map(|change| self.change("delete", change, &mut problems));
         if let Some(find) = &find {
             let keys = [Parameter::UserId, Parameter::Account, Parameter::EmployeeNumber];
             if !keys.iter().any(|key| find.binds(*key)) {
@@ -277,14 +282,16 @@ impl SqlSettings {
                 problems.push(SettingsProblem::new("find", text));
             }
             if look.is_none() && !find.binds(Parameter::Id) {
-                let text = "can't look at one account again; write `OR id = :id` into it, or give `look`";
+                let text =
+                    "can't look at one account again; write `OR id = :id` into it, or give `look`";
                 problems.push(SettingsProblem::new("find", text));
             }
         }
         if let Some(Some(look)) = &look
             && !look.binds(Parameter::Id)
         {
-            problems.push(SettingsProblem::new("look", "is not about one account; write :id into it"));
+            problems
+                .push(SettingsProblem::new("look", "is not about one account; write :id into it"));
         }
         if let Some(Some(list)) = &list
             && !list.bound.is_empty()
@@ -326,7 +333,8 @@ impl SqlSettings {
             problems.push(SettingsProblem::new(key, text));
         }
         if change.rows == 0 {
-            problems.push(SettingsProblem::new(key, "changes 0 rows; write at least 1 under `rows`"));
+            problems
+                .push(SettingsProblem::new(key, "changes 0 rows; write at least 1 under `rows`"));
         }
         Some(Change { statement, rows: change.rows.into() })
     }

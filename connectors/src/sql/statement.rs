@@ -75,7 +75,9 @@ impl Statement {
                         "has {character:?} in it, which servers read differently; write parameters as :user_id, and comments in the YAML"
                     ));
                 }
-                '-' | '/' if characters.peek() == Some(&if character == '-' { '-' } else { '*' }) => {
+                '-' | '/'
+                    if characters.peek() == Some(&if character == '-' { '-' } else { '*' }) =>
+                {
                     return Err("has a comment in it; write comments in the YAML".into());
                 }
                 ':' if characters.peek() == Some(&':') => {
@@ -84,7 +86,8 @@ impl Statement {
                 }
                 ':' => {
                     let mut name = String::new();
-                    while let Some(next) = characters.next_if(|c| c.is_alphanumeric() || *c == '_') {
+                    while let Some(next) = characters.next_if(|c| c.is_alphanumeric() || *c == '_')
+                    {
                         name.push(next);
                     }
                     made.bind(&name, marks)?;
@@ -97,7 +100,9 @@ impl Statement {
 
     fn bind(&mut self, name: &str, marks: Marks) -> Result<(), String> {
         let parameter = Parameter::named(name).ok_or_else(|| {
-            format!("names a parameter :{name}; there are :id, :user_id, :account and :employee_number")
+            format!(
+                "names a parameter :{name}; there are :id, :user_id, :account and :employee_number"
+            )
         })?;
         let known = self.bound.iter().position(|bound| *bound == parameter);
         let number = match (known, marks) {
@@ -172,7 +177,8 @@ mod tests {
         #[case] text: &str,
         #[case] bound: usize,
     ) {
-        let made = read("SELECT 1 WHERE a = :user_id OR b = :id OR c = :user_id ;\n", marks).unwrap();
+        let made =
+            read("SELECT 1 WHERE a = :user_id OR b = :id OR c = :user_id ;\n", marks).unwrap();
         assert_eq!(made.text.trim_end(), text);
         assert_eq!(made.bound.len(), bound);
         assert_eq!(made.bound[..2], [Parameter::UserId, Parameter::Id]);

@@ -65,10 +65,14 @@ pub(super) fn of_connecting(error: &Error) -> Trouble {
                 told(&source.to_string())
             )),
         },
-        Error::Io(error) => Cause::new(match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-            Some(_) => tls::advice(error),
-            None => format!("the server can't be reached ({error}); see whether it runs, and host and port"),
-        }),
+        Error::Io(error) => {
+            Cause::new(match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+                Some(_) => tls::advice(error),
+                None => format!(
+                    "the server can't be reached ({error}); see whether it runs, and host and port"
+                ),
+            })
+        }
         other => Cause::new(format!(
             "no connection came about ({}); see whether this is the server's port",
             told(&other.to_string())
@@ -102,7 +106,8 @@ pub(super) fn of_statement(error: &Error) -> Trouble {
         let text = format!("the server could not do it now ({said})");
         Trouble::Passing(Cause::coded(text, code))
     } else {
-        let text = format!("the server refused ({said}); see the statement and the rights of our account");
+        let text =
+            format!("the server refused ({said}); see the statement and the rights of our account");
         Trouble::Refused(Cause::coded(text, code))
     }
 }

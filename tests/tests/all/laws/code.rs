@@ -50,7 +50,10 @@ fn the_database_is_spoken_to_in_the_store_alone() {
         let sql = source.tokens.iter().filter(|token| is_sql(&token.text));
         broken.extend(sql.map(|token| place(source, token, &token.text)));
     }
-    uphold("SQL and sea-orm are in daemon/src/store, migrations and the sql connector only.", &broken);
+    uphold(
+        "SQL and sea-orm are in daemon/src/store, migrations and the sql connector only.",
+        &broken,
+    );
 }
 
 /// True for a text that begins like a statement; upper case, as SQL is written here.

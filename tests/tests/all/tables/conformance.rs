@@ -54,7 +54,10 @@ async fn an_account_is_deleted_and_one_that_is_gone_is_done(
 }
 
 #[rstest]
-#[case::none("UPDATE accounts SET status = 'X' WHERE id = :id AND login = 'nobody'", "changed 0 rows")]
+#[case::none(
+    "UPDATE accounts SET status = 'X' WHERE id = :id AND login = 'nobody'",
+    "changed 0 rows"
+)]
 #[case::all("UPDATE accounts SET status = 'X' WHERE id = :id OR 1 = 1", "changed 3 rows")]
 #[case::a_lie("UPDATE accounts SET surname = 'X' WHERE id = :id", "as it was")]
 #[tokio::test]
@@ -100,11 +103,23 @@ async fn two_rows_for_one_key_are_for_a_person_to_see(
 }
 
 #[rstest]
-#[case::everyone("SELECT id, login AS user_id, 1 AS enabled FROM accounts WHERE :id IS NULL OR 1 = 1 OR login = :user_id", "two rows")]
-#[case::another("SELECT id, login AS user_id, 1 AS enabled FROM accounts WHERE id = 2 AND (login <> :user_id OR :id = '2')", "does not carry it")]
+#[case::everyone(
+    "SELECT id, login AS user_id, 1 AS enabled FROM accounts WHERE :id IS NULL OR 1 = 1 OR login = :user_id",
+    "two rows"
+)]
+#[case::another(
+    "SELECT id, login AS user_id, 1 AS enabled FROM accounts WHERE id = 2 AND (login <> :user_id OR :id = '2')",
+    "does not carry it"
+)]
 #[case::no_column("SELECT id, login FROM accounts WHERE login = :user_id OR id = :id", "no column")]
-#[case::odd_truth("SELECT id, login AS user_id, status AS enabled FROM accounts WHERE login = :user_id OR id = :id", "yes or no")]
-#[case::writes("SELECT id, login AS user_id, 1 AS enabled FROM elsewhere WHERE login = :user_id OR id = :id", "refused")]
+#[case::odd_truth(
+    "SELECT id, login AS user_id, status AS enabled FROM accounts WHERE login = :user_id OR id = :id",
+    "yes or no"
+)]
+#[case::writes(
+    "SELECT id, login AS user_id, 1 AS enabled FROM elsewhere WHERE login = :user_id OR id = :id",
+    "refused"
+)]
 #[tokio::test]
 async fn an_answer_that_can_not_be_right_is_refused(#[case] find: &str, #[case] says: &str) {
     let database = Database::start(Sqlite);

@@ -133,7 +133,8 @@ async fn a_server_killed_in_mid_statement_has_done_nothing(
     let mut database = Database::start(server);
     let mut holder = locked(&database);
     let settings = database.settings();
-    let under_way = tokio::spawn(async move { apply(&open(&settings), revocation("1", "ann")).await });
+    let under_way =
+        tokio::spawn(async move { apply(&open(&settings), revocation("1", "ann")).await });
     let waits = match server {
         Postgresql => "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
         _ => "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
@@ -165,10 +166,14 @@ async fn after_a_lost_commit_nobody_knows_and_the_next_look_tells() {
     );
     let settings = database.settings();
     let direct = settings.clone();
-    let under_way = tokio::spawn(async move { apply(&open(&direct), revocation("1", "ann")).await });
-    let commits = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'";
-    lapsed_tests::process::wait_until(Duration::from_secs(20), || Ok(database.query(commits) == "1"))
-        .unwrap();
+    let under_way =
+        tokio::spawn(async move { apply(&open(&direct), revocation("1", "ann")).await });
+    let commits =
+        "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'";
+    lapsed_tests::process::wait_until(Duration::from_secs(20), || {
+        Ok(database.query(commits) == "1")
+    })
+    .unwrap();
     database.kill();
     let ending = under_way.await.unwrap();
     assert!(matches!(ending, Err(Fault::Unknown(_))), "{ending:?}");
@@ -202,8 +207,11 @@ async fn a_file_that_is_gone_or_is_no_database_changes_nothing() {
     passing(apply(&open(&settings), revocation("1", "ann")).await);
     let file = settings.file.as_ref().unwrap();
     assert!(!file.exists(), "none was made");
-    std::fs::write(file, "this is no database, but a text of more than one hundred bytes ".repeat(9))
-        .unwrap();
+    std::fs::write(
+        file,
+        "this is no database, but a text of more than one hundred bytes ".repeat(9),
+    )
+    .unwrap();
     let ending = apply(&open(&settings), revocation("1", "ann")).await;
     assert!(matches!(ending, Err(Fault::Refused(_) | Fault::Retry(_))), "{ending:?}");
 }

@@ -1,9 +1,7 @@
 //! What the tests of systems with tables share.
 
 use lapsed_connectors::contract::{Apply, Observe};
-use lapsed_connectors::sql::{
-    self, SqlChange, SqlKind, SqlServer, SqlSettings, SqlTimeouts,
-};
+use lapsed_connectors::sql::{self, SqlChange, SqlKind, SqlServer, SqlSettings, SqlTimeouts};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, ConnectorName, EmployeeNumber, PersonId, StableId, UserId};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Scope};
@@ -31,7 +29,9 @@ impl Database {
         match server {
             SqlServer::Postgresql => Self::postgres(None),
             SqlServer::Mariadb | SqlServer::Mysql => Self::maria(Certificate::Good),
-            SqlServer::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()).filled("id INTEGER PRIMARY KEY"),
+            SqlServer::Sqlite => {
+                Self::Sqlite(tempfile::tempdir().unwrap()).filled("id INTEGER PRIMARY KEY")
+            }
         }
     }
 
