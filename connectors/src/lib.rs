@@ -2,8 +2,10 @@
 //!
 //! A connector depends on no other connector, and never decides: it carries out steps.
 
+pub mod command;
 pub mod contract;
 pub mod directory;
+pub mod helper;
 pub mod home;
 pub mod http;
 pub mod mail;
@@ -11,4 +13,5 @@ pub mod mailbox;
 mod secret;
 pub mod settings;
 pub mod sql;
+pub mod system_account;
 mod tls;

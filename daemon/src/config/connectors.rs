@@ -1,5 +1,6 @@
 //! Connectors as the YAML writes them: one line a kind.
 
+use lapsed_connectors::command::CommandSettings;
 use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
@@ -57,6 +58,8 @@ kinds! {
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
     /// `sql`.
     Sql(SqlSettings) = "sql" for "sql",
+    /// `command`.
+    Command(CommandSettings) = "command" for "command",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

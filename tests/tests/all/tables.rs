@@ -7,6 +7,7 @@
     reason = "helpers of tests fail as the tests themselves do"
 )]
 
+mod command;
 mod conformance;
 mod outages;
 mod support;
