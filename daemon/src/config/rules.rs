@@ -303,6 +303,11 @@ impl Judge<'_> {
                     self.wrong(&path, "a path from the root is needed", "begin it with `/`");
                 }
             }
+            if settings.of_kind().never_run_live() {
+                let message = "this kind has been tried against a double only: never run live";
+                let advice = "try it on a test system of yours first, and watch the first departures";
+                self.warn(&format!("connectors.{name}.kind"), message.into(), advice);
+            }
             if let ConnectorSettings::Home(settings) = settings {
                 self.home(name.as_str(), settings);
             }
