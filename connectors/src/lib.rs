@@ -10,4 +10,5 @@ pub mod mail;
 pub mod mailbox;
 mod secret;
 pub mod settings;
+pub mod sql;
 mod tls;

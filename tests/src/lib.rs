@@ -11,6 +11,7 @@ pub mod demo;
 pub mod dovecot;
 pub mod failure;
 pub mod ldif;
+pub mod mariadb;
 pub mod postgres;
 pub mod process;
 pub mod relay;

@@ -4,6 +4,7 @@ use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_connectors::settings::ConnectorKind;
+use lapsed_connectors::sql::SqlSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -54,6 +55,8 @@ kinds! {
     Home(HomeSettings) = "home" for "home",
     /// `dovecot`.
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
+    /// `sql`.
+    Sql(SqlSettings) = "sql" for "sql",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

@@ -24,3 +24,4 @@ mod servers;
 mod service;
 mod shared_state;
 mod store;
+mod tables;
