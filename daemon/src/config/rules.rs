@@ -340,7 +340,11 @@ impl Judge<'_> {
             wanted.push((key, &rule.connector, Ability::Request));
         }
         for connector in rules.delete_accounts.keys() {
-            wanted.push((format!("delete_accounts.{connector}"), connector, Ability::Access));
+            wanted.push((
+                format!("delete_accounts.{connector}"),
+                connector,
+                Ability::DeleteAccount,
+            ));
         }
         let wanted: Vec<_> = wanted.into_iter().map(|(k, c, a)| (k, c.clone(), a)).collect();
         for (key, connector, ability) in wanted {
