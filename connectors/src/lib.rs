@@ -4,9 +4,11 @@
 
 pub mod contract;
 pub mod directory;
+pub mod help_desk;
 pub mod home;
 pub mod mail;
 pub mod mailbox;
 mod secret;
 pub mod settings;
+pub mod tickets;
 mod tls;

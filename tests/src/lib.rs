@@ -14,6 +14,7 @@ pub mod ldif;
 pub mod postgres;
 pub mod process;
 pub mod relay;
+pub mod request_tracker;
 pub mod samba;
 pub mod scenario;
 pub mod site;

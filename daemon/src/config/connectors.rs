@@ -1,6 +1,7 @@
 //! Connectors as the YAML writes them: one line a kind.
 
 use lapsed_connectors::directory::settings::DirectorySettings;
+use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_connectors::settings::ConnectorKind;
@@ -54,6 +55,8 @@ kinds! {
     Home(HomeSettings) = "home" for "home",
     /// `dovecot`.
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
+    /// `help_desk`.
+    HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

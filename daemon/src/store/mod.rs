@@ -35,6 +35,7 @@ mod step_write;
 #[cfg(test)]
 mod suite;
 mod tables;
+mod ticket_store;
 #[cfg(test)]
 mod tests;
 mod tx;
@@ -54,4 +55,5 @@ pub use ledger::{IdOrigin, UserIdRecord};
 pub use plan_store::{Decision, StoredPlan};
 pub use status::{Change, StepCount};
 pub use step_write::{AddedSteps, StepUpdate};
+pub use ticket_store::{About, Ticket, TicketState};
 pub use tx::{Reader, Tx};
