@@ -6,6 +6,7 @@ pub mod contract;
 pub mod directory;
 pub mod help_desk;
 pub mod home;
+pub mod http;
 pub mod mail;
 pub mod mailbox;
 mod secret;
