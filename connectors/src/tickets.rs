@@ -10,17 +10,7 @@ use uuid::Uuid;
 
 /// What a ticket is about; by it the group that gets it, its priority and its words are chosen (H1).
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemType {
@@ -148,11 +138,7 @@ pub trait TicketDesk: Send + Sync {
     fn status<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<TicketStatus, Fault>>;
 
     /// Puts a comment on a ticket. It may come twice when a reply is lost.
-    fn comment<'a>(
-        &'a self,
-        number: &'a str,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<(), Fault>>;
+    fn comment<'a>(&'a self, number: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), Fault>>;
 }
 
 /// The words of a ticket from their template; nothing is escaped.

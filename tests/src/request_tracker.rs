@@ -46,8 +46,13 @@ impl RequestTracker {
         let folder = cache::tree("request-tracker-5-1", &scratch, "rt", |scratch, folder| {
             configure(scratch, folder, 80)?;
             let setup = find_program("rt-setup-database-5", &[])?;
-            run(environment(&mut scratch.command(setup), folder)
-                .args(["--action", "init", "--skip-create", "--dba-password", ""]))?;
+            run(environment(&mut scratch.command(setup), folder).args([
+                "--action",
+                "init",
+                "--skip-create",
+                "--dba-password",
+                "",
+            ]))?;
             let perl = find_program("perl", &[])?;
             let mut token = scratch.command(perl);
             let made = run(environment(&mut token, folder).args(["-e", TOKEN]))?;
@@ -127,13 +132,15 @@ impl RequestTracker {
 
     /// The witness: all that was written into a ticket, its comments included.
     pub fn history(&self, number: &str) -> Done<String> {
-        let path =
-            format!("/REST/2.0/ticket/{number}/history?fields=Type,Field,NewValue,Content&per_page=100");
+        let path = format!(
+            "/REST/2.0/ticket/{number}/history?fields=Type,Field,NewValue,Content&per_page=100"
+        );
         let found = self.get(&path)?;
         let mut all = found.to_string();
         for item in found["items"].as_array().into_iter().flatten() {
             let transaction = item["id"].as_str().unwrap_or_default();
-            let shown = self.get(&format!("/REST/2.0/transaction/{transaction}/attachments?fields=Content"))?;
+            let shown = self
+                .get(&format!("/REST/2.0/transaction/{transaction}/attachments?fields=Content"))?;
             for part in shown["items"].as_array().into_iter().flatten() {
                 let id = part["id"].as_str().unwrap_or_default();
                 let attachment = self.get(&format!("/REST/2.0/attachment/{id}"))?;
@@ -223,7 +230,11 @@ fn configure(scratch: &Scratch, folder: &Path, port: u16) -> Done<()> {
          Set(%GnuPG, Enable => 0); Set(%SMIME, Enable => 0);\n1;\n"
     );
     let made = scratch.write("RT_SiteConfig.pm", text, 0o600)?;
-    run(scratch.command(find_program("mkdir", &[])?).arg("-p").arg(folder.join("conf.d")).arg(folder.join("mason")))?;
+    run(scratch
+        .command(find_program("mkdir", &[])?)
+        .arg("-p")
+        .arg(folder.join("conf.d"))
+        .arg(folder.join("mason")))?;
     run(scratch.command(find_program("cp", &[])?).arg(made).arg(folder.join("RT_SiteConfig.pm")))?;
     Ok(())
 }

@@ -68,10 +68,9 @@ impl HelpDesk {
         })?;
         match self.word_of(&number).await {
             Ok(Some(_)) => Ok((self.opened(number, Vec::new()), true)),
-            Ok(None) => Err(Fault::Unknown(unusable(
-                &what,
-                "a number under which there is no ticket",
-            ))),
+            Ok(None) => {
+                Err(Fault::Unknown(unusable(&what, "a number under which there is no ticket")))
+            }
             // It said that it opened it, and could not be asked again just now.
             Err(_) => Ok((self.opened(number, Vec::new()), true)),
         }
@@ -150,7 +149,8 @@ impl HelpDesk {
         template: &RequestTemplate,
         values: &Value,
     ) -> Result<Request, Fault> {
-        written(template, values).map_err(|why| Fault::Refused(Cause::new(format!("{what}: {why}"))))
+        written(template, values)
+            .map_err(|why| Fault::Refused(Cause::new(format!("{what}: {why}"))))
     }
 }
 

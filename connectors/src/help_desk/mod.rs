@@ -12,6 +12,8 @@ pub mod settings;
 pub mod shape;
 mod steps;
 pub(crate) mod templates;
+#[cfg(test)]
+mod tests;
 
 pub use settings::{HelpDeskKind, HelpDeskSettings, Preset, RequestWords};
 
@@ -149,11 +151,7 @@ impl TicketDesk for HelpDesk {
         Box::pin(self.ticket_status(number))
     }
 
-    fn comment<'a>(
-        &'a self,
-        number: &'a str,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<(), Fault>> {
+    fn comment<'a>(&'a self, number: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(self.comment_on(number, text))
     }
 }

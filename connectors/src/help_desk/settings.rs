@@ -200,7 +200,8 @@ impl HelpDeskSettings {
             Ok((operations, statuses)) => {
                 found.extend(operation_problems(&operations));
                 if statuses.resolved.is_empty() {
-                    let advice = "is empty, so that no ticket would ever be resolved; list the words";
+                    let advice =
+                        "is empty, so that no ticket would ever be resolved; list the words";
                     found.push(SettingsProblem::new("statuses.resolved", advice));
                 }
             }

@@ -104,6 +104,8 @@ mod tests {
     #[test]
     fn a_name_that_is_not_there_is_no_empty_text() {
         assert!(render(Into::Text, "{{ nobody }}", &json!({})).is_err());
-        assert!(render(Into::Text, "{% for a in range(100000000) %}x{% endfor %}", &json!({})).is_err());
+        assert!(
+            render(Into::Text, "{% for a in range(100000000) %}x{% endfor %}", &json!({})).is_err()
+        );
     }
 }

@@ -35,9 +35,9 @@ mod step_write;
 #[cfg(test)]
 mod suite;
 mod tables;
-mod ticket_store;
 #[cfg(test)]
 mod tests;
+mod ticket_store;
 mod tx;
 
 pub use audit::checkpoint::{Checkpoints, Witness};

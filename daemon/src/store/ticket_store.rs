@@ -115,7 +115,7 @@ pub struct Ticket {
     pub number: Option<String>,
     /// Its page, for people.
     pub page: Option<String>,
-    /// How often it was tried to be opened.
+    /// How often it was taken in hand to be opened.
     pub attempts: u32,
     /// What went wrong last.
     pub trouble: Option<String>,
@@ -133,6 +133,8 @@ pub struct Ticket {
     pub closed_at: Option<Timestamp>,
     /// When what follows from its end was done.
     pub acted_at: Option<Timestamp>,
+    /// Until when a daemon has it in hand.
+    pub leased_until: Option<Timestamp>,
     /// Fencing counter: a write that knows an older one changes nothing.
     pub token: i64,
 }
@@ -147,7 +149,7 @@ impl Ticket {
 
 impl Store {
     /// Claims tickets to work on: queued ones whose time has come, open ones to be looked at. The lease
-    /// is on stable storage when this returns. Of the queued ones at most `may_open`, the oldest first.
+    /// is on stable storage when this returns, and so is one attempt more of the queued ones. Of these at most `may_open`, the oldest first.
     pub async fn claim_tickets(
         &self,
         owner: &str,
@@ -175,11 +177,17 @@ impl Store {
         let mut all = Vec::with_capacity(claimed.len());
         for row in claimed {
             let sql = "UPDATE tickets SET lease_owner = $1, lease_until = $2, \
-                       lease_token = lease_token + 1 WHERE id = $3";
+                       lease_token = lease_token + 1, \
+                       attempts = attempts + CASE WHEN state = 'queued' THEN 1 ELSE 0 END \
+                       WHERE id = $3";
             let values = vec![owner.into(), convert::micros(until).into(), row.id.into()];
             sql::run(&tx.db(), "claiming tickets", sql, values).await?;
             let mut ticket = ticket_of(row)?;
             ticket.token += 1;
+            ticket.leased_until = Some(until);
+            if ticket.state == TicketState::Queued {
+                ticket.attempts = ticket.attempts.saturating_add(1);
+            }
             all.push(ticket);
         }
         tx.commit().await?;
@@ -193,10 +201,7 @@ impl Tx {
     pub async fn queue_ticket(&self, ticket: &Ticket) -> Result<bool, StoreError> {
         let earlier = self.read().tickets_about(&ticket.about).await?;
         let stands = |ticket: &Ticket| {
-            matches!(
-                ticket.state,
-                TicketState::Queued | TicketState::Open | TicketState::Rejected
-            )
+            matches!(ticket.state, TicketState::Queued | TicketState::Open | TicketState::Rejected)
         };
         if earlier.iter().any(stands) {
             return Ok(false);
@@ -301,10 +306,7 @@ impl Reader<'_> {
     }
 
     /// What was set aside, still waits, and never had a ticket.
-    pub async fn set_asides_without_ticket(
-        &self,
-        limit: u64,
-    ) -> Result<Vec<SetAside>, StoreError> {
+    pub async fn set_asides_without_ticket(&self, limit: u64) -> Result<Vec<SetAside>, StoreError> {
         let sql = format!(
             "SELECT a.* FROM set_asides a WHERE a.settled_at IS NULL \
              AND NOT EXISTS (SELECT 1 FROM tickets t \
@@ -409,6 +411,7 @@ fn ticket_of(row: tickets::Model) -> Result<Ticket, StoreError> {
         opened_at: convert::moment_if("moment", row.opened_at)?,
         closed_at: convert::moment_if("moment", row.closed_at)?,
         acted_at: convert::moment_if("moment", row.acted_at)?,
+        leased_until: convert::moment_if("lease", row.lease_until)?,
         token: row.lease_token,
     })
 }
