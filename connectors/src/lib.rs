@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod directory;
+pub mod help_desk;
 pub mod home;
 pub mod http;
 pub mod mail;
@@ -12,4 +13,5 @@ pub mod scim;
 mod secret;
 pub mod settings;
 pub mod sql;
+pub mod tickets;
 mod tls;

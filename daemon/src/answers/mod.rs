@@ -9,6 +9,7 @@ mod people;
 mod plans;
 mod reload;
 mod status;
+mod tickets;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
@@ -23,7 +24,7 @@ use crate::store::StoreError;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
     DueView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, SetAsidesView, SettleRequest, StatusView,
+    ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -55,6 +56,9 @@ impl Console for Desk {
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
+    }
+    fn tickets(&self) -> Answer<'_, TicketsView> {
+        Box::pin(tickets::tickets(&self.0))
     }
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
         Box::pin(audit::rows(&self.0, page))

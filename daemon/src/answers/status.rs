@@ -14,7 +14,7 @@ use lapsed_core::step::Cause;
 use std::collections::{BTreeSet, HashMap};
 
 /// How many of one kind of trouble are listed one by one.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
 
 pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> {
     let now = daemon.now();
@@ -36,6 +36,7 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
         closed: count(CaseState::Closed),
         population: cycle.population().await?,
         drops: drops.iter().map(|drop| drop_view(daemon, drop)).collect(),
+        phone_in: super::tickets::phone_in(daemon, &read).await?,
         connectors,
     };
     let attention = attention(daemon, &read, &view, now).await?;
@@ -127,6 +128,7 @@ async fn attention(
     }
     newest_drops(view, &mut all);
     set_asides(read, &mut all).await?;
+    super::tickets::attention(daemon, read, view, &mut all, now).await?;
     if let Some(paused) = &view.deletions_paused {
         push(
             &mut all,
@@ -157,7 +159,7 @@ async fn attention(
     Ok(all)
 }
 
-fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
+pub(super) fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
     all.push(AttentionView { kind: kind.into(), what, remedy: remedy.into() });
 }
 

@@ -1,6 +1,7 @@
 //! Connectors as the YAML writes them: one line a kind.
 
 use lapsed_connectors::directory::settings::DirectorySettings;
+use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_connectors::scim::ScimSettings;
@@ -60,6 +61,8 @@ kinds! {
     Sql(SqlSettings) = "sql" for "sql",
     /// `scim`.
     Scim(ScimSettings) = "scim" for "scim",
+    /// `help_desk`.
+    HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

@@ -23,6 +23,7 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.policy_faults();
     judge.mail();
     judge.connectors();
+    judge.help_desk();
     judge.departure();
     judge.linked_accounts();
     judge.guard();
@@ -311,6 +312,23 @@ impl Judge<'_> {
             if let ConnectorSettings::Home(settings) = settings {
                 self.home(name.as_str(), settings);
             }
+        }
+    }
+
+    fn help_desk(&mut self) {
+        let Some(desk) = &self.file.help_desk else { return };
+        let name = desk.connector.as_str();
+        self.refer("help_desk.connector", name, "connectors", "connector");
+        if let Some(settings) = self.file.connectors.get(&desk.connector)
+            && !matches!(settings, ConnectorSettings::HelpDesk(_))
+        {
+            let noun = settings.of_kind().noun();
+            let message = format!("`{name}` is a {noun}, which takes no tickets");
+            self.wrong("help_desk.connector", message, "name a connector of kind `help_desk`");
+        }
+        for (key, problem) in desk.faults() {
+            let advice = "the names that may stand in it are listed in config.example.yaml";
+            self.wrong(&join("help_desk", &key), problem, advice);
         }
     }
 

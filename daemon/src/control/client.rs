@@ -6,7 +6,7 @@ use crate::control::peer::Peer;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
     DueView, ErrorView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -172,6 +172,10 @@ impl Client {
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
         self.look(Call::SetAsides, &[]).await
+    }
+    /// Tickets at the help desk, and those that wait to be opened.
+    pub async fn tickets(&self) -> Asked<TicketsView> {
+        self.look(Call::Tickets, &[]).await
     }
     /// Rows of the audit after a place in the chain.
     pub async fn audit(&self, after: u64, limit: u32, person: Option<&str>) -> Asked<AuditView> {

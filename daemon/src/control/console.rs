@@ -4,7 +4,7 @@ use crate::control::roles::Caller;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
     DueView, ErrorView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -30,6 +30,8 @@ pub trait Console: Send + Sync + 'static {
     fn holds(&self) -> Answer<'_, HoldsView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
+    /// Tickets at the help desk, and those that wait to be opened.
+    fn tickets(&self) -> Answer<'_, TicketsView>;
     /// Rows of the audit, oldest first.
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.

@@ -300,7 +300,12 @@ impl Executor {
 
     /// Access gets put back by other hands: a look that told something sets the next of the configured
     /// days for another one (D13).
-    fn next_look(&self, update: StepUpdate, stored: &StoredStep, now: Timestamp) -> StepUpdate {
+    pub(crate) fn next_look(
+        &self,
+        update: StepUpdate,
+        stored: &StoredStep,
+        now: Timestamp,
+    ) -> StepUpdate {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
@@ -545,6 +550,10 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
         Ok(Seen::NotYet(_)) => Vec::new(),
         Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
             retry(cause)
+        }
+        // Whoever was asked says that it will not be done.
+        Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {
+            vec![StepEvent::Refused(cause)]
         }
         Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
         Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],

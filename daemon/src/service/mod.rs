@@ -7,6 +7,7 @@ mod run;
 mod wake;
 
 pub(crate) use inbox::feed_of;
+pub(crate) use late::waiting_too_long;
 pub use run::{RunError, run};
 
 use crate::config::{Config, ConfigErrors};
@@ -15,8 +16,10 @@ use crate::cycle::carry_out::{Clock, Executor};
 use crate::cycle::pace::Pace;
 use crate::drops::Inbox;
 use crate::store::{Checkpoints, Store};
-use crate::targets::{Eyes, Hands, SetUpError};
+use crate::targets::{Eyes, Hands, SetUpError, desk_of};
+use crate::tickets::Clerk;
 use jiff::Timestamp;
+use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
@@ -27,6 +30,8 @@ use tokio::sync::{Mutex, Notify, watch};
 struct InForce {
     config: Arc<Config>,
     hands: Hands,
+    /// The help desk that takes the daemon's own tickets.
+    desk: Option<Arc<dyn TicketDesk>>,
     /// The eyes of the urgent path.
     patient: Eyes,
 }
@@ -59,6 +64,7 @@ impl Daemon {
         started_at: Option<Timestamp>,
     ) -> Result<Self, SetUpError> {
         let hands = Hands::new(&config)?;
+        let desk = desk_of(&config)?;
         let inbox = Inbox::new(
             config.inbox.folder.as_path().to_owned(),
             config.inbox.accepted.as_path().to_owned(),
@@ -72,7 +78,7 @@ impl Daemon {
         let checkpoints = checkpoints_of(&config);
         Ok(Self {
             store,
-            in_force: RwLock::new(InForce { config: Arc::new(config), hands, patient }),
+            in_force: RwLock::new(InForce { config: Arc::new(config), hands, desk, patient }),
             config_path,
             checkpoints,
             clock,
@@ -130,6 +136,13 @@ impl Daemon {
         }
     }
 
+    /// Who has the daemon's tickets in hand.
+    #[must_use]
+    pub fn clerk(&self) -> Clerk {
+        let desk = self.in_force().desk;
+        Clerk::new(self.executor(), desk)
+    }
+
     /// Names of the configured targets.
     #[must_use]
     pub fn connector_names(&self) -> Vec<ConnectorName> {
@@ -158,16 +171,17 @@ impl Daemon {
             tracing::warn!(%warning, "configuration");
         }
         Hands::new(&config).map_err(|error| vec![error.to_string()])?;
+        desk_of(&config).map_err(|error| vec![error.to_string()])?;
         Ok(config)
     }
 
     /// Puts a configuration in force. Folder, socket and database stay those of the start.
     pub fn use_config(&self, config: Config) {
-        let Ok(hands) = Hands::new(&config) else { return };
+        let (Ok(hands), Ok(desk)) = (Hands::new(&config), desk_of(&config)) else { return };
         self.roles.send_replace(Arc::new(config.control.roles.clone()));
         let mut in_force = self.in_force.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let patient = patience::patient(&hands.eyes(), &self.decide);
-        *in_force = InForce { config: Arc::new(config), hands, patient };
+        *in_force = InForce { config: Arc::new(config), hands, desk, patient };
     }
 
     /// Who may do what, for the control socket; changes with the configuration.

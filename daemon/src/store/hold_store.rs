@@ -119,7 +119,7 @@ impl Reader<'_> {
     }
 }
 
-fn aside_of(row: set_asides::Model) -> Result<SetAside, StoreError> {
+pub(super) fn aside_of(row: set_asides::Model) -> Result<SetAside, StoreError> {
     Ok(SetAside {
         id: row.id,
         drop: row.drop_id,
