@@ -5,6 +5,7 @@
 pub mod contract;
 pub mod directory;
 pub mod home;
+pub mod http;
 pub mod mail;
 pub mod mailbox;
 mod secret;

@@ -55,6 +55,9 @@ pub struct ConnectorView {
     pub state: String,
     /// What is wrong, if it is down.
     pub problem: Option<String>,
+    /// When it is tried again, where it failed so often that it is left alone for a while.
+    #[serde(default)]
+    pub tried_again_at: Option<String>,
     /// Steps due and not done.
     pub waiting: u64,
     /// Steps with a date ahead.

@@ -8,6 +8,7 @@ use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
 use lapsed_core::facts::{CaseId, CaseState, ConnectorName};
 use lapsed_core::guard::Finding;
+use lapsed_core::pacing::Breaker;
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::Cause;
 use std::collections::{BTreeSet, HashMap};
@@ -60,7 +61,12 @@ async fn connectors(
             (Some(None), true) => "up",
             (Some(Some(_)), true) => "down",
         };
-        views.push(connector_view(&name, state, trouble.flatten(), &counts));
+        let view = connector_view(&name, state, trouble.flatten(), &counts);
+        let tried_again_at = match daemon.pace.breaker(&name) {
+            Breaker::Open { until, .. } => Some(daemon.cycle().stamp(until)),
+            Breaker::Closed { .. } => None,
+        };
+        views.push(ConnectorView { tried_again_at, ..view });
     }
     Ok(views)
 }
@@ -80,6 +86,7 @@ fn connector_view(
         name: name.to_string(),
         state: state.to_owned(),
         problem: trouble.map(|cause| cause.to_string()),
+        tried_again_at: None,
         waiting: sum(&|c| under_way(c) && !c.ahead),
         scheduled: sum(&|c| under_way(c) && c.ahead),
         done: sum(&|c| matches!(c.state.as_str(), "done" | "verified" | "unverified")),
@@ -114,6 +121,7 @@ async fn attention(
     held_plans(read, &mut all).await?;
     rejected_plans(read, &mut all).await?;
     stuck_steps(read, &mut all).await?;
+    gone_targets(daemon, read, &mut all, now).await?;
     for connector in &view.connectors {
         about_connector(connector, &mut all);
     }
@@ -233,15 +241,37 @@ async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<
     Ok(())
 }
 
+/// Steps that wait for a target that has not answered for days: nobody must learn of it by chance.
+async fn gone_targets(
+    daemon: &Daemon,
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+    now: Timestamp,
+) -> Result<(), ConsoleError> {
+    for step in daemon.steps_waiting_too_long(read, now).await?.into_iter().take(LISTED) {
+        let since = step.first_started_at.map(|at| daemon.cycle().stamp(at)).unwrap_or_default();
+        let what = step.step.action.describe();
+        let connector = &step.step.connector;
+        push(
+            all,
+            "target_gone",
+            format!("{what} on {connector} is tried since {since}: {}", note(&step.state)),
+            "bring the system back, or do it by hand there; it is tried on by itself",
+        );
+    }
+    Ok(())
+}
+
 fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
     match connector.state.as_str() {
         "down" => push(
             all,
             "connector_down",
             format!(
-                "connector {} does not answer ({} steps wait): {}",
+                "connector {} does not answer ({} steps wait{}): {}",
                 connector.name,
                 connector.waiting,
+                again(connector),
                 connector.problem.clone().unwrap_or_default()
             ),
             "lapsed check; nothing is lost, it is tried again by itself",
@@ -257,6 +287,11 @@ fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
         ),
         _ => {}
     }
+}
+
+fn again(connector: &ConnectorView) -> String {
+    let at = connector.tried_again_at.as_ref();
+    at.map(|at| format!("; left alone until {at}")).unwrap_or_default()
 }
 
 /// Of each feed only the newest drop counts: a good one after a bad one has settled it.

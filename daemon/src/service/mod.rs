@@ -12,6 +12,7 @@ pub use run::{RunError, run};
 use crate::config::{Config, ConfigErrors};
 use crate::cycle::Cycle;
 use crate::cycle::carry_out::{Clock, Executor};
+use crate::cycle::pace::Pace;
 use crate::drops::Inbox;
 use crate::store::{Checkpoints, Store};
 use crate::targets::{Eyes, Hands, SetUpError};
@@ -40,6 +41,8 @@ pub struct Daemon {
     clock: Clock,
     started_at: Option<Timestamp>,
     owner: String,
+    /// How fast each target is worked on, and which is left alone.
+    pub pace: Pace,
     decide: Arc<Notify>,
     execute: watch::Sender<u64>,
     inbox: Mutex<Inbox>,
@@ -74,6 +77,7 @@ impl Daemon {
             clock,
             started_at,
             owner: owner_name(),
+            pace: Pace::default(),
             decide,
             execute: watch::Sender::new(0),
             inbox: Mutex::new(inbox),
@@ -116,7 +120,13 @@ impl Daemon {
     pub fn executor(&self) -> Executor {
         let InForce { config, hands, .. } = self.in_force();
         let cycle = Cycle { store: self.store.clone(), config, eyes: hands.eyes() };
-        Executor { cycle, hands, owner: self.owner.clone(), clock: self.clock.clone() }
+        Executor {
+            cycle,
+            hands,
+            owner: self.owner.clone(),
+            clock: self.clock.clone(),
+            pace: self.pace.clone(),
+        }
     }
 
     /// Names of the configured targets.

@@ -11,6 +11,7 @@ use crate::store::AuditEntry;
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
+use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,7 +272,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     // account is shut.
                     daemon.execute.send_modify(|round| *round = round.wrapping_add(1));
                 }
-                daemon.pause_until_next_step().await
+                daemon.pause_until_next_step(&name).await
             }
             Err(error) => {
                 log_failure("carrying out", &error);
@@ -291,11 +292,14 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
 
 impl Daemon {
     /// How long nothing comes due: until the next retry, half a minute at most.
-    async fn pause_until_next_step(&self) -> Duration {
+    async fn pause_until_next_step(&self, name: &ConnectorName) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);
         let now = self.now();
-        match self.store.read().next_step_at(now).await {
-            Ok(Some(at)) => Duration::try_from(at.duration_since(now))
+        let at = self.store.read().next_step_at(now).await.ok().flatten();
+        let leave = self.pace.leave(name, &self.cycle().config.execution, now);
+        let may = if let Leave::Not(until) = leave { Some(until) } else { None };
+        match [at, may].into_iter().flatten().min() {
+            Some(at) => Duration::try_from(at.duration_since(now))
                 .unwrap_or_default()
                 .clamp(Duration::from_millis(100), LONGEST),
             _ => LONGEST,

@@ -12,6 +12,7 @@ fn text(text: &str) -> String {
 
 pub fn status() -> StatusView {
     let connector = |name: &str, state: &str, problem: Option<&str>, stuck| ConnectorView {
+        tried_again_at: (state == "down").then(|| "2026-11-02 09:30 CST".to_owned()),
         name: text(name),
         state: text(state),
         problem: problem.map(text),

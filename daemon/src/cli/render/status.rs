@@ -39,6 +39,15 @@ impl Text for StatusView {
     }
 }
 
+/// What is wrong with a target, and when it is tried again where it is left alone.
+fn problem(connector: &ConnectorView) -> String {
+    let problem = connector.problem.clone().unwrap_or_default();
+    match &connector.tried_again_at {
+        Some(at) => format!("left alone until {at}: {problem}"),
+        None => problem,
+    }
+}
+
 fn connectors(page: &mut Page, connectors: &[ConnectorView]) {
     if connectors.is_empty() {
         return;
@@ -61,7 +70,7 @@ fn connectors(page: &mut Page, connectors: &[ConnectorView]) {
                 Piece::from(connector.done),
                 Piece::from(connector.unverified),
                 Piece::toned(&connector.stuck.to_string(), stuck),
-                Piece::from(&connector.problem),
+                Piece::from(problem(connector)),
             ]
         }),
     );
