@@ -1,5 +1,6 @@
 //! Connectors as the YAML writes them: one line a kind.
 
+use lapsed_connectors::agency_form::AgencyFormSettings;
 use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
@@ -54,6 +55,8 @@ kinds! {
     Home(HomeSettings) = "home" for "home",
     /// `dovecot`.
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
+    /// `agency_form`.
+    AgencyForm(AgencyFormSettings) = "agency_form" for "agency_form",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by
