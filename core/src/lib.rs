@@ -12,6 +12,7 @@ pub mod guard;
 pub mod intake;
 pub mod journal;
 pub mod mask;
+pub mod notice_rules;
 pub mod observed;
 pub mod plan;
 pub mod policy;
