@@ -9,6 +9,7 @@ mod changes;
 mod connectors;
 mod feeds;
 mod glance;
+mod notices;
 mod pattern;
 mod problem;
 mod rules;
@@ -26,6 +27,7 @@ pub use changes::policy_changes;
 pub use connectors::ConnectorSettings;
 pub use feeds::Feed;
 pub use glance::socket_named_in;
+pub use notices::{KindRule, NoticeSettings};
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
 pub use sections::{
@@ -64,6 +66,8 @@ pub struct Config {
     pub connectors: BTreeMap<ConnectorName, ConnectorSettings>,
     /// The server that takes the daemon's mail.
     pub mail: Option<MailSettings>,
+    /// Who is told what by mail.
+    pub notices: Option<NoticeSettings>,
     /// Where the state is kept.
     pub state: State,
     /// The record of everything done.
@@ -100,6 +104,7 @@ impl Config {
             feeds: file.feeds,
             connectors: file.connectors,
             mail: file.mail,
+            notices: file.notices,
             state: file.state,
             audit: file.audit,
             control: file.control,
@@ -193,6 +198,9 @@ fn parse_beside(
     let mut warnings = Vec::new();
     let file = file.map(|mut file| {
         problems.extend(folder.and_then(|folder| calendar::add(&mut file, folder, &tree)));
+        if folder.is_some() {
+            problems.extend(notices::read_wording(&mut file, &tree));
+        }
         rules::judge(&file, &tree, &mut problems, &mut warnings);
         file
     });

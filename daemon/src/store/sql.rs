@@ -69,6 +69,7 @@ model_of!(
     user_ids,
     settings,
     to_decide,
+    notices,
     audit,
 );
 
