@@ -18,6 +18,7 @@ pub mod samba;
 pub mod scenario;
 pub mod site;
 pub mod slapd;
+pub mod smtp;
 pub mod witness;
 
 pub use failure::{Done, Failure};

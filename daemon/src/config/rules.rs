@@ -22,6 +22,7 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.feeds();
     judge.locations();
     judge.policy_faults();
+    judge.mail();
     judge.connectors();
     judge.departure();
     judge.linked_accounts();
@@ -273,6 +274,20 @@ impl Judge<'_> {
                 let advice = "the setting is a default; write your own, or what it refers to";
                 let problem = Problem::of_file(format!("{}: {message}", fault.key), advice);
                 self.warnings.push(problem);
+            }
+        }
+    }
+
+    fn mail(&mut self) {
+        let Some(settings) = &self.file.mail else { return };
+        for found in settings.problems() {
+            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+            self.wrong(&format!("mail.{}", found.key), message, advice);
+        }
+        for (key, path) in settings.files() {
+            if !path.is_absolute() {
+                let path = format!("mail.{key}");
+                self.wrong(&path, "a path from the root is needed", "begin it with `/`");
             }
         }
     }

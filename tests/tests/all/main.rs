@@ -17,6 +17,7 @@ mod homes;
 mod journal;
 mod latency;
 mod laws;
+mod mail;
 mod mailbox;
 mod scenarios;
 mod servers;
