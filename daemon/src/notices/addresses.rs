@@ -2,10 +2,9 @@
 
 use crate::config::{ConnectorSettings, KindRule, NoticeSettings};
 use crate::cycle::{Cycle, CycleError};
-use crate::store::StoredNotice;
 use lapsed_connectors::mail::MailAddress;
-use lapsed_core::facts::{ConnectorName, EmployeeNumber, LocationId, Person};
-use lapsed_core::notice_rules::Addressee;
+use lapsed_core::facts::{ConnectorName, EmployeeNumber, LocationId, Person, PersonId};
+use lapsed_core::notice_rules::{Addressee, Kind};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Realm, Scope};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::step::Fault;
@@ -26,18 +25,20 @@ impl Cycle {
     pub(super) async fn addresses_of(
         &self,
         settings: &NoticeSettings,
-        notice: &StoredNotice,
+        kind: Kind,
+        addressee: &Addressee,
+        leaver: Option<PersonId>,
     ) -> Result<Found, CycleError> {
-        let rule = settings.rule(notice.kind);
+        let rule = settings.rule(kind);
         if !rule.to.is_empty() {
             return Ok(Found::To(with_copies(rule.to.clone(), &rule)));
         }
-        let found = match &notice.addressee {
+        let found = match addressee {
             Addressee::Supervisor { number: None } => {
                 Found::Nobody("HR names no supervisor of the leaver".into())
             }
             Addressee::Supervisor { number: Some(number) } => {
-                self.supervisor(number, notice).await?
+                self.supervisor(number, leaver).await?
             }
             Addressee::SecurityOfficer { location } => self.officer(location.as_ref()),
             Addressee::AccountManagement => Found::To(settings.account_management.clone()),
@@ -75,11 +76,11 @@ impl Cycle {
     async fn supervisor(
         &self,
         number: &EmployeeNumber,
-        notice: &StoredNotice,
+        leaver: Option<PersonId>,
     ) -> Result<Found, CycleError> {
         let read = self.store.read();
         let people = read.people_by_keys(std::slice::from_ref(number), &[]).await?;
-        if people.iter().any(|person| Some(person.id) == notice.person) {
+        if people.iter().any(|person| Some(person.id) == leaver) {
             return Ok(Found::Nobody("HR names the leaver as their own supervisor".into()));
         }
         if people.len() > 1 {

@@ -22,6 +22,8 @@ mod wording;
 
 pub use alarms::{Alarm, alarm_kinds};
 pub use facts::{AlarmFacts, CaseFacts, DigestFacts, Facts, ReceiptFacts};
-pub use preview::preview;
+pub use preview::{PreviewError, preview};
+pub(crate) use look::Look;
+pub(crate) use sender::MAIL_HEALTH;
 pub use sender::Post;
 pub use wording::{Wording, WordingError};

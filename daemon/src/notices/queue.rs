@@ -38,7 +38,7 @@ impl Cycle {
         case: CaseId,
         now: Timestamp,
     ) -> Result<(), CycleError> {
-        self.tell(tx, case, now, About::at_disabling).await
+        self.tell(tx, case, now, |about| about.at_disabling()).await
     }
 
     /// Queues what those have to hear whom a departure's changed dates concern.
@@ -116,6 +116,29 @@ impl Cycle {
             work_days: &self.config.policy.work_days,
             today: self.today(now),
         })
+    }
+
+    /// What a notice about the latest departure of a person would be told; nothing where there is none.
+    pub(super) async fn facts_of(
+        &self,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<Option<CaseFacts>, CycleError> {
+        let filter = CaseFilter { people: vec![person.id], ..CaseFilter::default() };
+        let Some(case) = self.store.read().cases(&filter).await?.pop() else { return Ok(None) };
+        // It writes nothing, and is dropped as it is.
+        let tx = self.store.begin().await?;
+        let Some(known) = self.known(&tx, case.id, now).await? else { return Ok(None) };
+        let Some(settings) = &self.config.notices else { return Ok(None) };
+        let dates = known.deletions.clone();
+        let wanted = Wanted {
+            id: Default::default(),
+            kind: Kind::Manager,
+            to: lapsed_core::notice_rules::Addressee::AccountManagement,
+            dates,
+            before: Vec::new(),
+        };
+        Ok(Some(self.facts(settings, &known, &wanted)))
     }
 
     async fn known(

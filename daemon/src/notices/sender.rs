@@ -15,9 +15,12 @@ use lapsed_core::citation::Rule;
 use lapsed_core::notice_rules::{self, Kind};
 use lapsed_core::step::next_attempt;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 /// Longer than a mail server and a directory can take together.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
+/// A directory that can't be read is asked again for an address after so long.
+const DIRECTORY_AWAY: SignedDuration = SignedDuration::from_mins(1);
 /// More attempts at a notice that was handed over without an answer would be a nuisance.
 const MOST_DOUBTFUL_ATTEMPTS: u32 = 3;
 /// The setting under which the mail server's last trouble is kept; null when it took a mail.
@@ -31,6 +34,8 @@ pub struct Post {
     pub owner: String,
     /// The moment.
     pub clock: Clock,
+    /// When this is cancelled, the notice under way is still finished, and no other begun.
+    pub stop: CancellationToken,
 }
 
 /// How one notice went.
@@ -55,7 +60,7 @@ impl Post {
         };
         self.doubt(settings, None).await?;
         let mut sent = 0;
-        loop {
+        while !self.stop.is_cancelled() {
             let claim =
                 NoticeClaim { now: (self.clock)(), owner: &self.owner, lease_for: LEASE, limit: 1 };
             let Some(notice) = self.cycle.store.claim_notices(&claim).await?.pop() else {
@@ -66,6 +71,7 @@ impl Post {
                 Gone::ServerAway => return Ok(sent),
             }
         }
+        Ok(sent)
     }
 
     /// At the start: what this daemon was handing over when it died is in doubt at once.
@@ -103,12 +109,13 @@ impl Post {
     ) -> Result<Gone, CycleError> {
         let now = (self.clock)();
         if notice.addresses.is_empty() {
-            match self.cycle.addresses_of(settings, &notice).await? {
+            let (to, leaver) = (notice.addressee.clone(), notice.person);
+            match self.cycle.addresses_of(settings, notice.kind, &to, leaver).await? {
                 Found::To(addresses) => notice.addresses = addresses,
                 Found::Nobody(why) => to_somebody_else(settings, &mut notice, &why),
                 Found::Later(why) => {
-                    let again = NoticeEnd::Again(later(now, notice.attempts), why);
-                    self.end(&notice, notice.token, again).await?;
+                    let at = now.checked_add(DIRECTORY_AWAY).unwrap_or(now);
+                    self.end(&notice, notice.token, NoticeEnd::Again(at, why)).await?;
                     return Ok(Gone::On);
                 }
             }
