@@ -13,6 +13,7 @@ pub mod guard;
 pub mod intake;
 pub mod journal;
 pub mod mask;
+pub mod notice_rules;
 pub mod observed;
 pub mod pacing;
 pub mod plan;

@@ -43,6 +43,11 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
     Ok(StatusView { attention, ..view })
 }
 
+/// What a person has to look at, worst first: what alarms are made of.
+pub(crate) async fn attention_now(daemon: &Daemon) -> Result<Vec<AttentionView>, ConsoleError> {
+    Ok(status(daemon).await?.attention)
+}
+
 async fn connectors(
     daemon: &Daemon,
     read: &Reader<'_>,
@@ -156,6 +161,7 @@ async fn attention(
     for (feed, problem) in daemon.late_feeds(now).await? {
         push(&mut all, "late_feed", format!("feed {feed}: {problem}"), "ask HR for the file");
     }
+    all.extend(super::trouble::troubles(daemon, read, now).await?);
     Ok(all)
 }
 

@@ -70,6 +70,7 @@ model_of!(
     user_ids,
     settings,
     to_decide,
+    notices,
     audit,
 );
 
