@@ -9,6 +9,7 @@ mod clocks;
 pub mod decide;
 pub mod departing;
 pub mod take;
+mod wished;
 
 use crate::config::Config;
 use crate::store::{Store, StoreError};

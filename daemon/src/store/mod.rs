@@ -38,6 +38,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod wish_store;
 
 pub use audit::checkpoint::{Checkpoints, Witness};
 pub use audit::verify::{AuditFinding, AuditReport, verify_audit};

@@ -69,6 +69,9 @@ model_of!(
     user_ids,
     settings,
     to_decide,
+    population_holds,
+    person_facts,
+    wishes,
     audit,
 );
 
