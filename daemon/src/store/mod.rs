@@ -41,6 +41,7 @@ mod tables;
 mod tests;
 mod ticket_store;
 mod tx;
+mod wish_store;
 
 pub use audit::checkpoint::{Checkpoints, Witness};
 pub use audit::verify::{AuditFinding, AuditReport, verify_audit};

@@ -71,6 +71,9 @@ model_of!(
     settings,
     to_decide,
     notices,
+    person_facts,
+    population_holds,
+    wishes,
     audit,
 );
 
