@@ -27,6 +27,7 @@ impl SystemAccount {
     /// As reconcile takes it.
     pub(crate) fn observed(self, place: &str) -> ObservedAccount {
         ObservedAccount {
+            held_in_trust: Vec::new(),
             id: self.id,
             user_id: self.user_id,
             other_user_ids: Vec::new(),

@@ -15,6 +15,7 @@ pub mod mariadb;
 pub mod postgres;
 pub mod process;
 pub mod relay;
+pub mod request_tracker;
 pub mod samba;
 pub mod scenario;
 pub mod site;

@@ -63,6 +63,10 @@ impl ConnectorKind for SqlSettings {
         "system with accounts in a database"
     }
 
+    fn never_run_live(&self) -> bool {
+        self.server == SqlServer::Mysql
+    }
+
     fn connect(&self, _: &ConnectorName, _: &Shared<'_>) -> Result<Arc<dyn Apply>, SettingsError> {
         Ok(Arc::new(connect(self)?))
     }

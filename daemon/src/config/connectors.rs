@@ -1,9 +1,12 @@
 //! Connectors as the YAML writes them: one line a kind.
 
+use lapsed_connectors::agency_form::AgencyFormSettings;
 use lapsed_connectors::command::CommandSettings;
 use lapsed_connectors::directory::settings::DirectorySettings;
+use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
+use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use lapsed_connectors::sql::SqlSettings;
 use schemars::JsonSchema;
@@ -60,6 +63,12 @@ kinds! {
     Sql(SqlSettings) = "sql" for "sql",
     /// `command`.
     Command(CommandSettings) = "command" for "command",
+    /// `scim`.
+    Scim(ScimSettings) = "scim" for "scim",
+    /// `help_desk`.
+    HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
+    /// `agency_form`.
+    AgencyForm(AgencyFormSettings) = "agency_form" for "agency_form",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

@@ -300,13 +300,21 @@ impl Executor {
 
     /// Access gets put back by other hands: a look that told something sets the next of the configured
     /// days for another one (D13).
-    fn next_look(&self, update: StepUpdate, stored: &StoredStep, now: Timestamp) -> StepUpdate {
+    pub(crate) fn next_look(
+        &self,
+        update: StepUpdate,
+        stored: &StoredStep,
+        now: Timestamp,
+    ) -> StepUpdate {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
-        // When a password was changed before is known only to the process that changed it: a later look
-        // could tell nothing.
-        if matches!(stored.step.action, Action::ScramblePassword { .. }) {
+        // When a password was changed before is known only to the process that changed it, and an archive
+        // is its recipient's to move: a later look could tell nothing.
+        if matches!(
+            stored.step.action,
+            Action::ScramblePassword { .. } | Action::ArchiveHome { .. }
+        ) {
             return update.recheck(None, stored.recheck_index.saturating_add(1));
         }
         let days = &self.cycle.config.policy.departure.recheck_days;
@@ -422,6 +430,9 @@ impl Executor {
             });
         }
         tx.save_cases(&cases).await?;
+        for case in &cases {
+            self.cycle.tell_shut(&tx, case.id, now).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -450,6 +461,8 @@ impl Executor {
                 clause: Some(self.cycle.config.policy.citations.cite(Rule::D13)),
                 ..AuditEntry::new(now, DAEMON, "case.closed")
             });
+            let over = "the departure is closed";
+            self.cycle.end_wishes(&mut tx, &[case.person], over, now).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -545,6 +558,10 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
         Ok(Seen::NotYet(_)) => Vec::new(),
         Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
             retry(cause)
+        }
+        // Whoever was asked says that it will not be done.
+        Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {
+            vec![StepEvent::Refused(cause)]
         }
         Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
         Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],

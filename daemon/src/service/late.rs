@@ -47,13 +47,21 @@ impl Daemon {
         read: &Reader<'_>,
         now: Timestamp,
     ) -> Result<Vec<StoredStep>, StoreError> {
-        let days = i64::from(self.cycle().config.execution.stuck_days);
-        let by = now.checked_sub(SignedDuration::from_hours(days.saturating_mul(24)));
-        let filter = StepFilter {
-            states: vec!["waiting", "unknown", "started"],
-            begun_by: Some(by.unwrap_or(Timestamp::MIN)),
-            ..StepFilter::default()
-        };
-        read.steps(&filter).await
+        waiting_too_long(read, self.cycle().config.execution.stuck_days, now).await
     }
+}
+
+/// Steps that were begun so many days ago and are tried on in vain.
+pub(crate) async fn waiting_too_long(
+    read: &Reader<'_>,
+    days: u16,
+    now: Timestamp,
+) -> Result<Vec<StoredStep>, StoreError> {
+    let by = now.checked_sub(SignedDuration::from_hours(i64::from(days).saturating_mul(24)));
+    let filter = StepFilter {
+        states: vec!["waiting", "unknown", "started"],
+        begun_by: Some(by.unwrap_or(Timestamp::MIN)),
+        ..StepFilter::default()
+    };
+    read.steps(&filter).await
 }

@@ -9,5 +9,6 @@
 
 mod command;
 mod conformance;
+mod departure;
 mod outages;
 mod support;

@@ -14,6 +14,7 @@ impl Text for StatusView {
             page.indented(2, &thing.what);
             page.indented(4, &format!("→ {}", thing.remedy));
         }
+        super::tickets::phone_in(page, &self.phone_in);
         page.gap();
         let since = self.running_since.as_deref().map_or("does not run".to_owned(), |since| {
             format!("{}, runs since {}", self.version, when(since))
