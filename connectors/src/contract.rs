@@ -9,6 +9,12 @@ pub trait Observe: Send + Sync {
     /// Everything in scope, or an error: an incomplete listing is a [`Fault`], never a shorter answer.
     fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>>;
 
+    /// Whether all accounts and names can be listed. A target that can only be asked for certain people
+    /// is not asked for them; asked nevertheless, it says so by a [`Fault`].
+    fn can_list(&self) -> bool {
+        true
+    }
+
     /// Looks at each step's object again, one answer a step, in order (D13): also after a lost reply.
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>>;
 

@@ -25,6 +25,13 @@ pub struct Eyes(pub BTreeMap<ConnectorName, Arc<dyn Observe>>);
 #[derive(Clone, Default)]
 pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
 
+impl Eyes {
+    /// Those that can list all accounts and names; others are asked for certain people only.
+    pub fn that_list(&self) -> impl Iterator<Item = (&ConnectorName, &Arc<dyn Observe>)> {
+        self.0.iter().filter(|(_, eye)| eye.can_list())
+    }
+}
+
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
     pub fn new(config: &Config) -> Result<Self, SetUpError> {

@@ -16,6 +16,7 @@ pub mod process;
 pub mod relay;
 pub mod samba;
 pub mod scenario;
+pub mod scim;
 pub mod site;
 pub mod slapd;
 pub mod witness;

@@ -87,7 +87,7 @@ fn in_directory(config: &Config) -> Result<TakenIds, Failure> {
     })?;
     waited(async {
         let mut taken = TakenIds::default();
-        for (name, eye) in &hands.eyes().0 {
+        for (name, eye) in hands.eyes().that_list() {
             let observed = eye.observe(&Scope::TakenNames).await.map_err(|fault| {
                 Failure::new(
                     Exit::Failure,

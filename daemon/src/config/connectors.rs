@@ -3,6 +3,7 @@
 use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
+use lapsed_connectors::rest::RestSettings;
 use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use schemars::JsonSchema;
@@ -57,6 +58,8 @@ kinds! {
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
     /// `scim`.
     Scim(ScimSettings) = "scim" for "scim",
+    /// `rest`.
+    Rest(RestSettings) = "rest" for "rest",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

@@ -23,3 +23,4 @@ mod servers;
 mod service;
 mod shared_state;
 mod store;
+mod systems;
