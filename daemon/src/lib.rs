@@ -6,10 +6,12 @@ pub mod config;
 pub mod control;
 pub mod cycle;
 pub mod drops;
+pub mod notices;
 pub mod rehearse;
 pub mod service;
 pub mod store;
 pub mod targets;
+pub mod tickets;
 pub mod views;
 
 // The store's test suite says `lapsed::store`, here as in the tests crate, which runs it on PostgreSQL.

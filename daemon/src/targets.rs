@@ -3,6 +3,7 @@
 use crate::config::Config;
 use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::settings::{SettingsError, Shared};
+use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,13 +25,6 @@ pub struct Eyes(pub BTreeMap<ConnectorName, Arc<dyn Observe>>);
 /// Targets that can be changed: held by the executor alone.
 #[derive(Clone, Default)]
 pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
-
-impl Eyes {
-    /// Those that can list all accounts and names; others are asked for certain people only.
-    pub fn that_list(&self) -> impl Iterator<Item = (&ConnectorName, &Arc<dyn Observe>)> {
-        self.0.iter().filter(|(_, eye)| eye.can_list())
-    }
-}
 
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
@@ -67,4 +61,18 @@ impl Hands {
     pub fn names(&self) -> Vec<ConnectorName> {
         self.0.keys().cloned().collect()
     }
+}
+
+/// The help desk that takes the daemon's own tickets, if the configuration names one.
+///
+/// # Errors
+/// When it can't be set up, or is none.
+pub fn desk_of(config: &Config) -> Result<Option<Arc<dyn TicketDesk>>, SetUpError> {
+    let Some(wanted) = &config.help_desk else { return Ok(None) };
+    let name = &wanted.connector;
+    let fault = |problem: String| SetUpError { name: name.clone(), problem };
+    let settings = config.connectors.get(name);
+    let desk = settings.and_then(|settings| settings.of_kind().desk(name));
+    let desk = desk.ok_or_else(|| fault("it takes no tickets; name a help desk".into()))?;
+    desk.map(Some).map_err(|error| fault(error.to_string()))
 }

@@ -175,6 +175,7 @@ impl Rest {
             home: None,
             mail: None,
             groups: Vec::new(),
+            held_in_trust: Vec::new(),
             realm: Realm::System,
         })
     }

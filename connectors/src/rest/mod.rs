@@ -102,10 +102,6 @@ impl Observe for Rest {
         })
     }
 
-    fn can_list(&self) -> bool {
-        false
-    }
-
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
         let looks = stream::iter(steps).map(|step| self.see(step));
         Box::pin(looks.buffered(self.window()).collect())

@@ -5,6 +5,7 @@ use super::shape::{join, listed};
 use super::tree::{Kind, Node, Part};
 use super::{ConnectorSettings, File};
 use lapsed_connectors::home::HomeSettings;
+use lapsed_connectors::mail::MailAddress;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{ConnectorName, PersonKind, UserId};
 use lapsed_core::guard::Limit;
@@ -21,11 +22,14 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.feeds();
     judge.locations();
     judge.policy_faults();
+    judge.mail();
     judge.connectors();
+    judge.help_desk();
     judge.departure();
     judge.linked_accounts();
     judge.guard();
     judge.citations();
+    judge.notices();
     judge.variables(tree, &mut Vec::new());
 }
 
@@ -275,6 +279,20 @@ impl Judge<'_> {
         }
     }
 
+    fn mail(&mut self) {
+        let Some(settings) = &self.file.mail else { return };
+        for found in settings.problems() {
+            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+            self.wrong(&format!("mail.{}", found.key), message, advice);
+        }
+        for (key, path) in settings.files() {
+            if !path.is_absolute() {
+                let path = format!("mail.{key}");
+                self.wrong(&path, "a path from the root is needed", "begin it with `/`");
+            }
+        }
+    }
+
     fn connectors(&mut self) {
         for (name, settings) in &self.file.connectors {
             for found in settings.of_kind().problems() {
@@ -288,9 +306,32 @@ impl Judge<'_> {
                     self.wrong(&path, "a path from the root is needed", "begin it with `/`");
                 }
             }
+            if settings.of_kind().never_run_live() {
+                let message = "this kind has been tried against a double only: never run live";
+                let advice =
+                    "try it on a test system of yours first, and watch the first departures";
+                self.warn(&format!("connectors.{name}.kind"), message, advice);
+            }
             if let ConnectorSettings::Home(settings) = settings {
                 self.home(name.as_str(), settings);
             }
+        }
+    }
+
+    fn help_desk(&mut self) {
+        let Some(desk) = &self.file.help_desk else { return };
+        let name = desk.connector.as_str();
+        self.refer("help_desk.connector", name, "connectors", "connector");
+        if let Some(settings) = self.file.connectors.get(&desk.connector)
+            && !matches!(settings, ConnectorSettings::HelpDesk(_))
+        {
+            let noun = settings.of_kind().noun();
+            let message = format!("`{name}` is a {noun}, which takes no tickets");
+            self.wrong("help_desk.connector", message, "name a connector of kind `help_desk`");
+        }
+        for (key, problem) in desk.faults() {
+            let advice = "the names that may stand in it are listed in config.example.yaml";
+            self.wrong(&join("help_desk", &key), problem, advice);
         }
     }
 
@@ -411,6 +452,27 @@ impl Judge<'_> {
                     "write at least 1",
                 );
             }
+        }
+    }
+
+    fn notices(&mut self) {
+        let Some(notices) = &self.file.notices else { return };
+        if self.file.mail.is_none() && !self.told_below(&["mail"]) {
+            let advice = "add a `mail` section with the server that takes them";
+            self.wrong("notices", "there is no mail server to send notices by", advice);
+        }
+        if notices.account_management.is_empty() {
+            let advice = "name an address: it gets the digest, and what finds nobody else";
+            self.wrong("notices.account_management", "the list is empty", advice);
+        }
+        for (path, address) in notices.addresses() {
+            if let Err(bad) = MailAddress::parse(address) {
+                self.wrong(&path, bad.to_string(), "");
+            }
+        }
+        for feed in notices.receipts.keys().filter(|feed| !self.file.feeds.contains_key(*feed)) {
+            let message = format!("there is no feed {feed}");
+            self.wrong(&join("notices.receipts", feed.as_str()), message, "use a name of `feeds`");
         }
     }
 

@@ -22,12 +22,15 @@ pub enum Call {
     Plan,
     Holds,
     SetAsides,
+    Tickets,
     Audit,
     AuditVerify,
     Release,
     Reject,
     Hold,
     Lift,
+    Delegate,
+    Keep,
     Depart,
     Pause,
     Resume,
@@ -63,7 +66,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 19] = {
+pub const ENDPOINTS: [Endpoint; 22] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
@@ -74,12 +77,15 @@ pub const ENDPOINTS: [Endpoint; 19] = {
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
+        row(Call::Tickets,        Get,  "/v1/tickets",          Viewer,        "tickets"),
         row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),
         row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
         row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
         row(Call::Lift,           Post, "/v1/hold/lift",        Operator,      "hold lift"),
+        row(Call::Delegate,       Post, "/v1/delegate",         Operator,      "delegate"),
+        row(Call::Keep,           Post, "/v1/keep",             Operator,      "keep"),
         row(Call::Depart,         Post, "/v1/depart",           Operator,      "depart"),
         row(Call::Pause,          Post, "/v1/deletions/pause",  Operator,      "pause deletions"),
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),

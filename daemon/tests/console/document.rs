@@ -36,6 +36,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
         Call::SetAsides => ("", "SetAsidesView"),
+        Call::Tickets => ("", "TicketsView"),
         Call::Audit => {
             ("`after` a row, `limit` up to 1000, `person`; all may be absent", "AuditView")
         }
@@ -43,6 +44,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Release | Call::Reject => ("[DecisionRequest](#decisionrequest)", "DoneView"),
         Call::Hold => ("[HoldRequest](#holdrequest)", "DoneView"),
         Call::Lift => ("[LiftRequest](#liftrequest)", "DoneView"),
+        Call::Delegate => ("[DelegateRequest](#delegaterequest)", "DoneView"),
+        Call::Keep => ("[KeepRequest](#keeprequest)", "DoneView"),
         Call::Depart => ("[DepartRequest](#departrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
@@ -90,6 +93,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
+    add::<TicketsView>(&mut generator);
     add::<AuditView>(&mut generator);
     add::<AuditVerifyView>(&mut generator);
     add::<AdoptView>(&mut generator);
@@ -103,6 +107,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<DepartRequest>(&mut generator);
     add::<HoldRequest>(&mut generator);
     add::<LiftRequest>(&mut generator);
+    add::<DelegateRequest>(&mut generator);
+    add::<KeepRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);
