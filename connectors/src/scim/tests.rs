@@ -414,7 +414,11 @@ async fn a_check_says_what_is_wrong() {
     let tried = connect(&settings).unwrap().probe().await;
     let problems: Vec<&str> =
         tried.iter().filter(|probed| probed.problem.is_some()).map(|p| p.what.as_str()).collect();
-    let expected = ["how accounts are shut", "filter by userName", "filter by externalId"];
+    let expected = [
+        "how accounts are shut",
+        "log-on, and filter by userName",
+        "log-on, and filter by externalId",
+    ];
     assert_eq!(problems, expected);
 }
 

@@ -5,6 +5,7 @@ use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
+use lapsed_connectors::rest::RestSettings;
 use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use lapsed_connectors::sql::SqlSettings;
@@ -62,6 +63,8 @@ kinds! {
     Sql(SqlSettings) = "sql" for "sql",
     /// `scim`.
     Scim(ScimSettings) = "scim" for "scim",
+    /// `rest`.
+    Rest(RestSettings) = "rest" for "rest",
     /// `help_desk`.
     HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
     /// `agency_form`.
