@@ -2,6 +2,7 @@
 //!
 //! A connector depends on no other connector, and never decides: it carries out steps.
 
+pub mod agency_form;
 pub mod contract;
 pub mod directory;
 pub mod help_desk;
@@ -9,7 +10,9 @@ pub mod home;
 pub mod http;
 pub mod mail;
 pub mod mailbox;
+pub mod scim;
 mod secret;
 pub mod settings;
+pub mod sql;
 pub mod tickets;
 mod tls;

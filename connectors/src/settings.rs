@@ -43,6 +43,8 @@ pub enum Ability {
     Accounts,
     /// Look up and revoke a system's access (D4).
     Access,
+    /// Delete a system's accounts for good (D4).
+    DeleteAccount,
     /// End mail sessions and hide mailboxes (D7).
     DisableMailbox,
     /// Delete mailbox content (D7).
@@ -64,6 +66,7 @@ impl Ability {
         match self {
             Self::Accounts => "shut accounts",
             Self::Access => "revoke access",
+            Self::DeleteAccount => "delete accounts",
             Self::DisableMailbox => "disable mailboxes",
             Self::DeleteMailbox => "delete mailboxes",
             Self::DelegateMailbox => "delegate mailboxes",

@@ -8,6 +8,7 @@ pub mod absorb;
 pub mod adopt;
 pub mod citation;
 pub mod facts;
+pub mod form_token;
 pub mod guard;
 pub mod intake;
 pub mod journal;

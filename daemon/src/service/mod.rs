@@ -73,6 +73,7 @@ impl Daemon {
         );
         let decide = Arc::new(Notify::new());
         let patient = patience::patient(&hands.eyes(), &decide);
+        let owner = owner_name(&config);
         let roles = watch::Sender::new(Arc::new(config.control.roles.clone()));
         let checkpoints = checkpoints_of(&config);
         Ok(Self {
@@ -82,7 +83,7 @@ impl Daemon {
             checkpoints,
             clock,
             started_at,
-            owner: owner_name(),
+            owner,
             pace: Pace::default(),
             decide,
             execute: watch::Sender::new(0),
@@ -211,9 +212,10 @@ pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
 }
 
 /// This daemon's name in leases: the same after a restart, so that it takes its own steps up at once.
-fn owner_name() -> String {
-    nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok())
-        .unwrap_or_else(|| "lapsed".into())
+/// The name in leases: the same after a restart, and another one for another daemon on the same machine,
+/// which has a socket of its own.
+fn owner_name(config: &Config) -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let socket = config.control.socket.as_path().display();
+    format!("{}:{socket}", host.unwrap_or_else(|| "lapsed".into()))
 }
