@@ -12,6 +12,7 @@ pub mod home;
 pub mod http;
 pub mod mail;
 pub mod mailbox;
+pub mod rest;
 pub mod scim;
 mod secret;
 pub mod settings;

@@ -56,7 +56,8 @@ impl ConnectorKind for SqlSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        vec![Ability::Access]
+        let delete = self.delete.is_some().then_some(Ability::DeleteAccount);
+        std::iter::once(Ability::Access).chain(delete).collect()
     }
 
     fn noun(&self) -> &'static str {

@@ -6,6 +6,7 @@ use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
+use lapsed_connectors::rest::RestSettings;
 use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use lapsed_connectors::sql::SqlSettings;
@@ -65,6 +66,8 @@ kinds! {
     Command(CommandSettings) = "command" for "command",
     /// `scim`.
     Scim(ScimSettings) = "scim" for "scim",
+    /// `rest`.
+    Rest(RestSettings) = "rest" for "rest",
     /// `help_desk`.
     HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
     /// `agency_form`.

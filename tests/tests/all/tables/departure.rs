@@ -64,7 +64,8 @@ fn a_leavers_row_and_mainframe_account_are_revoked_and_read_back() {
     let table = "CREATE TABLE accounts (id INT PRIMARY KEY, login VARCHAR(20), status CHAR(1), \
                  surname VARCHAR(40))";
     maria.query(mariadb::DATABASE, table).unwrap();
-    let rows = format!("INSERT INTO accounts VALUES (7, '{gone}', 'A', NULL), (8, '{stays}', 'A', NULL)");
+    let rows =
+        format!("INSERT INTO accounts VALUES (7, '{gone}', 'A', NULL), (8, '{stays}', 'A', NULL)");
     maria.query(mariadb::DATABASE, &rows).unwrap();
 
     let mut site = site(&slapd, &maria).unwrap();
@@ -74,7 +75,10 @@ fn a_leavers_row_and_mainframe_account_are_revoked_and_read_back() {
     ]);
     fs::write(site.path("accounts"), accounts.to_string()).unwrap();
     let checked = site.printed(&["check"]).unwrap();
-    assert!(checked.contains("MariaDB jcfs") && checked.contains("the file with the accounts"), "{checked}");
+    assert!(
+        checked.contains("MariaDB jcfs") && checked.contains("the file with the accounts"),
+        "{checked}"
+    );
 
     site.start().unwrap();
     let yesterday = DAY.yesterday().unwrap();
