@@ -4,6 +4,7 @@ mod adopting;
 mod audit;
 mod calendar;
 mod commands;
+mod forms;
 mod notices;
 mod people;
 mod plans;
@@ -22,9 +23,10 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView, LiftRequest, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -53,6 +55,9 @@ impl Console for Desk {
     }
     fn holds(&self) -> Answer<'_, HoldsView> {
         Box::pin(commands::holds(&self.0))
+    }
+    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
+        Box::pin(forms::forms(&self.0, all))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
@@ -93,6 +98,9 @@ impl Console for Desk {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(commands::settle(&self.0, caller, request))
+    }
+    fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
+        Box::pin(forms::confirm(&self.0, caller, request))
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         Box::pin(adopting::asked(&self.0, caller, request))

@@ -144,6 +144,10 @@ impl Judge<'_> {
             ("inbox.accepted", inbox.accepted == inbox.folder),
             ("inbox.rejected", inbox.rejected == inbox.folder || inbox.rejected == inbox.accepted),
         ];
+        let confirmations = inbox.confirmations.as_ref().map(|section| &section.folder);
+        let taken = [&inbox.folder, &inbox.accepted, &inbox.rejected];
+        let of_confirmations = confirmations.is_some_and(|folder| taken.contains(&folder));
+        let same = same.into_iter().chain([("inbox.confirmations.folder", of_confirmations)]);
         for (path, same) in same {
             if same {
                 let advice = "give each of `folder`, `accepted` and `rejected` its own";
@@ -306,8 +310,9 @@ impl Judge<'_> {
             }
             if settings.of_kind().never_run_live() {
                 let message = "this kind has been tried against a double only: never run live";
-                let advice = "try it on a test system of yours first, and watch the first departures";
-                self.warn(&format!("connectors.{name}.kind"), message.into(), advice);
+                let advice =
+                    "try it on a test system of yours first, and watch the first departures";
+                self.warn(&format!("connectors.{name}.kind"), message, advice);
             }
             if let ConnectorSettings::Home(settings) = settings {
                 self.home(name.as_str(), settings);

@@ -1,5 +1,6 @@
 //! The running daemon: its state, its rounds, and what wakes them.
 
+mod confirmations;
 mod inbox;
 mod late;
 mod patience;
@@ -51,6 +52,7 @@ pub struct Daemon {
     decide: Arc<Notify>,
     execute: watch::Sender<u64>,
     inbox: Mutex<Inbox>,
+    confirmations: Option<Mutex<Inbox>>,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
 
@@ -71,6 +73,14 @@ impl Daemon {
             config.inbox.rejected.as_path().to_owned(),
             config.inbox.settle(),
         );
+        let confirmations = config.inbox.confirmations.as_ref().map(|section| {
+            Mutex::new(Inbox::new(
+                section.folder.as_path().to_owned(),
+                config.inbox.accepted.as_path().to_owned(),
+                config.inbox.rejected.as_path().to_owned(),
+                config.inbox.settle(),
+            ))
+        });
         let decide = Arc::new(Notify::new());
         let patient = patience::patient(&hands.eyes(), &decide);
         let owner = owner_name(&config);
@@ -88,6 +98,7 @@ impl Daemon {
             decide,
             execute: watch::Sender::new(0),
             inbox: Mutex::new(inbox),
+            confirmations,
             roles,
         })
     }

@@ -71,6 +71,7 @@ model_of!(
     settings,
     to_decide,
     audit,
+    documents,
 );
 
 /// A row with the same primary key takes the new values.
