@@ -7,6 +7,7 @@ pub mod control;
 pub mod cycle;
 pub mod documents;
 pub mod drops;
+pub mod notices;
 pub mod rehearse;
 pub mod service;
 pub mod store;

@@ -3,6 +3,10 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
+mod orders;
+
+pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -187,8 +191,11 @@ pub struct PersonView {
     pub engagements: Vec<String>,
     /// Notices, one line each, replaced and withdrawn ones included.
     pub notices: Vec<String>,
-    /// Standing holds.
+    /// Standing holds over the person, by name or as one of a population.
     pub holds: Vec<String>,
+    /// Wishes about the person's things that stand: a mailbox to read, files to keep.
+    #[serde(default)]
+    pub wishes: Vec<String>,
     /// Departures with their steps.
     pub cases: Vec<CaseView>,
     /// Rows set aside that carry the person's key.
@@ -343,7 +350,7 @@ pub struct HoldsView {
 /// One hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldView {
-    /// User ID or employee number.
+    /// User ID or employee number, or all whom it is about: `everyone at b`.
     pub person: String,
     /// Who ordered it.
     pub authority: String,
@@ -576,32 +583,6 @@ pub struct DepartRequest {
     /// Take the operators' own notices about the person back instead.
     #[serde(default)]
     pub withdraw: bool,
-}
-
-/// Body of `hold`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HoldRequest {
-    /// User ID, employee number or person id.
-    pub person: String,
-    /// Who ordered it.
-    pub authority: String,
-    /// Why.
-    pub reason: String,
-    /// When to look at it again.
-    pub review_on: Option<jiff::civil::Date>,
-}
-
-/// Body of `hold lift`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LiftRequest {
-    /// User ID, employee number or person id.
-    pub person: String,
-    /// Who ordered it.
-    pub authority: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// Body of `pause` and `resume`.

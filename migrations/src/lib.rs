@@ -12,6 +12,8 @@ mod m20261101_000002_audit;
 mod m20261101_000003_to_decide;
 mod m20261122_000001_confirmations;
 mod m20261122_000002_tickets;
+mod m20261122_000003_notices;
+mod m20261122_000004_wishes;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -30,6 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000003_to_decide::Migration),
             Box::new(m20261122_000001_confirmations::Migration),
             Box::new(m20261122_000002_tickets::Migration),
+            Box::new(m20261122_000003_notices::Migration),
+            Box::new(m20261122_000004_wishes::Migration),
         ]
     }
 }

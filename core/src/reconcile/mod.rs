@@ -2,6 +2,7 @@
 
 mod corroboration;
 mod elsewhere;
+mod wished;
 
 use crate::citation::Rule;
 use crate::facts::{Case, ConnectorName, LinkedAccount, Person};
@@ -12,6 +13,7 @@ use crate::policy::Policy;
 use crate::policy::departure::{self, Dated, WorksiteClass};
 use crate::report::Explanation;
 use crate::step::{ANSWERED_NO, Action, Due, Expect, Step, StepId, Target};
+use crate::wishes::Wish;
 use corroboration::{corroborated, is_linked};
 use jiff::civil::Date;
 
@@ -31,6 +33,8 @@ pub struct Departure<'a> {
     pub today: Date,
     /// What the journal has of a step.
     pub journal: &'a dyn Fn(StepId) -> Option<StepState>,
+    /// What is wished of the person's things, ended wishes too: what was given has to be taken back.
+    pub wishes: &'a [Wish],
     /// Whether the notice was given with an operator's authority, who named the person himself.
     pub by_operator: bool,
 }
@@ -101,6 +105,7 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
     }
     if let Some(account) = own_account(input, &out.findings) {
         out.disable_mailbox(input, account);
+        out.wished(input, account);
         out.schedule_deletions(input, account)?;
         out.request(input, account);
     }
@@ -143,6 +148,10 @@ fn touchable(account: &ObservedAccount) -> bool {
 
 fn target(account: &ObservedAccount) -> Target {
     Target { id: account.id.clone(), label: account.user_id.to_string() }
+}
+
+fn expectation(account: &ObservedAccount) -> Expect {
+    Expect { user_id: account.user_id.clone(), employee_number: account.employee_number.clone() }
 }
 
 impl Reconciled {
@@ -188,10 +197,7 @@ impl Reconciled {
         account: &ObservedAccount,
         (action, due, rule): (Action, Due, Rule),
     ) {
-        let expect = Expect {
-            user_id: account.user_id.clone(),
-            employee_number: account.employee_number.clone(),
-        };
+        let expect = expectation(account);
         let once = action.is_once();
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);

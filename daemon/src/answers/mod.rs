@@ -5,17 +5,21 @@ mod audit;
 mod calendar;
 mod commands;
 mod forms;
+mod holds;
 mod notices;
 mod people;
 mod plans;
 mod reload;
 mod status;
 mod tickets;
+mod trouble;
+mod wishes;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
 pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
+pub(crate) use status::attention_now;
 
 use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
@@ -24,9 +28,9 @@ use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView, LiftRequest, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
-    TicketsView,
+    DelegateRequest, DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView,
+    KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -54,7 +58,7 @@ impl Console for Desk {
         Box::pin(plans::plan(&self.0, hash))
     }
     fn holds(&self) -> Answer<'_, HoldsView> {
-        Box::pin(commands::holds(&self.0))
+        Box::pin(holds::holds(&self.0))
     }
     fn forms(&self, all: bool) -> Answer<'_, FormsView> {
         Box::pin(forms::forms(&self.0, all))
@@ -78,10 +82,20 @@ impl Console for Desk {
         Box::pin(plans::reject(&self.0, caller, request))
     }
     fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView> {
-        Box::pin(commands::hold(&self.0, caller, request))
+        Box::pin(holds::hold(&self.0, caller, request))
     }
     fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView> {
-        Box::pin(commands::lift(&self.0, caller, request))
+        Box::pin(holds::lift(&self.0, caller, request))
+    }
+    fn delegate<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: DelegateRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(wishes::delegate(&self.0, caller, request))
+    }
+    fn keep<'a>(&'a self, caller: &'a Caller, request: KeepRequest) -> Answer<'a, DoneView> {
+        Box::pin(wishes::keep(&self.0, caller, request))
     }
     fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView> {
         Box::pin(notices::depart(&self.0, caller, request))

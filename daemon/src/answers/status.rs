@@ -8,6 +8,7 @@ use crate::service::Daemon;
 use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use lapsed_core::facts::{CaseId, CaseState, ConnectorName};
 use lapsed_core::guard::Finding;
 use lapsed_core::pacing::Breaker;
@@ -43,6 +44,11 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
     };
     let attention = attention(daemon, &read, &view, now).await?;
     Ok(StatusView { attention, ..view })
+}
+
+/// What a person has to look at, worst first: what alarms are made of.
+pub(crate) async fn attention_now(daemon: &Daemon) -> Result<Vec<AttentionView>, ConsoleError> {
+    Ok(status(daemon).await?.attention)
 }
 
 async fn connectors(
@@ -132,6 +138,7 @@ async fn attention(
     newest_drops(view, &mut all);
     set_asides(read, &mut all).await?;
     super::tickets::attention(daemon, read, view, &mut all, now).await?;
+    orders(read, daemon.cycle().today(now), &mut all).await;
     if let Some(paused) = &view.deletions_paused {
         push(
             &mut all,
@@ -159,11 +166,45 @@ async fn attention(
     for (feed, problem) in daemon.late_feeds(now).await? {
         push(&mut all, "late_feed", format!("feed {feed}: {problem}"), "ask HR for the file");
     }
+    all.extend(super::trouble::troubles(daemon, read, now).await?);
     Ok(all)
 }
 
 pub(super) fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
     all.push(AttentionView { kind: kind.into(), what, remedy: remedy.into() });
+}
+
+/// Holds whose day to be looked at has come; and that they can be read at all, since nothing is deleted
+/// where they can't.
+async fn orders(read: &Reader<'_>, today: Date, all: &mut Vec<AttentionView>) {
+    let (holds, wishes) = (read.holds().await, read.standing_wishes().await);
+    if let Some(error) = holds.as_ref().err().or(wishes.as_ref().err()) {
+        push(
+            all,
+            "orders_unreadable",
+            format!("holds or wishes can't be read, so that nothing is deleted: {error}"),
+            "look at the daemon's log; restore the tables of the state database from its backup",
+        );
+    }
+    let mut due = holds.unwrap_or_default();
+    due.retain(|hold| hold.is_to_be_reviewed(today));
+    for hold in due.iter().take(LISTED) {
+        let whose = match (hold.person(), hold.population()) {
+            (Some(id), _) => match read.person(id).await {
+                Ok(Some(person)) => person.shown(),
+                _ => id.to_string(),
+            },
+            (None, Some(population)) => population.describe(),
+            (None, None) => String::new(),
+        };
+        let day = hold.review_on.map(|day| day.to_string()).unwrap_or_default();
+        push(
+            all,
+            "hold_review",
+            format!("the hold on {whose} by {} was to be looked at on {day}", hold.authority),
+            "ask who ordered it; lapsed hold lift, or place it anew with another --review-on",
+        );
+    }
 }
 
 async fn held_plans(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {

@@ -27,6 +27,7 @@ mod simulate;
 mod status;
 mod tickets;
 mod user_id;
+mod wishes;
 
 pub use check::CheckArgs;
 pub use plan::PlanArgs;
@@ -150,6 +151,10 @@ pub enum AskedCommand {
     Depart(depart::DepartArgs),
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
+    /// Give a leaver's mailbox to somebody to read, or take it back
+    Delegate(wishes::DelegateArgs),
+    /// Keep files or mail of a leaver for good, or no longer
+    Keep(wishes::KeepArgs),
     /// Stop all deletions at once
     Pause(deletions::PauseArgs),
     /// Let deletions go on
@@ -236,6 +241,8 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Reject(args) => plans::reject(client, output, args).await,
         AskedCommand::Depart(args) => depart::depart(client, output, args).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
+        AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
+        AskedCommand::Keep(args) => wishes::keep(client, output, args).await,
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
         AskedCommand::Forms(args) => forms::forms(client, output, &args).await,

@@ -5,9 +5,9 @@ use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest, HoldsView, LiftRequest,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, TicketsView,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    HoldsView, KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -208,6 +208,14 @@ impl Client {
     /// Lifts a hold.
     pub async fn lift(&self, request: &LiftRequest) -> Asked<DoneView> {
         self.change(Call::Lift, request).await
+    }
+    /// Gives a leaver's mailbox to somebody to read, or takes it back.
+    pub async fn delegate(&self, request: &DelegateRequest) -> Asked<DoneView> {
+        self.change(Call::Delegate, request).await
+    }
+    /// Keeps files or mail of a leaver for somebody, or no longer.
+    pub async fn keep(&self, request: &KeepRequest) -> Asked<DoneView> {
+        self.change(Call::Keep, request).await
     }
     /// An operator's notice of a departure.
     pub async fn depart(&self, request: &DepartRequest) -> Asked<DoneView> {

@@ -3,9 +3,9 @@
 use crate::control::roles::Caller;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest, HoldsView, LiftRequest,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, TicketsView,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    HoldsView, KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -48,6 +48,11 @@ pub trait Console: Send + Sync + 'static {
     fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView>;
     /// Lifts a hold.
     fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView>;
+    /// Gives a leaver's mailbox to somebody to read, or takes it back.
+    fn delegate<'a>(&'a self, caller: &'a Caller, request: DelegateRequest)
+    -> Answer<'a, DoneView>;
+    /// Keeps files or mail of a leaver for somebody, or no longer.
+    fn keep<'a>(&'a self, caller: &'a Caller, request: KeepRequest) -> Answer<'a, DoneView>;
     /// An operator's notice of a departure.
     fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView>;
     /// Pauses all deletions.

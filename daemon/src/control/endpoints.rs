@@ -30,6 +30,8 @@ pub enum Call {
     Reject,
     Hold,
     Lift,
+    Delegate,
+    Keep,
     Depart,
     Pause,
     Resume,
@@ -66,7 +68,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 22] = {
+pub const ENDPOINTS: [Endpoint; 24] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
@@ -85,6 +87,8 @@ pub const ENDPOINTS: [Endpoint; 22] = {
         row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
         row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
         row(Call::Lift,           Post, "/v1/hold/lift",        Operator,      "hold lift"),
+        row(Call::Delegate,       Post, "/v1/delegate",         Operator,      "delegate"),
+        row(Call::Keep,           Post, "/v1/keep",             Operator,      "keep"),
         row(Call::Depart,         Post, "/v1/depart",           Operator,      "depart"),
         row(Call::Pause,          Post, "/v1/deletions/pause",  Operator,      "pause deletions"),
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),

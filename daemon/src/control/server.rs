@@ -340,6 +340,8 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Reject => change!(reject),
         Call::Hold => change!(hold),
         Call::Lift => change!(lift),
+        Call::Delegate => change!(delegate),
+        Call::Keep => change!(keep),
         Call::Depart => change!(depart),
         Call::Pause => change!(pause),
         Call::Resume => change!(resume),

@@ -315,9 +315,12 @@ impl Executor {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
-        // When a password was changed before is known only to the process that changed it: a later look
-        // could tell nothing.
-        if matches!(stored.step.action, Action::ScramblePassword { .. }) {
+        // When a password was changed before is known only to the process that changed it, and an archive
+        // is its recipient's to move: a later look could tell nothing.
+        if matches!(
+            stored.step.action,
+            Action::ScramblePassword { .. } | Action::ArchiveHome { .. }
+        ) {
             return update.recheck(None, stored.recheck_index.saturating_add(1));
         }
         let days = &self.cycle.config.policy.departure.recheck_days;
@@ -433,6 +436,9 @@ impl Executor {
             });
         }
         tx.save_cases(&cases).await?;
+        for case in &cases {
+            self.cycle.tell_shut(&tx, case.id, now).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -461,6 +467,8 @@ impl Executor {
                 clause: Some(self.cycle.config.policy.citations.cite(Rule::D13)),
                 ..AuditEntry::new(now, DAEMON, "case.closed")
             });
+            let over = "the departure is closed";
+            self.cycle.end_wishes(&mut tx, &[case.person], over, now).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -7,7 +7,9 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
-use lapsed_core::facts::{Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person};
+use lapsed_core::facts::{
+    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId,
+};
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
 use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Protection, Scope};
@@ -15,6 +17,7 @@ use lapsed_core::policy::departure::{linked_user_ids, worksite_class};
 use lapsed_core::reconcile::{self, Departure, Reconciled};
 use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::{Fault, StepId};
+use lapsed_core::wishes::Wish;
 use std::collections::HashMap;
 
 /// A directory is asked for so many people in one go.
@@ -47,10 +50,14 @@ impl Cycle {
             let cases = block.iter().map(|(_, case)| case.id).collect();
             let filter = StepFilter { cases, ..StepFilter::default() };
             let steps = self.store.read().steps(&filter).await?;
+            let people: Vec<PersonId> = block.iter().map(|(person, _)| person.id).collect();
+            let wishes = self.store.read().wishes_of(&people).await?;
             let journal: HashMap<StepId, StepState> =
                 steps.into_iter().map(|s| (s.step.id, s.state)).collect();
             for ((person, case), (accounts, readable)) in block.iter().zip(accounts) {
-                match self.one(person, case, accounts, readable, &journal, now) {
+                let wishes: Vec<Wish> =
+                    wishes.iter().filter(|wish| wish.person == person.id).cloned().collect();
+                match self.one((person, case, &wishes), accounts, readable, &journal, now) {
                     Ok((changes, departing)) => {
                         proposed.push(changes);
                         work.push(departing);
@@ -193,8 +200,7 @@ impl Cycle {
 
     fn one(
         &self,
-        person: &Person,
-        case: &Case,
+        (person, case, wishes): (&Person, &Case, &[Wish]),
         accounts: Accounts,
         readable: Readable,
         journal: &HashMap<StepId, StepState>,
@@ -215,6 +221,7 @@ impl Cycle {
             policy: &self.config.policy,
             today: self.today(now),
             journal: &|id| journal.get(&id).cloned(),
+            wishes,
             by_operator: decided_by_operator(person),
         })
         .map_err(CycleError::Rule)?;
@@ -339,6 +346,7 @@ mod tests {
     fn account() -> ObservedAccount {
         ObservedAccount {
             realm: lapsed_core::observed::Realm::Directory,
+            held_in_trust: Vec::new(),
             id: StableId::new("a").unwrap(),
             user_id: user_id("mzsmitj"),
             other_user_ids: vec![user_id("john.smith")],

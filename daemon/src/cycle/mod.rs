@@ -12,6 +12,7 @@ pub mod decide;
 pub mod departing;
 pub mod pace;
 pub mod take;
+mod wished;
 
 use crate::config::Config;
 use crate::store::{Store, StoreError};

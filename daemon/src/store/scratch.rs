@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 impl Store {
-    /// Copies everything but the audit into a temporary SQLite database, as of one moment.
+    /// Copies everything but the audit and the outbox into a temporary SQLite database, as of one moment.
     pub async fn scratch(&self) -> Result<Store, StoreError> {
         let copy = Store::empty_scratch().await?;
         // Reads only: on SQLite a plain transaction is a snapshot, PostgreSQL has to be asked.
@@ -37,6 +37,9 @@ impl Store {
         copy_table::<tables::user_ids::Model>(&from, &to).await?;
         copy_table::<tables::settings::Model>(&from, &to).await?;
         copy_table::<tables::to_decide::Model>(&from, &to).await?;
+        copy_table::<tables::population_holds::Model>(&from, &to).await?;
+        copy_table::<tables::person_facts::Model>(&from, &to).await?;
+        copy_table::<tables::wishes::Model>(&from, &to).await?;
         to.commit().await.doing(COPYING)?;
         from.rollback().await.doing(COPYING)?;
         Ok(copy)

@@ -70,6 +70,10 @@ model_of!(
     user_ids,
     settings,
     to_decide,
+    notices,
+    person_facts,
+    population_holds,
+    wishes,
     audit,
     documents,
 );

@@ -45,6 +45,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Release | Call::Reject => ("[DecisionRequest](#decisionrequest)", "DoneView"),
         Call::Hold => ("[HoldRequest](#holdrequest)", "DoneView"),
         Call::Lift => ("[LiftRequest](#liftrequest)", "DoneView"),
+        Call::Delegate => ("[DelegateRequest](#delegaterequest)", "DoneView"),
+        Call::Keep => ("[KeepRequest](#keeprequest)", "DoneView"),
         Call::Depart => ("[DepartRequest](#departrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
@@ -108,6 +110,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<DepartRequest>(&mut generator);
     add::<HoldRequest>(&mut generator);
     add::<LiftRequest>(&mut generator);
+    add::<DelegateRequest>(&mut generator);
+    add::<KeepRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<ConfirmRequest>(&mut generator);

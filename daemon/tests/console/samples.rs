@@ -130,6 +130,7 @@ pub fn person() -> PersonView {
         accounts: vec![text("directory: mzsmitj"), text("directory: adm-mzsmitj")],
         engagements: vec![format!("hr 104233: {HOSTILE}")],
         notices: vec![text("hr, drop hr-2026-11-11.csv: last day Wed 2026-11-11, standing")],
+        wishes: vec![text("the mailbox stays, and mzdoej reads it; on the word of J. Roe")],
         holds: vec![text("by General Counsel: Litigation 24-117")],
         cases: vec![CaseView {
             id: text("5d0c5f0e-0000-5000-8000-000000000002"),
