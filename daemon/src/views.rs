@@ -302,6 +302,44 @@ pub struct SetAsidesView {
     pub rows: Vec<SetAsideView>,
 }
 
+/// `lapsed forms`: what others were asked to do, and what they answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FormsView {
+    /// By the day on which was asked.
+    pub forms: Vec<FormView>,
+}
+
+/// One thing that others were asked to do (D5, D14, H1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FormView {
+    /// Id by which it is confirmed where the token is not at hand: that of its step.
+    pub id: String,
+    /// User ID.
+    pub person: String,
+    /// What is asked for: the request's name in the YAML.
+    pub request: String,
+    /// The connector that asked.
+    pub connector: String,
+    /// `sent`, `overdue` (a person has to call them), `confirmed`, `refused`, or `called off`.
+    pub state: String,
+    /// Who was asked.
+    pub asked: Vec<String>,
+    /// When they were asked; absent where it is not known any more.
+    pub asked_at: Option<String>,
+    /// Reminders that went out.
+    pub reminders: u64,
+    /// Day of the next reminder, or on which it becomes overdue.
+    pub next: Option<String>,
+    /// What happened, in words.
+    pub note: String,
+    /// SHA-256 of the document of the latest answer.
+    pub document: Option<String>,
+    /// Who filed that answer, and when.
+    pub filed: Option<String>,
+    /// Rule and clause.
+    pub clause: String,
+}
+
 /// `lapsed hold list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldsView {
@@ -563,6 +601,21 @@ pub struct SettleRequest {
     pub id: String,
     /// How it was settled.
     pub reason: String,
+}
+
+/// Body of `confirm`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmRequest {
+    /// The form's token, or at least eight characters of the id that `forms` shows.
+    pub form: String,
+    /// The document's name; empty where none comes with it.
+    #[serde(default)]
+    pub file_name: String,
+    /// The document's bytes, base64; absent only with `refused`.
+    pub content: Option<String>,
+    /// Why they said no; absent where they confirmed.
+    pub refused: Option<String>,
 }
 
 /// Body of `adopt`.

@@ -4,11 +4,13 @@ mod adopt;
 mod audit;
 mod check;
 mod completions;
+mod confirm;
 pub mod connect;
 mod deletions;
 mod depart;
 mod due;
 pub mod exit;
+mod forms;
 mod helper;
 mod hold;
 mod man;
@@ -160,6 +162,10 @@ pub enum AskedCommand {
     Pause(deletions::PauseArgs),
     /// Let deletions go on
     Resume(deletions::PauseArgs),
+    /// List what others were asked to do, and where that stands
+    Forms(forms::FormsArgs),
+    /// File the answer of those who were asked, with its document
+    Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
     SetAside(set_aside::SetAsideArgs),
     /// List tickets at the help desk, and those that wait to be opened
@@ -243,6 +249,8 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
+        AskedCommand::Forms(args) => forms::forms(client, output, &args).await,
+        AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Tickets => tickets::tickets(client, output).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,

@@ -2,10 +2,10 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
-    DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, TicketsView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    HoldsView, KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -29,6 +29,8 @@ pub trait Console: Send + Sync + 'static {
     fn plan<'a>(&'a self, hash: &'a str) -> Answer<'a, PlanView>;
     /// Standing holds.
     fn holds(&self) -> Answer<'_, HoldsView>;
+    /// What others were asked to do: what is open, or all of it.
+    fn forms(&self, all: bool) -> Answer<'_, FormsView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Tickets at the help desk, and those that wait to be opened.
@@ -63,6 +65,8 @@ pub trait Console: Send + Sync + 'static {
         caller: &'a Caller,
         request: SettleRequest,
     ) -> Answer<'a, DoneView>;
+    /// Files the answer of those who were asked.
+    fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -229,6 +229,14 @@ struct PersonQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct FormsQuestion {
+    /// Those that have ended, too.
+    #[serde(default)]
+    all: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PlansQuestion {
     /// Names of states, with commas between; empty for all.
     #[serde(default)]
@@ -323,6 +331,7 @@ fn handler(call: Call) -> MethodRouter<Control> {
         }),
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
+        Call::Forms => look!(FormsQuestion, |console, asked| console.forms(asked.all).await),
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
         Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
@@ -337,6 +346,7 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Pause => change!(pause),
         Call::Resume => change!(resume),
         Call::SettleSetAside => change!(settle_set_aside),
+        Call::Confirm => change!(confirm),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

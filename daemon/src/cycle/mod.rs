@@ -3,9 +3,11 @@
 //! A wake-up carries no input, it only says "look again": everything that a round needs stands in the
 //! store. `plan` and `simulate` run the same code on a scratch copy of the store, without hands.
 
+pub mod asked;
 pub mod carry_out;
 pub mod cases;
 mod clocks;
+pub mod confirm;
 pub mod decide;
 pub mod departing;
 pub mod pace;

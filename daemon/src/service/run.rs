@@ -53,6 +53,9 @@ impl Daemon {
             // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
             log_failure("taking the inbox", &error);
         }
+        if let Err(error) = self.take_confirmations().await {
+            log_failure("filing confirmations", &error);
+        }
         let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
@@ -104,6 +107,7 @@ impl Daemon {
         self.post(CancellationToken::new()).begin().await?;
         // Nobody comes back for what is still being written: one look, one pause, and a second look.
         self.take_inbox().await?;
+        self.take_confirmations().await?;
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
@@ -164,6 +168,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), deciding(daemon.clone())));
     tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
+    tasks.spawn(until(stop.clone(), watching_confirmations(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
     tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
@@ -338,6 +343,18 @@ impl Daemon {
         Duration::try_from(at.duration_since(self.now()))
             .unwrap_or_default()
             .clamp(Duration::from_secs(1), LONGEST)
+    }
+}
+
+/// Confirmations are looked for at every poll; the kernel's word makes it sooner.
+async fn watching_confirmations(daemon: Arc<Daemon>) {
+    let folder = daemon.cycle().config.inbox.confirmations.as_ref().map(|of| of.folder.clone());
+    let Some((_watcher, mut names)) = folder.and_then(|at| wake::watch(at.as_path())) else {
+        return std::future::pending().await;
+    };
+    while let Some(name) = names.recv().await {
+        daemon.confirmation_finished(&name).await;
+        daemon.decide.notify_one();
     }
 }
 

@@ -49,6 +49,8 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::holds(&["hold", "list"], 0, "General Counsel")]
 #[case::pause(&["pause", "deletions", "--reason", "r"], 0, "pause by ")]
 #[case::resume(&["resume", "deletions", "--reason", "r"], 0, "resume by ")]
+#[case::forms(&["forms"], 0, "overdue since 2026-11-24")]
+#[case::confirm_no(&["confirm", "K7Q2-M4XZ-9TDF", "--refused", "no such user"], 0, "Some(\"no such user\") 0 bytes by ")]
 #[case::set_asides(&["set-aside", "list"], 0, "set-aside settle")]
 #[case::settle(&["set-aside", "settle", "0191f2b4c0de", "--reason", "r"], 0, "settle 0191f2b4c0de by ")]
 #[case::audit(&["audit", "list"], 0, "step.changed")]
@@ -82,6 +84,7 @@ async fn each_command_says_what_it_is_for_and_ends_as_documented(
 #[case::delegate_to_whom(&["delegate", "mzsmitj", "--authority", "a"])]
 #[case::keep_on_whose_word(&["keep", "mzsmitj", "--to", "mzroej"])]
 #[case::no_such_flag(&["user-id", "--csv"])]
+#[case::no_document(&["confirm", "K7Q2-M4XZ-9TDF"])]
 #[case::half_a_name(&["user-id", "--last", "Smith"])]
 #[tokio::test]
 async fn a_wrong_command_line_ends_with_64_and_not_with_the_2_of_changes(

@@ -35,6 +35,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plans => ("`states` with commas between, all if none", "PlansView"),
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
+        Call::Forms => ("`all` true for those that have ended, too", "FormsView"),
         Call::SetAsides => ("", "SetAsidesView"),
         Call::Tickets => ("", "TicketsView"),
         Call::Audit => {
@@ -49,6 +50,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Depart => ("[DepartRequest](#departrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
+        Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -92,6 +94,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PersonView>(&mut generator);
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
+    add::<FormsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
     add::<TicketsView>(&mut generator);
     add::<AuditView>(&mut generator);
@@ -111,6 +114,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<KeepRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
+    add::<ConfirmRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);
     let found: Map<String, Value> = generator.take_definitions(true);
     let mut schemas: Vec<_> = found.into_iter().collect();

@@ -74,6 +74,10 @@ impl Console for FakeConsole {
     fn holds(&self) -> Answer<'_, HoldsView> {
         ready(Ok(samples::holds()))
     }
+    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
+        self.note(format!("forms {all}"));
+        ready(Ok(samples::forms()))
+    }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))
     }
@@ -131,6 +135,11 @@ impl Console for FakeConsole {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         self.done(&format!("settle {}", request.id), caller)
+    }
+    fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
+        let length = request.content.as_ref().map_or(0, String::len);
+        let what = format!("confirm {} {:?} {length} bytes", request.form, request.refused);
+        self.done(&what, caller)
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         self.note(format!(

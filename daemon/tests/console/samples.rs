@@ -194,6 +194,38 @@ pub fn holds() -> HoldsView {
     }
 }
 
+pub fn forms() -> FormsView {
+    let form = FormView {
+        id: text("5b1c7a52-0d3e-5c46-8f5e-2f8a6c2f7b10"),
+        person: text("mzsmitj"),
+        request: text("CIMOR"),
+        connector: text("dhss"),
+        state: text("overdue"),
+        asked: vec![format!("access@dhss.test {HOSTILE}")],
+        asked_at: Some(text("2026-11-02T09:00:00-06:00")),
+        reminders: 2,
+        next: None,
+        note: text(
+            "asked access@dhss.test; reminded on 2026-11-09, 2026-11-17; overdue since 2026-11-24",
+        ),
+        document: None,
+        filed: None,
+        clause: text("D5: DMH DOR 8.300, Disabling User Accounts 6"),
+    };
+    let confirmed = FormView {
+        id: text("9c0d2b11-77aa-5e0b-9f35-6d2d1a8f4c01"),
+        request: text("OMIS"),
+        state: text("confirmed"),
+        reminders: 0,
+        note: text("confirmed by those who were asked"),
+        document: Some(text("8f14e45fceea167a5a36dedd4bea2543c9f0f895fb98ab9159f51fd0297e236d")),
+        filed: Some(text("by kim, 2026-11-04 10:00:00 -06:00")),
+        asked_at: None,
+        ..form.clone()
+    };
+    FormsView { forms: vec![form, confirmed] }
+}
+
 pub fn set_asides() -> SetAsidesView {
     SetAsidesView {
         rows: vec![SetAsideView {

@@ -8,6 +8,7 @@ mod audit;
 mod calendar;
 mod changes;
 mod check;
+mod forms;
 mod holds;
 mod person;
 mod plans;
