@@ -26,4 +26,5 @@ mod servers;
 mod service;
 mod shared_state;
 mod store;
+mod systems;
 mod tables;
