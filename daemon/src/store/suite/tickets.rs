@@ -38,8 +38,8 @@ fn ticket(number: u128) -> Ticket {
 }
 
 /// Two daemons share the queue, and a slow one can't write over its successor.
-pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: DatabaseSettings) -> Ended {
-    let (one, other) = (open(&settings).await?, open(&settings).await?);
+pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: &DatabaseSettings) -> Ended {
+    let (one, other) = (open(settings).await?, open(settings).await?);
     let tx = one.begin().await?;
     for number in 0..5 {
         assert!(tx.queue_ticket(&ticket(number)).await?);
@@ -77,8 +77,8 @@ pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: DatabaseSettin
 
 /// A matter that comes again after its ticket was resolved is a new one, and one that was rejected is a
 /// person's to decide.
-pub async fn a_matter_has_one_ticket_at_a_time(settings: DatabaseSettings) -> Ended {
-    let store = open(&settings).await?;
+pub async fn a_matter_has_one_ticket_at_a_time(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
     let ends = [TicketState::Resolved, TicketState::Withdrawn, TicketState::Rejected];
     for (round, end) in (0..).zip(ends) {
         let tx = store.begin().await?;
