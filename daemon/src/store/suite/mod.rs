@@ -7,6 +7,7 @@ pub mod fixtures;
 pub mod journal;
 pub mod orders;
 pub mod records;
+pub mod tickets;
 pub mod transactions;
 
 /// How a test ends: errors say enough by themselves.
@@ -74,6 +75,8 @@ macro_rules! store_suite {
                 a_user_id_once_taken_stays_taken,
                 settings_take_any_value,
                 one_daemon_at_a_time_has_the_turn;
+            tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
+                a_matter_has_one_ticket_at_a_time;
             audit: the_audit_of_many_writers_is_one_chain,
                 a_hash_is_made_as_documented,
                 each_tampering_is_found,
