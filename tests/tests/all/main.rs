@@ -19,6 +19,7 @@ mod latency;
 mod laws;
 mod mail;
 mod mailbox;
+mod notices;
 mod scenarios;
 mod servers;
 mod service;
