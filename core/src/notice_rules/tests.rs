@@ -261,7 +261,8 @@ fn the_supervisor_of_the_engagement_that_ended_last_counts() {
     }
 }
 
-const SMALL: &str = "Subject: {{ name }} left\n\n{% if name %}\nDear all,\n{% endif %}\n{{ name }}\n";
+const SMALL: &str =
+    "Subject: {{ name }} left\n\n{% if name %}\nDear all,\n{% endif %}\n{{ name }}\n";
 
 #[test]
 fn a_template_gives_subject_and_text() {
@@ -283,7 +284,10 @@ fn no_value_begins_a_header_or_is_read_as_a_template(#[case] name: &str, #[case]
 #[rstest]
 #[case::no_subject("Dear all", "Subject")]
 #[case::unknown_name("Subject: x\n\n{{ salary }}", "carried out")]
-#[case::no_end("Subject: x\n\n{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}", "carried out")]
+#[case::no_end(
+    "Subject: x\n\n{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}",
+    "carried out"
+)]
 #[case::nothing("Subject: \n\ntext", "empty")]
 #[case::no_template("Subject: x\n\n{% if %}", "carried out")]
 fn a_template_that_does_not_work_says_so(#[case] text: &str, #[case] because: &str) {

@@ -5,6 +5,7 @@ mod audit;
 mod calendar;
 mod commands;
 mod notices;
+mod outbox;
 mod people;
 mod plans;
 mod reload;
@@ -24,11 +25,12 @@ use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, SetAsidesView, SettleRequest, StatusView,
+    DueView, HoldRequest, HoldsView, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
 
@@ -57,6 +59,12 @@ impl Console for Desk {
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
+    }
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView> {
+        Box::pin(outbox::notices(&self.0, who))
+    }
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView> {
+        Box::pin(outbox::preview(&self.0, kind, who))
     }
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
         Box::pin(audit::rows(&self.0, page))

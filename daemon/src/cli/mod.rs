@@ -12,6 +12,7 @@ pub mod exit;
 mod helper;
 mod hold;
 mod man;
+mod notices;
 pub mod output;
 mod person;
 mod plan;
@@ -153,6 +154,8 @@ pub enum AskedCommand {
     Resume(deletions::PauseArgs),
     /// List and settle rows that were set aside
     SetAside(set_aside::SetAsideArgs),
+    /// Show who was told what by mail, and what waits
+    Notices(notices::NoticesArgs),
     /// Read, verify or export the audit
     Audit(audit::AuditArgs),
     /// Match the directory to a first full feed, before the first run
@@ -229,6 +232,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
+        AskedCommand::Notices(args) => notices::notices(client, output, &args).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
         AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,
         AskedCommand::Reload => reload::reload(client, output).await,

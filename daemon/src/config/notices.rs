@@ -1,9 +1,9 @@
 //! Notices as the YAML writes them: who is told what by mail (D9, A10, S7).
 
+use super::File;
 use super::problem::Problem;
 use super::tree::{Node, Part};
 use super::values::{AbsolutePath, TimeOfDay};
-use super::File;
 use crate::notices::Wording;
 use lapsed_core::facts::SourceName;
 use lapsed_core::notice_rules::{Kind, Rules};

@@ -5,8 +5,8 @@ use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, ErrorView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    DueView, ErrorView, HoldRequest, HoldsView, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::civil::Date;
+use lapsed_core::notice_rules::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -172,6 +173,17 @@ impl Client {
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
         self.look(Call::SetAsides, &[]).await
+    }
+    /// Who was told what by mail, and what waits.
+    pub async fn notices(&self, person: Option<&str>) -> Asked<NoticesView> {
+        let query: Vec<_> = person.map(|who| ("person", who)).into_iter().collect();
+        self.look(Call::Notices, &query).await
+    }
+    /// A notice as it would be written.
+    pub async fn notice_preview(&self, kind: Kind, person: Option<&str>) -> Asked<LetterView> {
+        let mut query = vec![("kind", kind.name())];
+        query.extend(person.map(|who| ("person", who)));
+        self.look(Call::NoticePreview, &query).await
     }
     /// Rows of the audit after a place in the chain.
     pub async fn audit(&self, after: u64, limit: u32, person: Option<&str>) -> Asked<AuditView> {

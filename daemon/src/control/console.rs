@@ -3,11 +3,12 @@
 use crate::control::roles::Caller;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, ErrorView, HoldRequest, HoldsView, LiftRequest, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    DueView, ErrorView, HoldRequest, HoldsView, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 
 /// An answer on its way.
@@ -30,6 +31,10 @@ pub trait Console: Send + Sync + 'static {
     fn holds(&self) -> Answer<'_, HoldsView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
+    /// Who was told what by mail, and what waits; of one person, where one is named.
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView>;
+    /// A notice of a kind as it would be written: about a person, or with an example's values.
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView>;
     /// Rows of the audit, oldest first.
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.

@@ -22,6 +22,8 @@ pub enum Call {
     Plan,
     Holds,
     SetAsides,
+    Notices,
+    NoticePreview,
     Audit,
     AuditVerify,
     Release,
@@ -63,7 +65,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 19] = {
+pub const ENDPOINTS: [Endpoint; 21] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
@@ -74,6 +76,8 @@ pub const ENDPOINTS: [Endpoint; 19] = {
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
+        row(Call::Notices,        Get,  "/v1/notices",          Viewer,        "notices"),
+        row(Call::NoticePreview,  Get,  "/v1/notices/preview",  Viewer,        "notices --preview"),
         row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),

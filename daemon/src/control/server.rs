@@ -16,6 +16,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -243,6 +244,19 @@ struct PlanQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NoticesQuestion {
+    person: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviewQuestion {
+    kind: Kind,
+    person: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AuditQuestion {
     #[serde(default)]
     after: u64,
@@ -324,6 +338,12 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
+        Call::Notices => {
+            look!(NoticesQuestion, |console, asked| console.notices(asked.person.as_deref()).await)
+        }
+        Call::NoticePreview => look!(PreviewQuestion, |console, asked| {
+            console.notice_preview(asked.kind, asked.person.as_deref()).await
+        }),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),
         Call::Release => change!(release),

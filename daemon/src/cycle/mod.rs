@@ -8,6 +8,7 @@ pub mod cases;
 mod clocks;
 pub mod decide;
 pub mod departing;
+mod receipts;
 pub mod take;
 
 use crate::config::Config;
@@ -43,6 +44,18 @@ pub enum CycleError {
 }
 
 impl Cycle {
+    /// The same, telling nobody by mail: for what is only rehearsed, and for what is long past.
+    #[must_use]
+    pub fn quietly(self) -> Self {
+        match self.config.notices {
+            None => self,
+            Some(_) => {
+                let config = Config { notices: None, ..Config::clone(&self.config) };
+                Self { config: Arc::new(config), ..self }
+            }
+        }
+    }
+
     /// The calendar date at `now` in the agency's zone.
     #[must_use]
     pub fn today(&self, now: Timestamp) -> Date {

@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_target_is_an_alarm_once_it_was_silent_long_enough_and_once_only() {
-        let down = [attention("connector_down", "connector mail does not answer (1 steps wait): x")];
+        let down =
+            [attention("connector_down", "connector mail does not answer (1 steps wait): x")];
         let (known, first) = told(Alarms::new(), &down, 0);
         let (known, soon) = told(known, &down, 29);
         let (known, then) = told(known, &down, 30);

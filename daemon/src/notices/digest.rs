@@ -121,7 +121,8 @@ fn title(kind: Kind) -> &'static str {
 
 fn set_in(body: &str) -> String {
     let lines = body.trim_end().lines();
-    lines.map(|line| if line.is_empty() { String::new() } else { format!("      {line}") })
+    lines
+        .map(|line| if line.is_empty() { String::new() } else { format!("      {line}") })
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -188,7 +188,8 @@ impl Facts {
 }
 
 fn example_digest() -> DigestFacts {
-    let line = "mzsmitj: shut Mon 2026-11-02; mailbox Tue 2026-11-17; home directory Wed 2026-12-02";
+    let line =
+        "mzsmitj: shut Mon 2026-11-02; mailbox Tue 2026-11-17; home directory Wed 2026-12-02";
     DigestFacts {
         agency: "Department of Mental Health".into(),
         day: "Tue 2026-11-03".into(),

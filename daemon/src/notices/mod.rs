@@ -22,8 +22,9 @@ mod wording;
 
 pub use alarms::{Alarm, alarm_kinds};
 pub use facts::{AlarmFacts, CaseFacts, DigestFacts, Facts, ReceiptFacts};
-pub use preview::{PreviewError, preview};
 pub(crate) use look::Look;
+pub use preview::{PreviewError, preview};
 pub(crate) use sender::MAIL_HEALTH;
 pub use sender::Post;
+pub(crate) use wording::written;
 pub use wording::{Wording, WordingError};

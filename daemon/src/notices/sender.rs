@@ -270,8 +270,7 @@ fn to_somebody_else(settings: &NoticeSettings, notice: &mut StoredNotice, why: &
     let letter =
         notice_rules::Letter { subject: notice.subject.clone(), body: notice.body.clone() };
     let around = settings.wording.to_somebody_else(&letter, why);
-    let around =
-        around.or_else(|_| super::Wording::default().to_somebody_else(&letter, why));
+    let around = around.or_else(|_| super::Wording::default().to_somebody_else(&letter, why));
     if let Ok(around) = around {
         notice.subject = around.subject;
         notice.body = around.body;

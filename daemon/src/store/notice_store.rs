@@ -118,9 +118,7 @@ impl Reader<'_> {
         if filter.by_digest {
             query = query.filter(notices::Column::ByDigest.eq(true));
         }
-        query = query
-            .order_by_desc(notices::Column::QueuedAt)
-            .order_by_desc(notices::Column::Id);
+        query = query.order_by_desc(notices::Column::QueuedAt).order_by_desc(notices::Column::Id);
         if let Some(limit) = filter.limit {
             query = query.limit(limit);
         }
@@ -151,10 +149,8 @@ impl Reader<'_> {
         for row in sql::all(&self.db, doing, sql, Vec::new()).await? {
             let word: String = row.try_get("", "state").doing(doing)?;
             let count: i64 = row.try_get("", "count").doing(doing)?;
-            counts.insert(
-                convert::from_word("state of a notice", &word)?,
-                convert::unsigned(count),
-            );
+            counts
+                .insert(convert::from_word("state of a notice", &word)?, convert::unsigned(count));
         }
         Ok(counts)
     }

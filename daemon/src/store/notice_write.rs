@@ -196,8 +196,7 @@ impl Store {
         for row in rows {
             let sql = "UPDATE notices SET lease_owner = $1, lease_until = $2, \
                        lease_token = lease_token + 1 WHERE id = $3";
-            let values =
-                vec![claim.owner.into(), convert::micros(until).into(), row.id.into()];
+            let values = vec![claim.owner.into(), convert::micros(until).into(), row.id.into()];
             sql::run(&tx.db(), "claiming a notice", sql, values).await?;
             claimed.push(stored(notices::Model { lease_token: row.lease_token + 1, ..row })?);
         }

@@ -36,6 +36,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
         Call::SetAsides => ("", "SetAsidesView"),
+        Call::Notices => ("`person`, if any", "NoticesView"),
+        Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
         Call::Audit => {
             ("`after` a row, `limit` up to 1000, `person`; all may be absent", "AuditView")
         }
@@ -90,6 +92,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
+    add::<NoticesView>(&mut generator);
+    add::<LetterView>(&mut generator);
     add::<AuditView>(&mut generator);
     add::<AuditVerifyView>(&mut generator);
     add::<AdoptView>(&mut generator);

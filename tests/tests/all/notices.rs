@@ -10,6 +10,7 @@ use lapsed_tests::{Done, Failure};
 const BASE: &str = "dc=dmh,dc=test";
 /// A Monday.
 const DAY: Date = date(2026, 11, 30);
+const YESTERDAY: Date = date(2026, 11, 29);
 const NOTICES: &str = "notices:\n  account_management: [accounts@dmh.test]\n  \
     on_call: [oncall@dmh.test]\n  receipts: { hr: [hr-data@dmh.test] }\n  disk_low_mib: 0\n";
 
@@ -41,7 +42,7 @@ impl Stage {
         site.reconfigure(&[(mark, &format!("{}{NOTICES}{mark}", server.yaml()))])?;
         site.set_clock(&format!("{DAY} 06:00:00"));
         site.start()?;
-        let first = agency.to_hr_csv(&HrOptions::full(DAY.yesterday()?, 1, vec![]));
+        let first = agency.to_hr_csv(&HrOptions::full(YESTERDAY, 1, vec![]));
         std::fs::write(site.path("first.csv"), first)?;
         let feed = site.path("first.csv").display().to_string();
         site.printed(&["adopt", "--feed", &feed, "--as", "hr", "--write"])?;
@@ -51,7 +52,7 @@ impl Stage {
 
     /// HR says that the leaver's last day was yesterday.
     fn departs(&self) -> Done<()> {
-        let departure = Departure::on(self.leaver, DAY.yesterday()?);
+        let departure = Departure::on(self.leaver, YESTERDAY);
         let drop = self.agency.to_hr_csv(&HrOptions::full(DAY, 2, vec![departure]));
         self.site.drop_file("hr-2.csv", drop)
     }
@@ -97,7 +98,8 @@ fn a_departure_tells_supervisor_officer_and_account_management_and_warns_before_
 
     let log = stage.site.log();
     let told = stage.mail_to(&supervisor, "has left");
-    let [first] = &told[..] else { panic!("{:?}\n{log}", stage.server.mails()) };
+    let all: Vec<_> = stage.server.mails().iter().map(|m| (m.to.clone(), m.subject())).collect();
+    let [first] = &told[..] else { panic!("{all:?} {supervisor}\n{log}") };
     let text = first.text();
     assert!(text.contains("mailbox: ") && text.contains("home directory: "), "{text}");
     assert!(text.contains("accounts@dmh.test"), "{text}");
@@ -133,7 +135,9 @@ fn while_the_mail_server_is_away_notices_wait_and_each_is_sent_once() {
     stage.departs().unwrap();
     stage.rounds_at(DAY, "09:00:00").unwrap();
     assert!(stage.server.mails().is_empty());
-    assert!(stage.states().unwrap().iter().all(|(_, state)| state == "queued" || state == "superseded"));
+    assert!(
+        stage.states().unwrap().iter().all(|(_, state)| state == "queued" || state == "superseded")
+    );
     stage.server.behave(Manner::Taking);
     for time in ["10:00:00", "11:00:00"] {
         stage.rounds_at(DAY, time).unwrap();

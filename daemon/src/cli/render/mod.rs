@@ -9,6 +9,7 @@ mod calendar;
 mod changes;
 mod check;
 mod holds;
+mod notices;
 mod person;
 mod plans;
 mod status;

@@ -50,12 +50,7 @@ async fn sending(store: &Store, notice: &StoredNotice, seconds: i64) -> Result<b
     Ok(ours)
 }
 
-async fn ended(
-    store: &Store,
-    id: Uuid,
-    token: i64,
-    end: &NoticeEnd,
-) -> Result<bool, StoreError> {
+async fn ended(store: &Store, id: Uuid, token: i64, end: &NoticeEnd) -> Result<bool, StoreError> {
     let tx = store.begin().await?;
     let written = tx.end_notice(id, token, end, NOW).await?;
     tx.commit().await?;
@@ -205,7 +200,8 @@ pub async fn a_flood_is_counted_by_kind_and_address(settings: &DatabaseSettings)
     }
     let read = store.read();
     let to = |address: &str| vec![address.to_owned()];
-    let count = async |kind, list: Vec<String>, since| read.notices_lately(kind, &list, since).await;
+    let count =
+        async |kind, list: Vec<String>, since| read.notices_lately(kind, &list, since).await;
     assert_eq!(count(Kind::Manager, to("a@dmh.test"), later(-1)).await?, 1, "one was not sent");
     assert_eq!(count(Kind::Manager, to("b@dmh.test"), later(-1)).await?, 0);
     assert_eq!(count(Kind::Alarm, to("a@dmh.test"), later(-1)).await?, 0);
