@@ -2,11 +2,17 @@
 //!
 //! A connector depends on no other connector, and never decides: it carries out steps.
 
+pub mod agency_form;
 pub mod contract;
 pub mod directory;
+pub mod help_desk;
 pub mod home;
+pub mod http;
 pub mod mail;
 pub mod mailbox;
+pub mod scim;
 mod secret;
 pub mod settings;
+pub mod sql;
+pub mod tickets;
 mod tls;

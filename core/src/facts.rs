@@ -104,6 +104,10 @@ text_newtype!(
     StableId, "stable id", 128
 );
 text_newtype!(
+    /// A group, by the name that a directory shows.
+    GroupName, "group", 256
+);
+text_newtype!(
     /// Someone who acts through the control socket, by the name of their account on this machine.
     Actor, "actor", 64
 );
@@ -418,23 +422,4 @@ pub struct Case {
     /// even when a reply, and the receipt with it, was lost (D3, D10).
     #[serde(default)]
     pub before: Vec<(ConnectorName, crate::observed::ObservedAccount)>,
-}
-
-/// An order that nothing of a person be deleted (D6, D10).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// Whose things.
-    pub person: PersonId,
-    /// Who ordered it.
-    pub authority: String,
-    /// Why.
-    pub reason: String,
-    /// When it was placed.
-    pub placed_at: Timestamp,
-    /// By whom it was entered.
-    pub placed_by: Actor,
-    /// When someone should look at it again.
-    pub review_on: Option<Date>,
-    /// When it was lifted, if it was.
-    pub lifted_at: Option<Timestamp>,
 }

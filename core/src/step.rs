@@ -94,6 +94,9 @@ pub enum Action {
         account: Target,
         /// Who may read it from now on.
         to: UserId,
+        /// The wish that asks for it: one that is uttered again is another step.
+        #[serde(default)]
+        wish: uuid::Uuid,
     },
     /// Take that right away again (D8).
     EndDelegation {
@@ -101,6 +104,9 @@ pub enum Action {
         account: Target,
         /// Who may no longer read it.
         to: UserId,
+        /// The wish that ends.
+        #[serde(default)]
+        wish: uuid::Uuid,
     },
     /// Copy files that are to be kept for good out of the home directory, for the supervisor (D6).
     ArchiveHome {
@@ -195,10 +201,10 @@ impl Action {
                 format!("ask to revoke {request} of {}", account.label)
             }
             Self::DisableMailbox { account } => format!("disable mailbox of {}", account.label),
-            Self::DelegateMailbox { account, to } => {
+            Self::DelegateMailbox { account, to, .. } => {
                 format!("let {to} read the mailbox of {}", account.label)
             }
-            Self::EndDelegation { account, to } => {
+            Self::EndDelegation { account, to, .. } => {
                 format!("let {to} no longer read the mailbox of {}", account.label)
             }
             Self::ArchiveHome { account, recipient, .. } => {
@@ -218,7 +224,9 @@ impl Action {
         match self {
             Self::LeaveGroup { group, .. } => group.id.to_string(),
             Self::RequestRevocation { request, .. } => request.clone(),
-            Self::DelegateMailbox { to, .. } | Self::EndDelegation { to, .. } => to.folded(),
+            Self::DelegateMailbox { to, wish, .. } | Self::EndDelegation { to, wish, .. } => {
+                format!("{wish} {}", to.folded())
+            }
             Self::ArchiveHome { wish, .. } => wish.to_string(),
             Self::Disable { .. }
             | Self::StampDescription { .. }
@@ -229,6 +237,17 @@ impl Action {
             | Self::DisableMailbox { .. }
             | Self::DeleteMailbox { .. }
             | Self::DeleteHome { .. } => String::new(),
+        }
+    }
+
+    /// The wish that the action carries out or ends (D6, D8).
+    #[must_use]
+    pub fn wish(&self) -> Option<uuid::Uuid> {
+        match self {
+            Self::DelegateMailbox { wish, .. }
+            | Self::EndDelegation { wish, .. }
+            | Self::ArchiveHome { wish, .. } => Some(*wish),
+            _ => None,
         }
     }
 
@@ -351,6 +370,14 @@ impl Step {
     }
 }
 
+/// In a receipt of what somebody else was asked: who was asked.
+pub const ASKED: &str = "asked";
+/// In a receipt of a form: the digest of its token, by which its answer is known ([`crate::form_token`]).
+pub const TOKEN_DIGEST: &str = "token_digest";
+/// The code of a refusal that those who were asked answered with: they were heard, and asking once more
+/// would not change it.
+pub const ANSWERED_NO: &str = "answered no";
+
 /// What a connector replaced, enough to put it back (D3).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -378,6 +405,8 @@ pub enum Outcome {
     /// Somebody else was asked and has to act: the step stays open until they confirm (D5, H2). The
     /// receipt says under which token or number.
     Asked(Receipt),
+    /// Part of it is done, and the rest goes on in the next round: a home of a million files.
+    Partly(Found),
     /// The object is not what the plan expected: nothing was changed.
     Drifted(Found),
 }

@@ -12,7 +12,9 @@ use lapsed_core::policy::naming::{NamingPolicy, default_locations};
 use lapsed_core::policy::work_days::WorkDays;
 use lapsed_core::reconcile::{Departure, Reconciled, departure};
 use lapsed_core::step::{Action, Due, StepId};
+use lapsed_core::wishes::{Wanted, Wish, path_problem};
 use proptest::prelude::*;
+use rstest::rstest;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -118,6 +120,15 @@ fn reconcile_by(
     accounts: Vec<ObservedAccount>,
     journal: &dyn Fn(StepId) -> Option<StepState>,
 ) -> Reconciled {
+    reconcile_wished(policy, accounts, journal, &[])
+}
+
+fn reconcile_wished(
+    policy: &Policy,
+    accounts: Vec<ObservedAccount>,
+    journal: &dyn Fn(StepId) -> Option<StepState>,
+    wishes: &[Wish],
+) -> Reconciled {
     let person = person();
     let accounts: Vec<_> = accounts.into_iter().map(|a| (connector("directory"), a)).collect();
     departure(&Departure {
@@ -128,6 +139,7 @@ fn reconcile_by(
         policy,
         today: date(2026, 11, 20),
         journal,
+        wishes,
         by_operator: false,
     })
     .unwrap()
@@ -221,6 +233,40 @@ fn mail_sessions_are_ended_once_and_again_only_with_an_account_that_was_reopened
     assert_eq!(ends(vec![account("mzsmitj")], &planned), Vec::<String>::new());
 }
 
+#[test]
+fn a_mailbox_is_disabled_by_the_account_in_the_directory_that_disables_it() {
+    let mut policy = policy();
+    let rule = policy.departure.mailbox.as_mut().unwrap();
+    (rule.disable_at_once, rule.connector) = (true, connector("exchange"));
+    let ends = |accounts: &[(ConnectorName, ObservedAccount)]| {
+        let person = person();
+        let all = departure(&Departure {
+            case: &case(&person),
+            person: &person,
+            accounts,
+            worksite_class: WorksiteClass::CentralOffice,
+            policy: &policy,
+            today: date(2026, 11, 20),
+            journal: &|_| None,
+            by_operator: false,
+        })
+        .unwrap();
+        let ends = |step: &&lapsed_core::step::Step| step.action.name() == "disable_mailbox";
+        all.steps.iter().filter(ends).map(|s| s.action.account().id.clone()).collect::<Vec<_>>()
+    };
+    let elsewhere = (connector("directory"), account("mzsmitj"));
+    let there = ObservedAccount { id: StableId::new("there").unwrap(), ..account("mzsmitj") };
+    let linked = ObservedAccount {
+        id: StableId::new("linked").unwrap(),
+        employee_number: None,
+        ..account("adm-mzsmitj")
+    };
+    let in_exchange = |account: &ObservedAccount| (connector("exchange"), account.clone());
+    let all = [elsewhere.clone(), in_exchange(&linked), in_exchange(&there)];
+    assert_eq!(ends(&all), [there.id], "not another directory's, not a linked one");
+    assert_eq!(ends(&[elsewhere.clone()]), [elsewhere.1.id], "a mail server has no accounts");
+}
+
 fn any_account() -> impl Strategy<Value = ObservedAccount> {
     let protection = prop_oneof![
         Just(None),
@@ -256,6 +302,125 @@ fn carried_out(accounts: &[ObservedAccount], done: &Reconciled) -> Vec<ObservedA
         }
     }
     after
+}
+
+fn wish(number: u128, what: Wanted) -> Wish {
+    Wish {
+        id: Uuid::from_u128(number),
+        person: person().id,
+        what,
+        authority: "J. Doe, supervisor".into(),
+        asked_by: Actor::new("ann").unwrap(),
+        at: Timestamp::UNIX_EPOCH,
+        ended_at: None,
+        ended_because: None,
+    }
+}
+
+fn delegate() -> Wanted {
+    Wanted::Delegate { to: UserId::new("mzdoej").unwrap() }
+}
+
+fn keep(paths: &[&str]) -> Wanted {
+    let paths = paths.iter().map(ToString::to_string).collect();
+    Wanted::Keep { to: UserId::new("mzdoej").unwrap(), paths }
+}
+
+fn ended(wish: Wish) -> Wish {
+    Wish { ended_at: Some(Timestamp::UNIX_EPOCH), ..wish }
+}
+
+/// What is planned of the wishes, for an account that is shut already.
+fn wished(wishes: &[Wish], journal: &dyn Fn(StepId) -> Option<StepState>) -> Vec<Action> {
+    let account = ObservedAccount { enabled: false, groups: vec![], ..account("mzsmitj") };
+    let reconciled = reconcile_wished(&policy(), vec![account], journal, wishes);
+    let steps = reconciled.steps.into_iter();
+    steps.map(|s| s.action).filter(|a| a.wish().is_some()).collect()
+}
+
+#[rstest]
+#[case::a_mailbox(delegate(), &["delegate_mailbox"])]
+#[case::files(keep(&["letters"]), &["archive_home"])]
+#[case::mail_that_is_asked_for_only_has_to_stay(
+    Wanted::KeepMail { to: UserId::new("mzdoej").unwrap() }, &[]
+)]
+fn a_wish_said_before_the_user_leaves_is_carried_out_when_they_do(
+    #[case] what: Wanted,
+    #[case] planned: &[&str],
+) {
+    let steps = wished(&[wish(7, what.clone())], &|_| None);
+    assert_eq!(steps.iter().map(Action::name).collect::<Vec<_>>(), planned);
+    // One that was taken back before asks for nothing, and nothing was given that could be taken back.
+    assert_eq!(wished(&[ended(wish(7, what))], &|_| None), []);
+}
+
+#[test]
+fn the_deletions_keep_their_dates_whatever_is_wished() {
+    let plain = reconcile(vec![account("mzsmitj")], &|_| None);
+    let wishes = [wish(7, delegate()), wish(8, keep(&[]))];
+    let wished = reconcile_wished(&policy(), vec![account("mzsmitj")], &|_| None, &wishes);
+    let dates = |all: &Reconciled| {
+        let steps = all.steps.iter().filter(|s| s.action.destroys());
+        steps.map(|s| (s.id, s.due.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(dates(&plain), dates(&wished));
+}
+
+fn done() -> StepState {
+    StepState::Done { receipt: None }
+}
+
+#[rstest]
+#[case::given(done(), &["end_delegation"])]
+#[case::under_way(StepState::Started { at: Timestamp::UNIX_EPOCH }, &["end_delegation"])]
+#[case::reply_lost(StepState::Unknown { cause: cause() }, &["end_delegation"])]
+#[case::not_begun(StepState::Planned, &[])]
+#[case::refused(StepState::Refused { cause: cause() }, &[])]
+fn only_what_was_or_may_have_been_given_is_taken_back(
+    #[case] state: StepState,
+    #[case] planned: &[&str],
+) {
+    let given = wish(7, delegate());
+    let steps = wished(std::slice::from_ref(&given), &|_| None);
+    assert_eq!(steps.len(), 1);
+    let journal = |id| {
+        let step = reconcile_wished(
+            &policy(),
+            vec![account("mzsmitj")],
+            &|_| None,
+            &[wish(7, delegate())],
+        );
+        let give = step.steps.iter().find(|s| s.action.name() == "delegate_mailbox").unwrap();
+        (id == give.id).then(|| state.clone())
+    };
+    let steps = wished(&[ended(given)], &journal);
+    assert_eq!(steps.iter().map(Action::name).collect::<Vec<_>>(), planned);
+}
+
+#[test]
+fn a_mailbox_given_to_the_same_reader_again_is_another_step() {
+    let all_done = |_| Some(done());
+    assert_eq!(wished(&[wish(7, delegate())], &all_done), []);
+    let first = wished(&[ended(wish(7, delegate())), wish(8, delegate())], &|_| None);
+    assert_eq!(first.iter().filter_map(Action::wish).collect::<Vec<_>>(), [Uuid::from_u128(8)]);
+}
+
+fn cause() -> lapsed_core::step::Cause {
+    lapsed_core::step::Cause::new("the reply was lost")
+}
+
+#[rstest]
+#[case::plain("letters/2026", true)]
+#[case::spaces_and_accents("Año nuevo/carta 1.txt", true)]
+#[case::root("/etc", false)]
+#[case::up("letters/../../etc", false)]
+#[case::here("./letters", false)]
+#[case::empty("", false)]
+#[case::double("a//b", false)]
+#[case::of_windows(r"letters\2026", false)]
+#[case::a_line("a\nb", false)]
+fn a_path_to_keep_leads_nowhere_else(#[case] path: &str, #[case] fine: bool) {
+    assert_eq!(path_problem(path).is_none(), fine, "{:?}", path_problem(path));
 }
 
 proptest! {

@@ -3,6 +3,10 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
+mod orders;
+
+pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +37,61 @@ pub struct StatusView {
     pub connectors: Vec<ConnectorView>,
     /// Latest drops, newest first.
     pub drops: Vec<DropView>,
+    /// What the help desk can't be told just now: to be phoned in meanwhile (H3).
+    #[serde(default)]
+    pub phone_in: Vec<PhoneInView>,
+}
+
+/// A ticket that can't be opened just now, in the words to be said (H3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhoneInView {
+    /// Its key. A ticket that is opened by phone with the key in its subject is found by it, and no second
+    /// one is opened.
+    pub key: String,
+    /// The departure that it belongs to, if any.
+    pub case: Option<String>,
+    /// Since when it waits.
+    pub since: String,
+    /// One line.
+    pub subject: String,
+    /// What is to be done.
+    pub text: String,
+}
+
+/// `lapsed tickets`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TicketsView {
+    /// The daemon's own tickets and the requests that are tickets, those that have not ended first, each
+    /// part oldest first.
+    pub tickets: Vec<TicketView>,
+}
+
+/// One ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TicketView {
+    /// Its key, which stands in its subject.
+    pub key: String,
+    /// The help desk's number, once it is open.
+    pub number: Option<String>,
+    /// Its page at the help desk, if one is known.
+    pub page: Option<String>,
+    /// `queued`, `open`, `resolved`, `rejected`, or `withdrawn` (its matter went away before it was opened).
+    pub state: String,
+    /// What kind of problem: `refused`, `drift`, `deletion_refused`, `set_aside`, `agency_overdue`,
+    /// `system_gone` or `revocation`.
+    pub problem: String,
+    /// The departure that it belongs to, if any.
+    pub case: Option<String>,
+    /// One line.
+    pub subject: String,
+    /// When it was queued.
+    pub queued: String,
+    /// When it was opened.
+    pub opened: Option<String>,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// Why it is not open yet, or could not be looked at.
+    pub trouble: Option<String>,
 }
 
 /// One thing to look at, with its remedy.
@@ -55,6 +114,9 @@ pub struct ConnectorView {
     pub state: String,
     /// What is wrong, if it is down.
     pub problem: Option<String>,
+    /// When it is tried again, where it failed so often that it is left alone for a while.
+    #[serde(default)]
+    pub tried_again_at: Option<String>,
     /// Steps due and not done.
     pub waiting: u64,
     /// Steps with a date ahead.
@@ -174,8 +236,11 @@ pub struct PersonView {
     pub engagements: Vec<String>,
     /// Notices, one line each, replaced and withdrawn ones included.
     pub notices: Vec<String>,
-    /// Standing holds.
+    /// Standing holds over the person, by name or as one of a population.
     pub holds: Vec<String>,
+    /// Wishes about the person's things that stand: a mailbox to read, files to keep.
+    #[serde(default)]
+    pub wishes: Vec<String>,
     /// Departures with their steps.
     pub cases: Vec<CaseView>,
     /// Rows set aside that carry the person's key.
@@ -295,7 +360,7 @@ pub struct HoldsView {
 /// One hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldView {
-    /// User ID or employee number.
+    /// User ID or employee number, or all whom it is about: `everyone at b`.
     pub person: String,
     /// Who ordered it.
     pub authority: String,
@@ -528,32 +593,6 @@ pub struct DepartRequest {
     /// Take the operators' own notices about the person back instead.
     #[serde(default)]
     pub withdraw: bool,
-}
-
-/// Body of `hold`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HoldRequest {
-    /// User ID, employee number or person id.
-    pub person: String,
-    /// Who ordered it.
-    pub authority: String,
-    /// Why.
-    pub reason: String,
-    /// When to look at it again.
-    pub review_on: Option<jiff::civil::Date>,
-}
-
-/// Body of `hold lift`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LiftRequest {
-    /// User ID, employee number or person id.
-    pub person: String,
-    /// Who ordered it.
-    pub authority: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// Body of `pause` and `resume`.

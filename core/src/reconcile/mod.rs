@@ -2,6 +2,7 @@
 
 mod corroboration;
 mod elsewhere;
+mod wished;
 
 use crate::citation::Rule;
 use crate::facts::{Case, ConnectorName, LinkedAccount, Person};
@@ -12,6 +13,7 @@ use crate::policy::Policy;
 use crate::policy::departure::{self, Dated, WorksiteClass};
 use crate::report::Explanation;
 use crate::step::{Action, Due, Expect, Step, StepId, Target};
+use crate::wishes::Wish;
 use corroboration::{corroborated, is_linked};
 use jiff::civil::Date;
 
@@ -31,6 +33,8 @@ pub struct Departure<'a> {
     pub today: Date,
     /// What the journal has of a step.
     pub journal: &'a dyn Fn(StepId) -> Option<StepState>,
+    /// What is wished of the person's things, ended wishes too: what was given has to be taken back.
+    pub wishes: &'a [Wish],
     /// Whether the notice was given with an operator's authority, who named the person himself.
     pub by_operator: bool,
 }
@@ -101,6 +105,7 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
     }
     if let Some(account) = own_account(input, &out.findings) {
         out.disable_mailbox(input, account);
+        out.wished(input, account);
         out.schedule_deletions(input, account)?;
         out.request(input, account);
     }
@@ -122,12 +127,31 @@ fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a Ob
         .or_else(|| own().next().filter(|_| !findings.is_empty()))
 }
 
+/// The person's own account in the directory whose attributes disable the mailbox (Exchange): another
+/// directory's account means nothing there.
+fn own_account_in<'a>(
+    input: &Departure<'a>,
+    connector: &ConnectorName,
+) -> Option<&'a ObservedAccount> {
+    let there = input.accounts.iter().filter(|(name, _)| name == connector);
+    there.map(|(_, account)| account).find(|account| {
+        account.realm == Realm::Directory
+            && touchable(account)
+            && !is_linked(input, account)
+            && corroborated(input, account).is_ok()
+    })
+}
+
 fn touchable(account: &ObservedAccount) -> bool {
     !matches!(account.protection, Some(Protection::Never { .. }))
 }
 
 fn target(account: &ObservedAccount) -> Target {
     Target { id: account.id.clone(), label: account.user_id.to_string() }
+}
+
+fn expectation(account: &ObservedAccount) -> Expect {
+    Expect { user_id: account.user_id.clone(), employee_number: account.employee_number.clone() }
 }
 
 impl Reconciled {
@@ -173,10 +197,7 @@ impl Reconciled {
         account: &ObservedAccount,
         (action, due, rule): (Action, Due, Rule),
     ) {
-        let expect = Expect {
-            user_id: account.user_id.clone(),
-            employee_number: account.employee_number.clone(),
-        };
+        let expect = expectation(account);
         let once = action.is_once();
         let step =
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
@@ -248,6 +269,7 @@ impl Reconciled {
         if !rule.disable_at_once {
             return;
         }
+        let account = own_account_in(input, &rule.connector).unwrap_or(account);
         let before = self.steps.len();
         let action = Action::DisableMailbox { account: target(account) };
         self.add(input, &rule.connector, account, (action, Due::AtOnce, Rule::D7));

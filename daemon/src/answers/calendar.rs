@@ -8,7 +8,8 @@ use crate::views::{DueEntry, DueView};
 use jiff::civil::Date;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseState, ConnectorName, PersonId};
-use lapsed_core::step::Due;
+use lapsed_core::step::{Action, Due};
+use lapsed_core::wishes::{Wanted, Wish};
 use std::collections::{BTreeSet, HashMap};
 
 pub(super) async fn due(daemon: &Daemon, until: Option<Date>) -> Result<DueView, ConsoleError> {
@@ -36,7 +37,7 @@ pub async fn entries(
     waits: &Waits,
 ) -> Result<Vec<DueEntry>, CycleError> {
     let read = cycle.store.read();
-    let held: BTreeSet<PersonId> = read.holds().await?.into_iter().map(|h| h.person).collect();
+    let kept = Kept { held: read.people_held().await?, wishes: read.standing_wishes().await? };
     let mut all = departures(cycle, &read, until, today).await?;
     let filter = StepFilter { ended: Some(false), due_to: until, ..StepFilter::default() };
     for step in read.steps(&filter).await? {
@@ -50,7 +51,7 @@ pub async fn entries(
                     what: step.step.action.describe(),
                     why: reason.clone(),
                     clause: cycle.config.policy.citations.cite(step.step.rule),
-                    waits_for: waits_for(&step, waits, &held),
+                    waits_for: waits_for(&step, waits, &kept),
                 },
             ));
         }
@@ -59,14 +60,38 @@ pub async fn entries(
     Ok(all.into_iter().map(|(_, entry)| entry).collect())
 }
 
-fn waits_for(step: &StoredStep, waits: &Waits, held: &BTreeSet<PersonId>) -> Option<String> {
+/// What keeps things from being deleted.
+struct Kept {
+    held: BTreeSet<PersonId>,
+    wishes: Vec<Wish>,
+}
+
+impl Kept {
+    /// Wishes that keep a step from being carried out. One for files is fulfilled by its copy: whether
+    /// that was made stands beside it.
+    fn wishes_over(&self, step: &StoredStep) -> impl Iterator<Item = String> {
+        let theirs = self.wishes.iter().filter(|wish| wish.person == step.step.person);
+        let over = theirs.filter(|wish| match (&step.step.action, &wish.what) {
+            (Action::DeleteMailbox { .. }, what) => !matches!(what, Wanted::Keep { .. }),
+            (Action::DeleteHome { .. }, what) => matches!(what, Wanted::Keep { .. }),
+            _ => false,
+        });
+        over.map(|wish| match &wish.what {
+            Wanted::Keep { to, .. } => format!("files of it are first copied for {to}"),
+            other => other.describe(),
+        })
+    }
+}
+
+fn waits_for(step: &StoredStep, waits: &Waits, kept: &Kept) -> Option<String> {
     let mut reasons = Vec::new();
     if !waits.configured.contains(&step.step.connector) {
         reasons.push(format!("connector {} is not configured", step.step.connector));
     }
-    if step.step.action.destroys() && held.contains(&step.step.person) {
+    if step.step.action.destroys() && kept.held.contains(&step.step.person) {
         reasons.push("a hold stands".to_owned());
     }
+    reasons.extend(kept.wishes_over(step));
     if step.step.action.destroys() && waits.paused {
         reasons.push("deletions are paused".to_owned());
     }

@@ -4,13 +4,16 @@ mod adopting;
 mod audit;
 mod calendar;
 mod commands;
+mod holds;
 mod notices;
 mod outbox;
 mod people;
 mod plans;
 mod reload;
 mod status;
+mod tickets;
 mod trouble;
+mod wishes;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
@@ -24,9 +27,10 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, HoldRequest, HoldsView, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
+    DepartRequest, DoneView, DueView, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest,
+    NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView,
+    SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -55,7 +59,7 @@ impl Console for Desk {
         Box::pin(plans::plan(&self.0, hash))
     }
     fn holds(&self) -> Answer<'_, HoldsView> {
-        Box::pin(commands::holds(&self.0))
+        Box::pin(holds::holds(&self.0))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
@@ -65,6 +69,9 @@ impl Console for Desk {
     }
     fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView> {
         Box::pin(outbox::preview(&self.0, kind, who))
+    }
+    fn tickets(&self) -> Answer<'_, TicketsView> {
+        Box::pin(tickets::tickets(&self.0))
     }
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
         Box::pin(audit::rows(&self.0, page))
@@ -79,10 +86,20 @@ impl Console for Desk {
         Box::pin(plans::reject(&self.0, caller, request))
     }
     fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView> {
-        Box::pin(commands::hold(&self.0, caller, request))
+        Box::pin(holds::hold(&self.0, caller, request))
     }
     fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView> {
-        Box::pin(commands::lift(&self.0, caller, request))
+        Box::pin(holds::lift(&self.0, caller, request))
+    }
+    fn delegate<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: DelegateRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(wishes::delegate(&self.0, caller, request))
+    }
+    fn keep<'a>(&'a self, caller: &'a Caller, request: KeepRequest) -> Answer<'a, DoneView> {
+        Box::pin(wishes::keep(&self.0, caller, request))
     }
     fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView> {
         Box::pin(notices::depart(&self.0, caller, request))

@@ -7,9 +7,11 @@ use crate::cycle::{Cycle, shown_date};
 use crate::service::Daemon;
 use crate::store::{CaseFilter, SetAside, StepFilter, StoredStep};
 use crate::views::{CaseView, PersonView, SetAsideView, SetAsidesView, StepView};
-use lapsed_core::facts::{About, Case, Engagement, Hold, Notice, Person};
+use lapsed_core::facts::{About, Case, Engagement, Notice, Person};
+use lapsed_core::holds::{Hold, Population};
 use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::Due;
+use lapsed_core::wishes::Wish;
 
 pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, ConsoleError> {
     let person = the_person(daemon, who).await?;
@@ -46,12 +48,13 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
             .collect(),
         engagements: person.engagements.iter().map(|e| engagement_line(&cycle, e)).collect(),
         notices: person.notices.iter().map(|n| notice_line(&cycle, n)).collect(),
-        holds: read
-            .holds_of(person.id)
+        holds: read.holds_over(person.id).await?.iter().map(|h| hold_line(&cycle, h)).collect(),
+        wishes: read
+            .wishes_of(&[person.id])
             .await?
             .iter()
-            .filter(|h| h.lifted_at.is_none())
-            .map(|h| hold_line(&cycle, h))
+            .filter(|wish| wish.stands())
+            .map(|wish| wish_line(&cycle, wish))
             .collect(),
         cases,
         told: super::outbox::told(&cycle, &read, person.id).await?,
@@ -108,12 +111,24 @@ fn notice_line(cycle: &Cycle, notice: &Notice) -> String {
 
 pub(super) fn hold_line(cycle: &Cycle, hold: &Hold) -> String {
     let review = hold.review_on.map(|on| format!(", look again {on}")).unwrap_or_default();
+    let whose = hold.population().map(Population::describe);
+    let whose = whose.map(|whose| format!("{whose}, ")).unwrap_or_default();
     format!(
-        "ordered by {}: {}; placed {} by {}{review}",
+        "{whose}ordered by {}: {}; placed {} by {}{review}",
         hold.authority,
         hold.reason,
         cycle.shown_time(hold.placed_at),
         hold.placed_by
+    )
+}
+
+fn wish_line(cycle: &Cycle, wish: &Wish) -> String {
+    format!(
+        "{}; on the word of {}, entered {} by {}",
+        wish.what.describe(),
+        wish.authority,
+        cycle.shown_time(wish.at),
+        wish.asked_by
     )
 }
 

@@ -6,14 +6,16 @@ use crate::service::Daemon;
 use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use lapsed_core::facts::{CaseId, CaseState, ConnectorName};
 use lapsed_core::guard::Finding;
+use lapsed_core::pacing::Breaker;
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::Cause;
 use std::collections::{BTreeSet, HashMap};
 
 /// How many of one kind of trouble are listed one by one.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
 
 pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> {
     let now = daemon.now();
@@ -35,6 +37,7 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
         closed: count(CaseState::Closed),
         population: cycle.population().await?,
         drops: drops.iter().map(|drop| drop_view(daemon, drop)).collect(),
+        phone_in: super::tickets::phone_in(daemon, &read).await?,
         connectors,
     };
     let attention = attention(daemon, &read, &view, now).await?;
@@ -65,7 +68,12 @@ async fn connectors(
             (Some(None), true) => "up",
             (Some(Some(_)), true) => "down",
         };
-        views.push(connector_view(&name, state, trouble.flatten(), &counts));
+        let view = connector_view(&name, state, trouble.flatten(), &counts);
+        let tried_again_at = match daemon.pace.breaker(&name) {
+            Breaker::Open { until, .. } => Some(daemon.cycle().stamp(until)),
+            Breaker::Closed { .. } => None,
+        };
+        views.push(ConnectorView { tried_again_at, ..view });
     }
     Ok(views)
 }
@@ -85,6 +93,7 @@ fn connector_view(
         name: name.to_string(),
         state: state.to_owned(),
         problem: trouble.map(|cause| cause.to_string()),
+        tried_again_at: None,
         waiting: sum(&|c| under_way(c) && !c.ahead),
         scheduled: sum(&|c| under_way(c) && c.ahead),
         done: sum(&|c| matches!(c.state.as_str(), "done" | "verified" | "unverified")),
@@ -119,11 +128,14 @@ async fn attention(
     held_plans(read, &mut all).await?;
     rejected_plans(read, &mut all).await?;
     stuck_steps(read, &mut all).await?;
+    gone_targets(daemon, read, &mut all, now).await?;
     for connector in &view.connectors {
         about_connector(connector, &mut all);
     }
     newest_drops(view, &mut all);
     set_asides(read, &mut all).await?;
+    super::tickets::attention(daemon, read, view, &mut all, now).await?;
+    orders(read, daemon.cycle().today(now), &mut all).await;
     if let Some(paused) = &view.deletions_paused {
         push(
             &mut all,
@@ -155,8 +167,41 @@ async fn attention(
     Ok(all)
 }
 
-fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
+pub(super) fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
     all.push(AttentionView { kind: kind.into(), what, remedy: remedy.into() });
+}
+
+/// Holds whose day to be looked at has come; and that they can be read at all, since nothing is deleted
+/// where they can't.
+async fn orders(read: &Reader<'_>, today: Date, all: &mut Vec<AttentionView>) {
+    let (holds, wishes) = (read.holds().await, read.standing_wishes().await);
+    if let Some(error) = holds.as_ref().err().or(wishes.as_ref().err()) {
+        push(
+            all,
+            "orders_unreadable",
+            format!("holds or wishes can't be read, so that nothing is deleted: {error}"),
+            "look at the daemon's log; restore the tables of the state database from its backup",
+        );
+    }
+    let mut due = holds.unwrap_or_default();
+    due.retain(|hold| hold.is_to_be_reviewed(today));
+    for hold in due.iter().take(LISTED) {
+        let whose = match (hold.person(), hold.population()) {
+            (Some(id), _) => match read.person(id).await {
+                Ok(Some(person)) => person.shown(),
+                _ => id.to_string(),
+            },
+            (None, Some(population)) => population.describe(),
+            (None, None) => String::new(),
+        };
+        let day = hold.review_on.map(|day| day.to_string()).unwrap_or_default();
+        push(
+            all,
+            "hold_review",
+            format!("the hold on {whose} by {} was to be looked at on {day}", hold.authority),
+            "ask who ordered it; lapsed hold lift, or place it anew with another --review-on",
+        );
+    }
 }
 
 async fn held_plans(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
@@ -239,15 +284,37 @@ async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<
     Ok(())
 }
 
+/// Steps that wait for a target that has not answered for days: nobody must learn of it by chance.
+async fn gone_targets(
+    daemon: &Daemon,
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+    now: Timestamp,
+) -> Result<(), ConsoleError> {
+    for step in daemon.steps_waiting_too_long(read, now).await?.into_iter().take(LISTED) {
+        let since = step.first_started_at.map(|at| daemon.cycle().stamp(at)).unwrap_or_default();
+        let what = step.step.action.describe();
+        let connector = &step.step.connector;
+        push(
+            all,
+            "target_gone",
+            format!("{what} on {connector} is tried since {since}: {}", note(&step.state)),
+            "bring the system back, or do it by hand there; it is tried on by itself",
+        );
+    }
+    Ok(())
+}
+
 fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
     match connector.state.as_str() {
         "down" => push(
             all,
             "connector_down",
             format!(
-                "connector {} does not answer ({} steps wait): {}",
+                "connector {} does not answer ({} steps wait{}): {}",
                 connector.name,
                 connector.waiting,
+                again(connector),
                 connector.problem.clone().unwrap_or_default()
             ),
             "lapsed check; nothing is lost, it is tried again by itself",
@@ -263,6 +330,11 @@ fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
         ),
         _ => {}
     }
+}
+
+fn again(connector: &ConnectorView) -> String {
+    let at = connector.tried_again_at.as_ref();
+    at.map(|at| format!("; left alone until {at}")).unwrap_or_default()
 }
 
 /// Of each feed only the newest drop counts: a good one after a bad one has settled it.

@@ -24,7 +24,9 @@ mod run;
 mod set_aside;
 mod simulate;
 mod status;
+mod tickets;
 mod user_id;
+mod wishes;
 
 pub use check::CheckArgs;
 pub use plan::PlanArgs;
@@ -148,6 +150,10 @@ pub enum AskedCommand {
     Depart(depart::DepartArgs),
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
+    /// Give a leaver's mailbox to somebody to read, or take it back
+    Delegate(wishes::DelegateArgs),
+    /// Keep files or mail of a leaver for good, or no longer
+    Keep(wishes::KeepArgs),
     /// Stop all deletions at once
     Pause(deletions::PauseArgs),
     /// Let deletions go on
@@ -156,6 +162,9 @@ pub enum AskedCommand {
     SetAside(set_aside::SetAsideArgs),
     /// Show who was told what by mail, and what waits
     Notices(notices::NoticesArgs),
+    /// List tickets at the help desk, and those that wait to be opened
+    #[command(after_help = "Example:\n  lapsed tickets")]
+    Tickets,
     /// Read, verify or export the audit
     Audit(audit::AuditArgs),
     /// Match the directory to a first full feed, before the first run
@@ -229,10 +238,13 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Reject(args) => plans::reject(client, output, args).await,
         AskedCommand::Depart(args) => depart::depart(client, output, args).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
+        AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
+        AskedCommand::Keep(args) => wishes::keep(client, output, args).await,
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Notices(args) => notices::notices(client, output, &args).await,
+        AskedCommand::Tickets => tickets::tickets(client, output).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
         AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,
         AskedCommand::Reload => reload::reload(client, output).await,

@@ -9,6 +9,7 @@ mod changes;
 mod connectors;
 mod feeds;
 mod glance;
+mod help_desk;
 mod notices;
 mod pattern;
 mod problem;
@@ -27,6 +28,7 @@ pub use changes::policy_changes;
 pub use connectors::ConnectorSettings;
 pub use feeds::Feed;
 pub use glance::socket_named_in;
+pub use help_desk::{HelpDesk, TicketWords};
 pub use notices::{KindRule, NoticeSettings};
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
@@ -66,6 +68,8 @@ pub struct Config {
     pub connectors: BTreeMap<ConnectorName, ConnectorSettings>,
     /// The server that takes the daemon's mail.
     pub mail: Option<MailSettings>,
+    /// What becomes a ticket.
+    pub help_desk: Option<HelpDesk>,
     /// Who is told what by mail.
     pub notices: Option<NoticeSettings>,
     /// Where the state is kept.
@@ -104,6 +108,7 @@ impl Config {
             feeds: file.feeds,
             connectors: file.connectors,
             mail: file.mail,
+            help_desk: file.help_desk,
             notices: file.notices,
             state: file.state,
             audit: file.audit,

@@ -4,9 +4,10 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, ErrorView, HoldRequest, HoldsView, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
+    DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LetterView,
+    LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -185,6 +186,10 @@ impl Client {
         query.extend(person.map(|who| ("person", who)));
         self.look(Call::NoticePreview, &query).await
     }
+    /// Tickets at the help desk, and those that wait to be opened.
+    pub async fn tickets(&self) -> Asked<TicketsView> {
+        self.look(Call::Tickets, &[]).await
+    }
     /// Rows of the audit after a place in the chain.
     pub async fn audit(&self, after: u64, limit: u32, person: Option<&str>) -> Asked<AuditView> {
         let (after, limit) = (after.to_string(), limit.to_string());
@@ -211,6 +216,14 @@ impl Client {
     /// Lifts a hold.
     pub async fn lift(&self, request: &LiftRequest) -> Asked<DoneView> {
         self.change(Call::Lift, request).await
+    }
+    /// Gives a leaver's mailbox to somebody to read, or takes it back.
+    pub async fn delegate(&self, request: &DelegateRequest) -> Asked<DoneView> {
+        self.change(Call::Delegate, request).await
+    }
+    /// Keeps files or mail of a leaver for somebody, or no longer.
+    pub async fn keep(&self, request: &KeepRequest) -> Asked<DoneView> {
+        self.change(Call::Keep, request).await
     }
     /// An operator's notice of a departure.
     pub async fn depart(&self, request: &DepartRequest) -> Asked<DoneView> {

@@ -2,9 +2,10 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DepartRequest, DoneView,
-    DueView, ErrorView, HoldRequest, HoldsView, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
+    DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LetterView,
+    LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -35,6 +36,8 @@ pub trait Console: Send + Sync + 'static {
     fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView>;
     /// A notice of a kind as it would be written: about a person, or with an example's values.
     fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView>;
+    /// Tickets at the help desk, and those that wait to be opened.
+    fn tickets(&self) -> Answer<'_, TicketsView>;
     /// Rows of the audit, oldest first.
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.
@@ -48,6 +51,11 @@ pub trait Console: Send + Sync + 'static {
     fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView>;
     /// Lifts a hold.
     fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView>;
+    /// Gives a leaver's mailbox to somebody to read, or takes it back.
+    fn delegate<'a>(&'a self, caller: &'a Caller, request: DelegateRequest)
+    -> Answer<'a, DoneView>;
+    /// Keeps files or mail of a leaver for somebody, or no longer.
+    fn keep<'a>(&'a self, caller: &'a Caller, request: KeepRequest) -> Answer<'a, DoneView>;
     /// An operator's notice of a departure.
     fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView>;
     /// Pauses all deletions.

@@ -24,12 +24,15 @@ pub enum Call {
     SetAsides,
     Notices,
     NoticePreview,
+    Tickets,
     Audit,
     AuditVerify,
     Release,
     Reject,
     Hold,
     Lift,
+    Delegate,
+    Keep,
     Depart,
     Pause,
     Resume,
@@ -65,7 +68,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 21] = {
+pub const ENDPOINTS: [Endpoint; 24] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
@@ -78,12 +81,15 @@ pub const ENDPOINTS: [Endpoint; 21] = {
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
         row(Call::Notices,        Get,  "/v1/notices",          Viewer,        "notices"),
         row(Call::NoticePreview,  Get,  "/v1/notices/preview",  Viewer,        "notices --preview"),
+        row(Call::Tickets,        Get,  "/v1/tickets",          Viewer,        "tickets"),
         row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),
         row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
         row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
         row(Call::Lift,           Post, "/v1/hold/lift",        Operator,      "hold lift"),
+        row(Call::Delegate,       Post, "/v1/delegate",         Operator,      "delegate"),
+        row(Call::Keep,           Post, "/v1/keep",             Operator,      "keep"),
         row(Call::Depart,         Post, "/v1/depart",           Operator,      "depart"),
         row(Call::Pause,          Post, "/v1/deletions/pause",  Operator,      "pause deletions"),
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),

@@ -344,12 +344,15 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::NoticePreview => look!(PreviewQuestion, |console, asked| {
             console.notice_preview(asked.kind, asked.person.as_deref()).await
         }),
+        Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),
         Call::Release => change!(release),
         Call::Reject => change!(reject),
         Call::Hold => change!(hold),
         Call::Lift => change!(lift),
+        Call::Delegate => change!(delegate),
+        Call::Keep => change!(keep),
         Call::Depart => change!(depart),
         Call::Pause => change!(pause),
         Call::Resume => change!(resume),

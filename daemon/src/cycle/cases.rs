@@ -65,6 +65,8 @@ impl Cycle {
         self.cancel_steps(tx, case.id, why, now).await?;
         if case.disabled_on.is_some() {
             self.ask_for_access(tx, person, now).await?;
+            self.tell_who_reads(tx, person, &case, now).await?;
+            self.end_wishes(tx, &[person.id], why, now).await?;
         }
         self.note_case(tx, (&case, person), ("case.stopped", Rule::D10), why, now);
         self.tell_changes(tx, case.id, now).await?;

@@ -39,6 +39,7 @@ impl Cycle {
     /// People stay marked until their plan is stored: a crash or an unreadable target loses nobody.
     pub async fn decide(&self, now: Timestamp) -> Result<Decided, CycleError> {
         self.expire_releases(now).await?;
+        self.drop_unwished(now).await?;
         let mut decided = Decided::default();
         let mut marks = self.store.read().people_to_decide().await?;
         let mut wanted: Vec<PersonId> = marks.keys().copied().collect();

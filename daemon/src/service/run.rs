@@ -10,8 +10,10 @@ use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
-use jiff::SignedDuration;
+use crate::tickets::Clerk;
+use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::ConnectorName;
+use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -110,9 +112,12 @@ impl Daemon {
             // Nobody comes back for those of a target that is slow, either: it may take its time.
             self.decide_round(&self.cycle()).await?;
             let round = executor.carry_out().await?;
+            let clerk = self.clerk();
+            clerk.look_at_requests().await?;
+            let moved = clerk.round().await?;
             executor.close_cases().await?;
             all += round.clone();
-            if round.done == 0 {
+            if round.done == 0 && !moved {
                 self.tell_round(Look::Around, &CancellationToken::new()).await?;
                 return Ok(all);
             }
@@ -161,6 +166,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
+    tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
     tasks.spawn(telling(daemon.clone(), stop.clone()));
     notify_manager(&[sd_notify::NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "lapsed runs");
@@ -280,7 +286,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     daemon.execute.send_modify(|round| *round = round.wrapping_add(1));
                     daemon.tell.notify_one();
                 }
-                daemon.pause_until_next_step().await
+                daemon.pause_until_next_step(&name).await
             }
             Err(error) => {
                 log_failure("carrying out", &error);
@@ -300,15 +306,38 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
 
 impl Daemon {
     /// How long nothing comes due: until the next retry, half a minute at most.
-    async fn pause_until_next_step(&self) -> Duration {
+    async fn pause_until_next_step(&self, name: &ConnectorName) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);
         let now = self.now();
-        match self.store.read().next_step_at(now).await {
-            Ok(Some(at)) => Duration::try_from(at.duration_since(now))
+        let at = self.store.read().next_step_at(now).await.ok().flatten();
+        let leave = self.pace.leave(name, &self.cycle().config.execution, now);
+        let may = if let Leave::Not(until) = leave { Some(until) } else { None };
+        match [at, may].into_iter().flatten().min() {
+            Some(at) => Duration::try_from(at.duration_since(now))
                 .unwrap_or_default()
                 .clamp(Duration::from_millis(100), LONGEST),
             _ => LONGEST,
         }
+    }
+}
+
+impl Daemon {
+    /// Between two looks at what the help desk was asked for.
+    fn poll_of_tickets(&self) -> Duration {
+        /// Without a section `help_desk`, requests may go to one nevertheless.
+        const TEN_MINUTES: Duration = Duration::from_secs(600);
+        self.cycle().config.help_desk.as_ref().map_or(TEN_MINUTES, crate::config::HelpDesk::poll)
+    }
+
+    /// Until the next ticket is to be worked on, half a minute at most: what needs a ticket is looked
+    /// for anew.
+    async fn pause_until_next_ticket(&self, clerk: &Clerk, requests_at: Timestamp) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(30);
+        let next = clerk.next_at().await.ok().flatten();
+        let at = next.map_or(requests_at, |at| at.min(requests_at));
+        Duration::try_from(at.duration_since(self.now()))
+            .unwrap_or_default()
+            .clamp(Duration::from_secs(1), LONGEST)
     }
 }
 
@@ -351,6 +380,67 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     tokio::join!(full, recheck);
 }
 
+/// Brings tickets to the help desk and follows them. What was begun is recorded before it stops.
+async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
+    let mut rounds = daemon.execute.subscribe();
+    let mut requests_at = daemon.now();
+    while !stop.is_cancelled() {
+        rounds.mark_unchanged();
+        let clerk = daemon.clerk();
+        let now = daemon.now();
+        if requests_at <= now {
+            if let Err(error) = clerk.look_at_requests().await {
+                log_failure("looking at requests", &error);
+            }
+            requests_at = now.checked_add(daemon.poll_of_tickets()).unwrap_or(now);
+            daemon.wake();
+            rounds.mark_unchanged();
+        }
+        let pause = match clerk.round().await {
+            Ok(moved) => {
+                if moved {
+                    daemon.wake();
+                    rounds.mark_unchanged();
+                }
+                daemon.pause_until_next_ticket(&clerk, requests_at).await
+            }
+            Err(error) => {
+                log_failure("keeping tickets", &error);
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = rounds.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Since when the state can't be reached, and whether the on-call knows.
+#[derive(Debug, Default)]
+struct Away {
+    since: Option<jiff::Timestamp>,
+    told: bool,
+}
+
+impl Away {
+    /// Once it has lasted as long as a target may be silent, the on-call is told; once.
+    async fn tell(&mut self, daemon: &Daemon, error: &CycleError) {
+        let now = daemon.now();
+        let since = *self.since.get_or_insert(now);
+        let Some(minutes) =
+            daemon.cycle().config.notices.as_ref().map(|n| n.connector_down_minutes)
+        else {
+            return;
+        };
+        if !self.told && now.duration_since(since) >= SignedDuration::from_mins(minutes.into()) {
+            self.told = true;
+            daemon.tell_that_the_state_is_away(since, &error.to_string()).await;
+        }
+    }
+}
+
 /// Tells people what they have to know. Nothing waits for it, and it waits for its mail server alone. A
 /// notice that is being handed over is finished before it stops.
 async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
@@ -358,6 +448,7 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
     /// Departures ahead are looked through so often even when nothing says so.
     const AROUND: SignedDuration = SignedDuration::from_mins(15);
     let mut looked: Option<jiff::Timestamp> = None;
+    let mut away = Away::default();
     while !stop.is_cancelled() {
         let now = daemon.now();
         let stale = looked.is_none_or(|at| now.duration_since(at) >= AROUND);
@@ -365,11 +456,13 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
         let look = if stale || asked { Look::Around } else { Look::AtTheQueue };
         let pause = match daemon.tell_round(look, &stop).await {
             Ok(_) => {
+                away = Away::default();
                 looked = if look == Look::Around { Some(now) } else { looked };
                 PAUSE
             }
             Err(error) => {
                 log_failure("telling", &error);
+                away.tell(&daemon, &error).await;
                 AFTER_FAILURE
             }
         };

@@ -5,6 +5,7 @@ use super::tables::cases;
 use super::{Reader, StoreError, Tx, convert, sql};
 use jiff::Timestamp;
 use lapsed_core::facts::{Case, CaseId, CaseState, PersonId};
+use lapsed_core::holds::facts_of_case;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select};
 
 /// Which departures; an empty filter means all.
@@ -37,7 +38,8 @@ impl Tx {
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let conflict = sql::replace::<cases::Entity>();
-        sql::put_all(&self.db(), "storing a departure", rows, Some(conflict)).await
+        sql::put_all(&self.db(), "storing a departure", rows, Some(conflict)).await?;
+        self.add_facts(all.iter().map(|case| (case.person, facts_of_case(case)))).await
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::connect::Store;
 use super::error::Doing as _;
+use super::hold_store::held;
 use super::journal_store::stored;
 use super::tables::steps;
 use super::tx::{advisory, lock};
+use super::wish_store::KEPT;
 use super::{StoreError, StoredStep, convert, sql};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use lapsed_core::facts::ConnectorName;
@@ -43,27 +45,46 @@ impl Store {
     /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out.
     /// What destroys also needs that deletions are allowed, the departure's disabling is on record, no
     /// account of it in any target is left whose disabling was refused, has drifted or is still to come,
-    /// and no hold stands: all looked at in this same transaction. Dismissals for cause come first, then lower ranks, then steps on the same
+    /// and no hold stands over the person, nor a wish over what would be deleted: all looked at in this
+    /// same transaction. Where that can't be read, nothing that destroys is claimed. Dismissals for cause come first, then lower ranks, then steps on the same
     /// object together.
     pub async fn claim_due(&self, claim: &Claim<'_>) -> Result<Vec<StoredStep>, StoreError> {
         if claim.connectors.is_empty() || claim.limit == 0 {
             return Ok(Vec::new());
         }
+        match self.claim_by(claim, Orders::Heeded).await {
+            Err(error) => {
+                // Accounts are still shut where only the orders can't be read. Anything else fails again.
+                let Ok(claimed) = self.claim_by(claim, Orders::Unreadable).await else {
+                    return Err(error);
+                };
+                tracing::error!(%error, "holds and wishes can't be read: nothing is deleted");
+                Ok(claimed)
+            }
+            claimed => claimed,
+        }
+    }
+
+    async fn claim_by(
+        &self,
+        claim: &Claim<'_>,
+        orders: Orders,
+    ) -> Result<Vec<StoredStep>, StoreError> {
         // SQLite has one writer: it stands in line with the others. PostgreSQL gives each claim other
         // rows, so claims need not wait.
         match self.backend() {
             DbBackend::Postgres => {
                 let tx = self.begin_immediate().await?;
-                if claim.deletions_allowed {
+                if orders == Orders::Heeded {
                     advisory(&(&tx).into(), "pg_advisory_xact_lock_shared", lock::HOLDS).await?;
                 }
-                let claimed = claim_in(&(&tx).into(), claim).await?;
+                let claimed = claim_in(&(&tx).into(), claim, orders).await?;
                 tx.commit().await.doing("committing a claim")?;
                 Ok(claimed)
             }
             _ => {
                 let tx = self.begin().await?;
-                let claimed = claim_in(&tx.db(), claim).await?;
+                let claimed = claim_in(&tx.db(), claim, orders).await?;
                 tx.inner.commit().await.doing("committing a claim")?;
                 Ok(claimed)
             }
@@ -106,13 +127,23 @@ impl Store {
     }
 }
 
+/// Whether holds and wishes can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orders {
+    /// They are, in the claim's own transaction.
+    Heeded,
+    /// They can't be read: nothing is deleted, and no wish is carried out.
+    Unreadable,
+}
+
 async fn claim_in(
     db: &DatabaseExecutor<'_>,
     claim: &Claim<'_>,
+    orders: Orders,
 ) -> Result<Vec<StoredStep>, StoreError> {
     let ready = Statement::from_sql_and_values(
         db.get_database_backend(),
-        ready_sql(db.get_database_backend(), claim.connectors.len(), claim.limit),
+        ready_sql(db.get_database_backend(), claim.connectors.len(), claim.limit, orders),
         ready_values(claim),
     );
     let rows =
@@ -137,7 +168,24 @@ fn lease_end(claim: &Claim<'_>) -> Timestamp {
     claim.now.checked_add(claim.lease_for).unwrap_or(Timestamp::MAX)
 }
 
-fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
+/// What else must be so before anything is destroyed, and before a wish is carried out.
+fn orders_sql(orders: Orders) -> String {
+    match orders {
+        Orders::Unreadable => "(NOT s.destroys OR ($3 AND FALSE)) AND s.wish IS NULL".into(),
+        Orders::Heeded => format!(
+            "(NOT s.destroys OR ($3 AND c.disabled_on IS NOT NULL \
+                  AND NOT EXISTS (SELECT 1 FROM steps d \
+                                  WHERE d.case_id = s.case_id AND d.action = 'disable' \
+                                  AND (NOT d.ended OR d.state IN ('refused', 'drifted'))) \
+                  AND NOT ({}))) \
+             AND NOT ({KEPT})",
+            held("s.person")
+        ),
+    }
+}
+
+fn ready_sql(backend: DbBackend, connectors: usize, limit: usize, orders: Orders) -> String {
+    let orders = orders_sql(orders);
     let mut sql = format!(
         "SELECT s.* FROM steps s \
          JOIN plans p ON p.hash = s.plan \
@@ -149,13 +197,8 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize) -> String {
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
          AND c.state = 'open' \
-         AND (NOT s.destroys OR ($3 AND c.disabled_on IS NOT NULL \
-              AND NOT EXISTS (SELECT 1 FROM steps d \
-                              WHERE d.case_id = s.case_id AND d.action = 'disable' \
-                              AND (NOT d.ended OR d.state IN ('refused', 'drifted'))) \
-              AND NOT EXISTS (SELECT 1 FROM holds h \
-                              WHERE h.person = s.person AND h.lifted_at IS NULL))) \
-         AND (s.action <> 'disable_mailbox' OR c.disabled_on IS NOT NULL) \
+         AND {orders} \
+         AND (s.action NOT IN ('disable_mailbox', 'archive_home') OR c.disabled_on IS NOT NULL) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
                          AND b.connector = s.connector AND b.rank < s.rank) \
          AND s.connector IN ({}) \

@@ -1,16 +1,18 @@
 //! Holds, and what was set aside for a person to look at.
 
 use super::error::Doing as _;
-use super::tables::{holds, set_asides};
+use super::tables::{holds, person_facts, population_holds, set_asides};
 use super::tx::{advisory, lock};
 use super::{Reader, StoreError, Tx, convert, sql};
 use jiff::Timestamp;
-use lapsed_core::facts::{Hold, PersonId, SourceName};
+use lapsed_core::facts::{PersonId, SourceName};
+use lapsed_core::holds::{Held, Hold, Population};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, QueryFilter as _,
     QueryOrder as _,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A row or a person that could not be used, until someone settles it.
@@ -37,25 +39,67 @@ pub struct SetAside {
 }
 
 impl Tx {
-    /// Stores a hold; the same person, moment and authority is the same hold, so that one with
-    /// `lifted_at` lifts it. No deletion of that person is claimed once this has committed.
+    /// Stores a hold; the same people, moment and authority is the same hold, so that one with
+    /// `lifted_at` lifts it. No deletion of theirs is claimed once this has committed.
     pub async fn save_hold(&self, hold: &Hold) -> Result<(), StoreError> {
+        self.wait_for_claims().await?;
+        let placed_at = convert::micros(hold.placed_at);
+        let lifted_at = hold.lifted_at.map(convert::micros);
+        let review_on = hold.review_on.map(|date| date.to_string());
+        let body = convert::body("hold", hold)?;
+        let name = format!("hold {placed_at} {}", hold.authority);
+        let (db, doing) = (self.db(), "storing a hold");
+        match &hold.of {
+            Held::Person(person) => {
+                let id = Uuid::new_v5(&person.0, name.as_bytes());
+                let person = person.0;
+                let row = holds::Model { id, person, placed_at, lifted_at, review_on, body };
+                sql::put_all(&db, doing, vec![row], Some(sql::replace::<holds::Entity>())).await
+            }
+            Held::Population(population) => {
+                let (fact, value) = (population.fact().to_owned(), population.value());
+                let name = format!("{name}\u{1f}{fact}\u{1f}{value}");
+                let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+                let row = population_holds::Model {
+                    id,
+                    fact,
+                    value,
+                    placed_at,
+                    lifted_at,
+                    review_on,
+                    body,
+                };
+                let conflict = sql::replace::<population_holds::Entity>();
+                sql::put_all(&db, doing, vec![row], Some(conflict)).await
+            }
+        }
+    }
+
+    /// On PostgreSQL, claims that look at holds and wishes just now end first, and the next ones see what
+    /// this transaction writes. SQLite has one writer anyway.
+    pub(super) async fn wait_for_claims(&self) -> Result<(), StoreError> {
         if self.db().get_database_backend() == DbBackend::Postgres {
-            // Claims that are looking at the holds just now end first.
             advisory(&self.db(), "pg_advisory_xact_lock", lock::HOLDS).await?;
         }
-        let placed_at = convert::micros(hold.placed_at);
-        let name = format!("hold {placed_at} {}", hold.authority);
-        let row = holds::Model {
-            id: Uuid::new_v5(&hold.person.0, name.as_bytes()),
-            person: hold.person.0,
-            placed_at,
-            lifted_at: hold.lifted_at.map(convert::micros),
-            review_on: hold.review_on.map(|date| date.to_string()),
-            body: convert::body("hold", hold)?,
-        };
-        let conflict = sql::replace::<holds::Entity>();
-        sql::put_all(&self.db(), "storing a hold", vec![row], Some(conflict)).await
+        Ok(())
+    }
+
+    /// Adds what holds on populations ask of people; nothing is ever taken away, so that who moved stays
+    /// under the order for where they were.
+    pub(super) async fn add_facts(
+        &self,
+        facts: impl Iterator<Item = (PersonId, BTreeSet<Population>)>,
+    ) -> Result<(), StoreError> {
+        let rows: BTreeSet<(PersonId, Population)> =
+            facts.flat_map(|(id, facts)| facts.into_iter().map(move |fact| (id, fact))).collect();
+        let rows = rows.into_iter().map(|(person, fact)| person_facts::Model {
+            person: person.0,
+            fact: fact.fact().to_owned(),
+            value: fact.value(),
+        });
+        let mut conflict = sql::keep::<person_facts::Entity>();
+        conflict.do_nothing();
+        sql::put_all(&self.db(), "storing facts of people", rows.collect(), Some(conflict)).await
     }
 
     /// Stores what was set aside, over what was there under the same ids.
@@ -80,12 +124,64 @@ impl Reader<'_> {
     /// Every hold that stands, oldest first.
     pub async fn holds(&self) -> Result<Vec<Hold>, StoreError> {
         let query = holds::Entity::find().filter(holds::Column::LiftedAt.is_null());
-        self.holds_by(query).await
+        let mut all = self.holds_by(query).await?;
+        let rows = population_holds::Entity::find()
+            .filter(population_holds::Column::LiftedAt.is_null())
+            .all(&self.db)
+            .await
+            .doing("reading holds")?;
+        for row in rows {
+            all.push(convert::from_body::<Hold>("hold", &row.body)?);
+        }
+        all.sort_by(|a, b| (a.placed_at, &a.of).cmp(&(b.placed_at, &b.of)));
+        Ok(all)
     }
 
-    /// Every hold of a person, lifted ones too, oldest first.
+    /// Every hold of a person by name, lifted ones too, oldest first.
     pub async fn holds_of(&self, person: PersonId) -> Result<Vec<Hold>, StoreError> {
         self.holds_by(holds::Entity::find().filter(holds::Column::Person.eq(person.0))).await
+    }
+
+    /// Standing holds that cover a person, by name or by a fact: by the very words of a claim.
+    pub async fn holds_over(&self, person: PersonId) -> Result<Vec<Hold>, StoreError> {
+        let mut all = self.holds_of(person).await?;
+        all.retain(|hold| hold.lifted_at.is_none());
+        let sql = format!("SELECT h.body FROM population_holds h WHERE {}", covers("$1"));
+        let doing = "reading holds";
+        for row in sql::all(&self.db, doing, &sql, vec![person.0.into()]).await? {
+            let body: String = row.try_get("", "body").doing(doing)?;
+            all.push(convert::from_body("hold", &body)?);
+        }
+        Ok(all)
+    }
+
+    /// Who of the people with a deletion to come is under a standing hold.
+    pub async fn people_held(&self) -> Result<BTreeSet<PersonId>, StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT s.person AS person FROM steps s \
+             WHERE s.destroys AND NOT s.ended AND ({})",
+            held("s.person")
+        );
+        let doing = "looking who is under a hold";
+        let rows = sql::all(&self.db, doing, &sql, Vec::new()).await?;
+        rows.iter().map(|row| Ok(PersonId(row.try_get("", "person").doing(doing)?))).collect()
+    }
+
+    /// How many of the people who are known, or who have a deletion to come, a population has in it.
+    pub async fn people_in(&self, population: &Population) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) AS count FROM people p WHERE $1 = 'everyone' \
+                   OR ($1 <> 'group' AND NOT EXISTS (SELECT 1 FROM person_facts f \
+                       WHERE f.person = p.id AND f.fact = $1)) \
+                   OR EXISTS (SELECT 1 FROM person_facts f \
+                       WHERE f.person = p.id AND f.fact = $1 AND f.value = $2)";
+        let doing = "counting a population";
+        let values = vec![population.fact().into(), population.value().into()];
+        let rows = sql::all(&self.db, doing, sql, values).await?;
+        let count: i64 = match rows.first() {
+            Some(row) => row.try_get("", "count").doing(doing)?,
+            None => 0,
+        };
+        Ok(convert::unsigned(count))
     }
 
     async fn holds_by(
@@ -119,7 +215,28 @@ impl Reader<'_> {
     }
 }
 
-fn aside_of(row: set_asides::Model) -> Result<SetAside, StoreError> {
+/// That a standing hold is over a person, as SQL. Whose place of work or kind is not known is under every
+/// order that asks for one; a fact that this release does not know covers everybody.
+pub(super) fn held(person: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM holds h WHERE h.person = {person} AND h.lifted_at IS NULL) \
+         OR EXISTS (SELECT 1 FROM population_holds h WHERE {})",
+        covers(person)
+    )
+}
+
+/// That the population hold `h` stands and is over a person.
+fn covers(person: &str) -> String {
+    format!(
+        "h.lifted_at IS NULL AND (h.fact NOT IN ('location', 'kind', 'group') \
+         OR (h.fact <> 'group' AND NOT EXISTS (SELECT 1 FROM person_facts f \
+             WHERE f.person = {person} AND f.fact = h.fact)) \
+         OR EXISTS (SELECT 1 FROM person_facts f \
+             WHERE f.person = {person} AND f.fact = h.fact AND f.value = h.value))"
+    )
+}
+
+pub(super) fn aside_of(row: set_asides::Model) -> Result<SetAside, StoreError> {
     Ok(SetAside {
         id: row.id,
         drop: row.drop_id,

@@ -39,7 +39,9 @@ mod suite;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod ticket_store;
 mod tx;
+mod wish_store;
 
 pub use audit::checkpoint::{Checkpoints, Witness};
 pub use audit::verify::{AuditFinding, AuditReport, verify_audit};
@@ -58,4 +60,5 @@ pub use notice_write::{NewNotice, NoticeClaim, NoticeEnd};
 pub use plan_store::{Decision, StoredPlan};
 pub use status::{Change, StepCount};
 pub use step_write::{AddedSteps, StepUpdate};
+pub use ticket_store::{About, Ticket, TicketState};
 pub use tx::{Reader, Tx};

@@ -6,6 +6,7 @@ use super::{Reader, Store, StoreError, Tx, convert, sql};
 use lapsed_core::facts::{
     ConnectorName, EmployeeNumber, LinkedAccount, Person, PersonId, SourceName, StableId, UserId,
 };
+use lapsed_core::holds::facts_of;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
@@ -49,7 +50,9 @@ impl Tx {
                 .await
                 .doing(doing)?;
         }
-        sql::put_all(&self.db(), doing, keys, None).await
+        sql::put_all(&self.db(), doing, keys, None).await?;
+        let facts = all.iter().map(|person| (person.id, facts_of(person)));
+        self.add_facts(facts).await
     }
 
     /// Adds accounts to people as they are stored now: an account known by its id gets the log-on name

@@ -37,6 +37,9 @@ impl Store {
         copy_table::<tables::user_ids::Model>(&from, &to).await?;
         copy_table::<tables::settings::Model>(&from, &to).await?;
         copy_table::<tables::to_decide::Model>(&from, &to).await?;
+        copy_table::<tables::population_holds::Model>(&from, &to).await?;
+        copy_table::<tables::person_facts::Model>(&from, &to).await?;
+        copy_table::<tables::wishes::Model>(&from, &to).await?;
         to.commit().await.doing(COPYING)?;
         from.rollback().await.doing(COPYING)?;
         Ok(copy)

@@ -66,10 +66,14 @@ model_of!(
     steps,
     holds,
     set_asides,
+    tickets,
     user_ids,
     settings,
     to_decide,
     notices,
+    person_facts,
+    population_holds,
+    wishes,
     audit,
 );
 

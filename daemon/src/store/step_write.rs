@@ -253,6 +253,7 @@ fn new_row(
         lease_token: 0,
         recheck_on: None,
         recheck_index: 0,
+        wish: step.action.wish(),
     })
 }
 

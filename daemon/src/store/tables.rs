@@ -169,6 +169,7 @@ pub(super) mod steps {
         pub(crate) lease_token: i64,
         pub(crate) recheck_on: Option<String>,
         pub(crate) recheck_index: i64,
+        pub(crate) wish: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -216,6 +217,47 @@ pub(super) mod set_asides {
         pub(crate) who: Option<String>,
         pub(crate) at: i64,
         pub(crate) settled_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Tickets of the daemon's own.
+pub(super) mod tickets {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "tickets")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) problem: String,
+        pub(crate) about_kind: String,
+        pub(crate) about: Uuid,
+        pub(crate) round: i64,
+        pub(crate) case_id: Option<Uuid>,
+        pub(crate) person: Option<Uuid>,
+        pub(crate) connector: Option<String>,
+        pub(crate) subject: String,
+        pub(crate) body: String,
+        pub(crate) state: String,
+        pub(crate) number: Option<String>,
+        pub(crate) page: Option<String>,
+        pub(crate) attempts: i64,
+        pub(crate) trouble: Option<String>,
+        pub(crate) comment: Option<String>,
+        pub(crate) gone_at: Option<i64>,
+        pub(crate) created_at: i64,
+        pub(crate) next_at: i64,
+        pub(crate) opened_at: Option<i64>,
+        pub(crate) closed_at: Option<i64>,
+        pub(crate) acted_at: Option<i64>,
+        pub(crate) lease_owner: Option<String>,
+        pub(crate) lease_until: Option<i64>,
+        pub(crate) lease_token: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -339,6 +381,73 @@ pub(super) mod notices {
         pub(crate) lease_owner: Option<String>,
         pub(crate) lease_until: Option<i64>,
         pub(crate) lease_token: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Orders that nothing be deleted of all whom a fact describes.
+pub(super) mod population_holds {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "population_holds")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) fact: String,
+        pub(crate) value: String,
+        pub(crate) placed_at: i64,
+        pub(crate) lifted_at: Option<i64>,
+        pub(crate) review_on: Option<String>,
+        pub(crate) body: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What holds on populations ask of people.
+pub(super) mod person_facts {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "person_facts")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) person: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) fact: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) value: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What somebody else needs of a leaver's things.
+pub(super) mod wishes {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "wishes")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) person: Uuid,
+        pub(crate) kind: String,
+        pub(crate) recipient: String,
+        pub(crate) at: i64,
+        pub(crate) ended_at: Option<i64>,
+        pub(crate) body: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

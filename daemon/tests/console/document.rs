@@ -38,6 +38,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::SetAsides => ("", "SetAsidesView"),
         Call::Notices => ("`person`, if any", "NoticesView"),
         Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
+        Call::Tickets => ("", "TicketsView"),
         Call::Audit => {
             ("`after` a row, `limit` up to 1000, `person`; all may be absent", "AuditView")
         }
@@ -45,6 +46,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Release | Call::Reject => ("[DecisionRequest](#decisionrequest)", "DoneView"),
         Call::Hold => ("[HoldRequest](#holdrequest)", "DoneView"),
         Call::Lift => ("[LiftRequest](#liftrequest)", "DoneView"),
+        Call::Delegate => ("[DelegateRequest](#delegaterequest)", "DoneView"),
+        Call::Keep => ("[KeepRequest](#keeprequest)", "DoneView"),
         Call::Depart => ("[DepartRequest](#departrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
@@ -94,6 +97,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<SetAsidesView>(&mut generator);
     add::<NoticesView>(&mut generator);
     add::<LetterView>(&mut generator);
+    add::<TicketsView>(&mut generator);
     add::<AuditView>(&mut generator);
     add::<AuditVerifyView>(&mut generator);
     add::<AdoptView>(&mut generator);
@@ -107,6 +111,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<DepartRequest>(&mut generator);
     add::<HoldRequest>(&mut generator);
     add::<LiftRequest>(&mut generator);
+    add::<DelegateRequest>(&mut generator);
+    add::<KeepRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);

@@ -86,6 +86,9 @@ impl Console for FakeConsole {
         self.note(format!("preview {kind} {who:?}"));
         ready(Ok(samples::letter()))
     }
+    fn tickets(&self) -> Answer<'_, TicketsView> {
+        ready(Ok(samples::tickets()))
+    }
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
         self.note(format!("audit {page:?}"));
         let rows = samples::audit().rows.into_iter().filter(|row| row.seq > page.after).take(2);
@@ -105,10 +108,22 @@ impl Console for FakeConsole {
         self.done(&format!("reject {}", request.hash), caller)
     }
     fn hold<'a>(&'a self, caller: &'a Caller, request: HoldRequest) -> Answer<'a, DoneView> {
-        self.done(&format!("hold {} until {:?}", request.person, request.review_on), caller)
+        let location = request.location.as_deref().unwrap_or_default();
+        let whom = format!("{}{location}", request.person);
+        self.done(&format!("hold {whom} until {:?}", request.review_on), caller)
     }
     fn lift<'a>(&'a self, caller: &'a Caller, request: LiftRequest) -> Answer<'a, DoneView> {
         self.done(&format!("lift {}", request.person), caller)
+    }
+    fn delegate<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: DelegateRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("delegate {request:?}"), caller)
+    }
+    fn keep<'a>(&'a self, caller: &'a Caller, request: KeepRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("keep {request:?}"), caller)
     }
     fn depart<'a>(&'a self, caller: &'a Caller, request: DepartRequest) -> Answer<'a, DoneView> {
         self.done(&format!("depart {} {:?}", request.person, request.last_day), caller)

@@ -25,6 +25,7 @@ fn texts() -> Vec<(&'static str, String)> {
         ("set_asides", text(&samples::set_asides())),
         ("notices", text(&samples::notices())),
         ("letter", text(&samples::letter())),
+        ("tickets", text(&samples::tickets())),
         ("audit", text(&samples::audit())),
         ("audit_verify", text(&samples::audit_verify())),
         ("adopt", text(&samples::adopt())),

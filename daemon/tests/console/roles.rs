@@ -25,6 +25,8 @@ fn body(call: Call) -> &'static str {
             r#"{"person":"mzsmitj","authority":"a","reason":"r","review_on":"2027-06-01"}"#
         }
         Call::Lift => r#"{"person":"mzsmitj","authority":"a","reason":"r"}"#,
+        Call::Delegate => r#"{"person":"mzsmitj","to":"mzdoej","authority":"a"}"#,
+        Call::Keep => r#"{"person":"mzsmitj","to":"mzdoej","authority":"a"}"#,
         Call::Depart => r#"{"person":"mzsmitj","reason":"r","last_day":null}"#,
         Call::Pause | Call::Resume => r#"{"reason":"r"}"#,
         Call::SettleSetAside => r#"{"id":"0191f2b4c0de","reason":"r"}"#,

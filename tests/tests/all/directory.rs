@@ -9,6 +9,7 @@
 
 mod active_directory;
 mod double;
+mod exchange;
 mod half_shut;
 mod misbehaviour;
 mod opening;
@@ -17,3 +18,4 @@ mod outages;
 mod paging;
 mod protection;
 mod support;
+mod trust;

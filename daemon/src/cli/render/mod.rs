@@ -13,6 +13,7 @@ mod notices;
 mod person;
 mod plans;
 mod status;
+mod tickets;
 mod user_ids;
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};

@@ -13,6 +13,7 @@ impl Text for PersonView {
         page.list("Notices", &self.notices);
         page.list("Holds: nothing of this person is deleted", &self.holds);
         page.list("Told by mail", &self.told);
+        page.list("Wishes", &self.wishes);
         for case in &self.cases {
             departure(page, case);
         }

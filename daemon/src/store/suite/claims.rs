@@ -7,7 +7,8 @@ use super::fixtures::{
 };
 use jiff::ToSpan as _;
 use lapsed::store::{Claim, DatabaseSettings, Decision, Store, StoredStep};
-use lapsed_core::facts::{Actor, CaseState, Hold};
+use lapsed_core::facts::{Actor, CaseState};
+use lapsed_core::holds::{Held, Hold};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::{Cause, Found, Receipt, StepId};
@@ -81,7 +82,7 @@ pub async fn a_step_waits_for_lower_ranks_of_its_case_and_connector(
 
 fn hold(number: u32) -> Result<Hold, lapsed_core::facts::Invalid> {
     Ok(Hold {
-        person: person(number)?.id,
+        of: Held::Person(person(number)?.id),
         authority: "counsel".into(),
         reason: "litigation".into(),
         placed_at: NOW,

@@ -85,6 +85,11 @@ pub enum Do {
     EndMailSessions,
     Leave(u32),
     DeleteHome,
+    DeleteMailbox,
+    DeleteAccount,
+    Give(Uuid),
+    TakeBack(Uuid),
+    Archive(Uuid),
 }
 
 pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts::Invalid> {
@@ -97,6 +102,17 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
             Action::LeaveGroup { account, group: target(format!("group-{group}"))? }
         }
         Do::DeleteHome => Action::DeleteHome { account, home: None },
+        Do::DeleteMailbox => Action::DeleteMailbox { account },
+        Do::DeleteAccount => Action::DeleteAccount { account },
+        Do::Give(wish) => Action::DelegateMailbox { account, to: name("reader")?, wish },
+        Do::TakeBack(wish) => Action::EndDelegation { account, to: name("reader")?, wish },
+        Do::Archive(wish) => Action::ArchiveHome {
+            account,
+            home: None,
+            wish,
+            paths: Vec::new(),
+            recipient: name("reader")?,
+        },
     };
     let expect = Expect { user_id: name(format!("Z{number}Doe"))?, employee_number: None };
     let case = case_of(&person).id;

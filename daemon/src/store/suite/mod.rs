@@ -6,6 +6,7 @@ pub mod claims;
 pub mod fixtures;
 pub mod journal;
 pub mod notices;
+pub mod orders;
 pub mod records;
 pub mod transactions;
 
@@ -41,6 +42,17 @@ macro_rules! store_suite {
                 dates_and_retries_are_waited_for,
                 dismissals_come_first_and_groups_together,
                 ten_thousand_steps_take_seconds;
+            orders: a_hold_on_a_population_keeps_everyone_whom_it_describes,
+                a_hold_on_a_population_keeps_whom_nothing_is_known_of,
+                who_moved_elsewhere_stays_under_the_hold,
+                a_hold_that_this_release_does_not_know_keeps_everyone,
+                a_hold_placed_just_before_the_act_stops_it,
+                orders_that_cant_be_read_stop_deletions_and_nothing_else,
+                a_mailbox_that_somebody_reads_is_not_deleted,
+                a_mailbox_of_which_content_is_asked_for_is_not_deleted,
+                a_home_waits_until_its_copy_was_read_back,
+                what_is_no_longer_wished_is_not_begun,
+                facts_of_before_the_upgrade_are_known;
             journal: adding_steps_again_leaves_what_is_under_way,
                 a_deletion_that_was_done_is_not_planned_again,
                 a_step_of_a_replaced_plan_comes_over_to_the_new_one,

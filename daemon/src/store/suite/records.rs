@@ -10,9 +10,10 @@ use lapsed::store::{
     UserIdRecord,
 };
 use lapsed_core::facts::{
-    Actor, CaseState, EmployeeNumber, Hold, LinkedAccount, PersonId, StableId, UserId,
+    Actor, CaseState, EmployeeNumber, LinkedAccount, PersonId, StableId, UserId,
 };
 use lapsed_core::guard::Finding;
+use lapsed_core::holds::{Held, Hold};
 use lapsed_core::plan::{PlanHash, PlanState};
 use uuid::Uuid;
 
@@ -265,7 +266,7 @@ pub async fn holds_are_placed_and_lifted(settings: &DatabaseSettings) -> Ended {
     let store = open(settings).await?;
     leavers(&store, 2).await?;
     let hold = Hold {
-        person: person(0)?.id,
+        of: Held::Person(person(0)?.id),
         authority: "counsel".into(),
         reason: "litigation".into(),
         placed_at: NOW,
