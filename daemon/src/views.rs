@@ -148,6 +148,51 @@ pub struct DropView {
     pub reason: Option<String>,
 }
 
+/// `lapsed notices`: who was told what by mail, and what waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoticesView {
+    /// Notices, newest first.
+    pub notices: Vec<NoticeView>,
+    /// How many wait to be sent, a digest's lines included.
+    pub waiting: u64,
+    /// How many of which nobody knows whether they arrived.
+    pub unverified: u64,
+    /// How many the mail server will not have.
+    pub failed: u64,
+}
+
+/// One notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoticeView {
+    /// Its id; the mail's Message-ID begins with it.
+    pub id: String,
+    /// `manager`, `deletion_ahead`, `security_officer`, `alarm`, …
+    pub kind: String,
+    /// What it is about: a user ID, a file, a kind of alarm.
+    pub about: String,
+    /// Mail addresses; empty until they were looked up.
+    pub to: Vec<String>,
+    /// `queued`, `sending`, `sent`, `unverified`, `failed` or `superseded`.
+    pub state: String,
+    /// Since when it is there.
+    pub queued_at: String,
+    /// When the mail server took it.
+    pub sent_at: Option<String>,
+    /// Its subject.
+    pub subject: String,
+    /// Why it is not sent, or in which digest it is; empty when there is nothing to say.
+    pub note: String,
+}
+
+/// `lapsed notices --preview KIND`: a notice as it would be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LetterView {
+    /// Its subject.
+    pub subject: String,
+    /// Its text.
+    pub body: String,
+}
+
 /// `lapsed due`: the calendar.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DueView {
@@ -200,6 +245,9 @@ pub struct PersonView {
     pub cases: Vec<CaseView>,
     /// Rows set aside that carry the person's key.
     pub set_aside: Vec<SetAsideView>,
+    /// Who was told what by mail, oldest first.
+    #[serde(default)]
+    pub told: Vec<String>,
 }
 
 /// One departure.

@@ -7,6 +7,7 @@ mod commands;
 mod forms;
 mod holds;
 mod notices;
+mod outbox;
 mod people;
 mod plans;
 mod reload;
@@ -29,11 +30,12 @@ use crate::store::StoreError;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
     DelegateRequest, DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView,
-    KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    SetAsidesView, SettleRequest, StatusView, TicketsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
 
@@ -65,6 +67,12 @@ impl Console for Desk {
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
+    }
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView> {
+        Box::pin(outbox::notices(&self.0, who))
+    }
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView> {
+        Box::pin(outbox::preview(&self.0, kind, who))
     }
     fn tickets(&self) -> Answer<'_, TicketsView> {
         Box::pin(tickets::tickets(&self.0))

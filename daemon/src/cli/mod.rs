@@ -14,6 +14,7 @@ mod forms;
 mod helper;
 mod hold;
 mod man;
+mod notices;
 pub mod output;
 mod person;
 mod plan;
@@ -168,6 +169,8 @@ pub enum AskedCommand {
     Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
     SetAside(set_aside::SetAsideArgs),
+    /// Show who was told what by mail, and what waits
+    Notices(notices::NoticesArgs),
     /// List tickets at the help desk, and those that wait to be opened
     #[command(after_help = "Example:\n  lapsed tickets")]
     Tickets,
@@ -252,6 +255,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Forms(args) => forms::forms(client, output, &args).await,
         AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
+        AskedCommand::Notices(args) => notices::notices(client, output, &args).await,
         AskedCommand::Tickets => tickets::tickets(client, output).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
         AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,

@@ -6,8 +6,8 @@ use crate::control::peer::Peer;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
     DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
-    HoldsView, KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    SetAsidesView, SettleRequest, StatusView, TicketsView,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::civil::Date;
+use lapsed_core::notice_rules::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -177,6 +178,17 @@ impl Client {
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
         self.look(Call::SetAsides, &[]).await
+    }
+    /// Who was told what by mail, and what waits.
+    pub async fn notices(&self, person: Option<&str>) -> Asked<NoticesView> {
+        let query: Vec<_> = person.map(|who| ("person", who)).into_iter().collect();
+        self.look(Call::Notices, &query).await
+    }
+    /// A notice as it would be written.
+    pub async fn notice_preview(&self, kind: Kind, person: Option<&str>) -> Asked<LetterView> {
+        let mut query = vec![("kind", kind.name())];
+        query.extend(person.map(|who| ("person", who)));
+        self.look(Call::NoticePreview, &query).await
     }
     /// Tickets at the help desk, and those that wait to be opened.
     pub async fn tickets(&self) -> Asked<TicketsView> {

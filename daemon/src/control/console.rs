@@ -4,11 +4,12 @@ use crate::control::roles::Caller;
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
     DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
-    HoldsView, KeepRequest, LiftRequest, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    SetAsidesView, SettleRequest, StatusView, TicketsView,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 
 /// An answer on its way.
@@ -33,6 +34,10 @@ pub trait Console: Send + Sync + 'static {
     fn forms(&self, all: bool) -> Answer<'_, FormsView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
+    /// Who was told what by mail, and what waits; of one person, where one is named.
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView>;
+    /// A notice of a kind as it would be written: about a person, or with an example's values.
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView>;
     /// Tickets at the help desk, and those that wait to be opened.
     fn tickets(&self) -> Answer<'_, TicketsView>;
     /// Rows of the audit, oldest first.

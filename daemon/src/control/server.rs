@@ -16,6 +16,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,19 @@ struct PlanQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NoticesQuestion {
+    person: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviewQuestion {
+    kind: Kind,
+    person: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AuditQuestion {
     #[serde(default)]
     after: u64,
@@ -333,6 +347,12 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
         Call::Forms => look!(FormsQuestion, |console, asked| console.forms(asked.all).await),
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
+        Call::Notices => {
+            look!(NoticesQuestion, |console, asked| console.notices(asked.person.as_deref()).await)
+        }
+        Call::NoticePreview => look!(PreviewQuestion, |console, asked| {
+            console.notice_preview(asked.kind, asked.person.as_deref()).await
+        }),
         Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),

@@ -434,6 +434,30 @@ async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
     }
 }
 
+/// Since when the state can't be reached, and whether the on-call knows.
+#[derive(Debug, Default)]
+struct Away {
+    since: Option<jiff::Timestamp>,
+    told: bool,
+}
+
+impl Away {
+    /// Once it has lasted as long as a target may be silent, the on-call is told; once.
+    async fn tell(&mut self, daemon: &Daemon, error: &CycleError) {
+        let now = daemon.now();
+        let since = *self.since.get_or_insert(now);
+        let Some(minutes) =
+            daemon.cycle().config.notices.as_ref().map(|n| n.connector_down_minutes)
+        else {
+            return;
+        };
+        if !self.told && now.duration_since(since) >= SignedDuration::from_mins(minutes.into()) {
+            self.told = true;
+            daemon.tell_that_the_state_is_away(since, &error.to_string()).await;
+        }
+    }
+}
+
 /// Tells people what they have to know. Nothing waits for it, and it waits for its mail server alone. A
 /// notice that is being handed over is finished before it stops.
 async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
@@ -441,6 +465,7 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
     /// Departures ahead are looked through so often even when nothing says so.
     const AROUND: SignedDuration = SignedDuration::from_mins(15);
     let mut looked: Option<jiff::Timestamp> = None;
+    let mut away = Away::default();
     while !stop.is_cancelled() {
         let now = daemon.now();
         let stale = looked.is_none_or(|at| now.duration_since(at) >= AROUND);
@@ -448,11 +473,13 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
         let look = if stale || asked { Look::Around } else { Look::AtTheQueue };
         let pause = match daemon.tell_round(look, &stop).await {
             Ok(_) => {
+                away = Away::default();
                 looked = if look == Look::Around { Some(now) } else { looked };
                 PAUSE
             }
             Err(error) => {
                 log_failure("telling", &error);
+                away.tell(&daemon, &error).await;
                 AFTER_FAILURE
             }
         };

@@ -30,6 +30,8 @@ fn told(output: Output) -> (i32, String, String) {
 #[rstest]
 #[case::attention(&["status"], 3, "2 things to look at.")]
 #[case::fine(&["due"], 0, "Tue 2026-11-24 due")]
+#[case::notices(&["notices"], 0, "boss@dmh.test")]
+#[case::preview(&["notices", "--preview", "manager"], 0, "Subject: Left")]
 #[case::person(&["person", "mzsmitj"], 0, "Departure")]
 #[case::nobody(&["person", "nobody"], 6, "")]
 #[case::plans(&["plans"], 0, "3f9c01ab77de")]

@@ -37,6 +37,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Holds => ("", "HoldsView"),
         Call::Forms => ("`all` true for those that have ended, too", "FormsView"),
         Call::SetAsides => ("", "SetAsidesView"),
+        Call::Notices => ("`person`, if any", "NoticesView"),
+        Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
         Call::Tickets => ("", "TicketsView"),
         Call::Audit => {
             ("`after` a row, `limit` up to 1000, `person`; all may be absent", "AuditView")
@@ -96,6 +98,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<HoldsView>(&mut generator);
     add::<FormsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
+    add::<NoticesView>(&mut generator);
+    add::<LetterView>(&mut generator);
     add::<TicketsView>(&mut generator);
     add::<AuditView>(&mut generator);
     add::<AuditVerifyView>(&mut generator);

@@ -11,6 +11,7 @@ use lapsed::control::roles::{Caller, Identity};
 use lapsed::control::server::{Control, router};
 use lapsed::views::*;
 use lapsed_core::facts::{Actor, Invalid};
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,6 +81,14 @@ impl Console for FakeConsole {
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))
+    }
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView> {
+        self.note(format!("notices {who:?}"));
+        ready(Ok(samples::notices()))
+    }
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView> {
+        self.note(format!("preview {kind} {who:?}"));
+        ready(Ok(samples::letter()))
     }
     fn tickets(&self) -> Answer<'_, TicketsView> {
         ready(Ok(samples::tickets()))

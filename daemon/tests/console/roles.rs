@@ -43,6 +43,7 @@ fn target(endpoint: Endpoint) -> String {
         Call::Person => "?who=mzsmitj",
         Call::Plan => "?hash=3f9c01ab77de",
         Call::Due => "?until=2026-12-31",
+        Call::NoticePreview => "?kind=manager",
         Call::Plans => "?states=held,passed",
         _ => "",
     };

@@ -144,6 +144,7 @@ pub fn person() -> PersonView {
             ],
         }],
         set_aside: set_asides().rows,
+        told: vec![text("manager to boss@dmh.test: sent 2026-11-11 17:00:05 -06:00")],
     }
 }
 
@@ -224,6 +225,29 @@ pub fn forms() -> FormsView {
         ..form.clone()
     };
     FormsView { forms: vec![form, confirmed] }
+}
+
+pub fn notices() -> NoticesView {
+    NoticesView {
+        notices: vec![NoticeView {
+            id: text("5d0c5f0e-0000-5000-8000-000000000009"),
+            kind: text("manager"),
+            about: format!("mzsmitj {HOSTILE}"),
+            to: vec![text("boss@dmh.test")],
+            state: text("unverified"),
+            queued_at: text("2026-11-11T17:00:04-06:00"),
+            sent_at: None,
+            subject: text("Maria Núñez (mzsmitj) has left: what is yours to do"),
+            note: text("the connection ended"),
+        }],
+        waiting: 3,
+        unverified: 1,
+        failed: 0,
+    }
+}
+
+pub fn letter() -> LetterView {
+    LetterView { subject: format!("Left {HOSTILE}"), body: format!("One\n{HOSTILE}\n") }
 }
 
 pub fn set_asides() -> SetAsidesView {

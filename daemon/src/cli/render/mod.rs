@@ -10,6 +10,7 @@ mod changes;
 mod check;
 mod forms;
 mod holds;
+mod notices;
 mod person;
 mod plans;
 mod status;
