@@ -5,6 +5,7 @@ use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
+use lapsed_connectors::mailbox::graph::GraphSettings;
 use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use lapsed_connectors::sql::SqlSettings;
@@ -58,6 +59,8 @@ kinds! {
     Home(HomeSettings) = "home" for "home",
     /// `dovecot`.
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
+    /// `graph`.
+    Graph(GraphSettings) = "graph" for "graph",
     /// `sql`.
     Sql(SqlSettings) = "sql" for "sql",
     /// `scim`.

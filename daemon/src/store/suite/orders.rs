@@ -193,6 +193,7 @@ fn account(
         protection: None,
         groups,
         realm: Realm::Directory,
+        held_in_trust: Vec::new(),
     })
 }
 
