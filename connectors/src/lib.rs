@@ -4,9 +4,14 @@
 
 pub mod contract;
 pub mod directory;
+pub mod help_desk;
 pub mod home;
+pub mod http;
 pub mod mail;
 pub mod mailbox;
+pub mod scim;
 mod secret;
 pub mod settings;
+pub mod sql;
+pub mod tickets;
 mod tls;

@@ -1,6 +1,7 @@
 //! What every kind of connector says of its settings: what it can do, and what is wrong with them.
 
 use crate::contract::Apply;
+use crate::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::borrow::Cow;
 use std::path::Path;
@@ -42,6 +43,8 @@ pub enum Ability {
     Accounts,
     /// Look up and revoke a system's access (D4).
     Access,
+    /// Delete a system's accounts for good (D4).
+    DeleteAccount,
     /// End mail sessions and hide mailboxes (D7).
     DisableMailbox,
     /// Delete mailbox content (D7).
@@ -63,6 +66,7 @@ impl Ability {
         match self {
             Self::Accounts => "shut accounts",
             Self::Access => "revoke access",
+            Self::DeleteAccount => "delete accounts",
             Self::DisableMailbox => "disable mailboxes",
             Self::DeleteMailbox => "delete mailboxes",
             Self::DelegateMailbox => "delegate mailboxes",
@@ -103,6 +107,11 @@ pub trait ConnectorKind {
         name: &ConnectorName,
         shared: &Shared<'_>,
     ) -> Result<Arc<dyn Apply>, SettingsError>;
+
+    /// The connector as a help desk, where it is one: for the daemon's own tickets (H1).
+    fn desk(&self, _: &ConnectorName) -> Option<Result<Arc<dyn TicketDesk>, SettingsError>> {
+        None
+    }
 }
 
 /// What connectors have in common, from the rest of the configuration.

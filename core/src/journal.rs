@@ -208,6 +208,10 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
         (S::Asked { receipt, .. }, E::SeenAsWanted(at)) => {
             S::Verified { receipt: Some(receipt.clone()), at }
         }
+        // Somebody did it by hand after the target had refused (H2).
+        (S::Refused { .. } | S::Drifted { .. }, E::SeenAsWanted(at)) => {
+            S::Verified { receipt: None, at }
+        }
         // The one who was asked says that it can't be done.
         (S::Asked { .. }, E::Refused(cause)) => S::Refused { cause },
         (S::Started { .. } | S::Unknown { .. }, E::Drifted(found)) => S::Drifted { found },

@@ -14,6 +14,7 @@ pub mod intake;
 pub mod journal;
 pub mod mask;
 pub mod observed;
+pub mod pacing;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;

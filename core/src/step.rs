@@ -397,6 +397,8 @@ pub enum Outcome {
     /// Somebody else was asked and has to act: the step stays open until they confirm (D5, H2). The
     /// receipt says under which token or number.
     Asked(Receipt),
+    /// Part of it is done, and the rest goes on in the next round: a home of a million files.
+    Partly(Found),
     /// The object is not what the plan expected: nothing was changed.
     Drifted(Found),
 }

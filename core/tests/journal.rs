@@ -20,6 +20,7 @@ fn states() -> Vec<StepState> {
         StepState::Started { at: AT },
         StepState::Waiting { until: AT, cause: cause() },
         StepState::Unknown { cause: cause() },
+        StepState::Asked { receipt: Receipt::default(), at: AT },
         StepState::Done { receipt: None },
         StepState::Verified { receipt: None, at: AT },
         StepState::Unverified { receipt: None, cause: cause() },
@@ -34,6 +35,7 @@ fn events() -> Vec<StepEvent> {
         StepEvent::Start(AT),
         StepEvent::Changed(Receipt::default()),
         StepEvent::AlreadySo,
+        StepEvent::Asked(Receipt::default(), AT),
         StepEvent::Drifted(found()),
         StepEvent::RetryAt(AT, cause()),
         StepEvent::Refused(cause()),
@@ -47,16 +49,17 @@ fn events() -> Vec<StepEvent> {
 
 /// Rows are states, columns events; `-` is refused.
 const TABLE: &str = "
-planned    started -    -    -       waiting -       -       -        -          cancelled -
-started    started done done drifted waiting refused unknown -        -          -         -
-waiting    started -    -    -       waiting -       -       -        -          cancelled -
-unknown    started done done drifted waiting refused -       -        -          cancelled -
-done       -       -    -    -       -       -       -       verified unverified -         -
-verified   -       -    -    -       -       -       -       verified unverified -         planned
-unverified -       -    -    -       -       -       -       verified unverified -         planned
-drifted    -       -    -    -       -       -       -       -        -          -         planned
-refused    -       -    -    -       -       -       -       -        -          -         planned
-cancelled  -       -    -    -       -       -       -       -        -          -         planned
+planned    started -    -    -     -       waiting -       -       -        -          cancelled -
+started    started done done asked drifted waiting refused unknown -        -          -         -
+waiting    started -    -    -     -       waiting -       -       -        -          cancelled -
+unknown    started done done asked drifted waiting refused -       -        -          cancelled -
+asked      -       -    -    asked -       -       refused -       verified -          cancelled -
+done       -       -    -    -     -       -       -       -       verified unverified -         -
+verified   -       -    -    -     -       -       -       -       verified unverified -         planned
+unverified -       -    -    -     -       -       -       -       verified unverified -         planned
+drifted    -       -    -    -     -       -       -       -       -        -          -         planned
+refused    -       -    -    -     -       -       -       -       -        -          -         planned
+cancelled  -       -    -    -     -       -       -       -       -        -          -         planned
 ";
 
 #[test]

@@ -232,6 +232,40 @@ fn mail_sessions_are_ended_once_and_again_only_with_an_account_that_was_reopened
     assert_eq!(ends(vec![account("mzsmitj")], &planned), Vec::<String>::new());
 }
 
+#[test]
+fn a_mailbox_is_disabled_by_the_account_in_the_directory_that_disables_it() {
+    let mut policy = policy();
+    let rule = policy.departure.mailbox.as_mut().unwrap();
+    (rule.disable_at_once, rule.connector) = (true, connector("exchange"));
+    let ends = |accounts: &[(ConnectorName, ObservedAccount)]| {
+        let person = person();
+        let all = departure(&Departure {
+            case: &case(&person),
+            person: &person,
+            accounts,
+            worksite_class: WorksiteClass::CentralOffice,
+            policy: &policy,
+            today: date(2026, 11, 20),
+            journal: &|_| None,
+            by_operator: false,
+        })
+        .unwrap();
+        let ends = |step: &&lapsed_core::step::Step| step.action.name() == "disable_mailbox";
+        all.steps.iter().filter(ends).map(|s| s.action.account().id.clone()).collect::<Vec<_>>()
+    };
+    let elsewhere = (connector("directory"), account("mzsmitj"));
+    let there = ObservedAccount { id: StableId::new("there").unwrap(), ..account("mzsmitj") };
+    let linked = ObservedAccount {
+        id: StableId::new("linked").unwrap(),
+        employee_number: None,
+        ..account("adm-mzsmitj")
+    };
+    let in_exchange = |account: &ObservedAccount| (connector("exchange"), account.clone());
+    let all = [elsewhere.clone(), in_exchange(&linked), in_exchange(&there)];
+    assert_eq!(ends(&all), [there.id], "not another directory's, not a linked one");
+    assert_eq!(ends(&[elsewhere.clone()]), [elsewhere.1.id], "a mail server has no accounts");
+}
+
 fn any_account() -> impl Strategy<Value = ObservedAccount> {
     let protection = prop_oneof![
         Just(None),

@@ -10,6 +10,7 @@ pub mod rehearse;
 pub mod service;
 pub mod store;
 pub mod targets;
+pub mod tickets;
 pub mod views;
 
 // The store's test suite says `lapsed::store`, here as in the tests crate, which runs it on PostgreSQL.

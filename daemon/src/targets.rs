@@ -3,6 +3,7 @@
 use crate::config::Config;
 use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::settings::{SettingsError, Shared};
+use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,4 +61,18 @@ impl Hands {
     pub fn names(&self) -> Vec<ConnectorName> {
         self.0.keys().cloned().collect()
     }
+}
+
+/// The help desk that takes the daemon's own tickets, if the configuration names one.
+///
+/// # Errors
+/// When it can't be set up, or is none.
+pub fn desk_of(config: &Config) -> Result<Option<Arc<dyn TicketDesk>>, SetUpError> {
+    let Some(wanted) = &config.help_desk else { return Ok(None) };
+    let name = &wanted.connector;
+    let fault = |problem: String| SetUpError { name: name.clone(), problem };
+    let settings = config.connectors.get(name);
+    let desk = settings.and_then(|settings| settings.of_kind().desk(name));
+    let desk = desk.ok_or_else(|| fault("it takes no tickets; name a help desk".into()))?;
+    desk.map(Some).map_err(|error| fault(error.to_string()))
 }

@@ -37,6 +37,61 @@ pub struct StatusView {
     pub connectors: Vec<ConnectorView>,
     /// Latest drops, newest first.
     pub drops: Vec<DropView>,
+    /// What the help desk can't be told just now: to be phoned in meanwhile (H3).
+    #[serde(default)]
+    pub phone_in: Vec<PhoneInView>,
+}
+
+/// A ticket that can't be opened just now, in the words to be said (H3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhoneInView {
+    /// Its key. A ticket that is opened by phone with the key in its subject is found by it, and no second
+    /// one is opened.
+    pub key: String,
+    /// The departure that it belongs to, if any.
+    pub case: Option<String>,
+    /// Since when it waits.
+    pub since: String,
+    /// One line.
+    pub subject: String,
+    /// What is to be done.
+    pub text: String,
+}
+
+/// `lapsed tickets`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TicketsView {
+    /// The daemon's own tickets and the requests that are tickets, those that have not ended first, each
+    /// part oldest first.
+    pub tickets: Vec<TicketView>,
+}
+
+/// One ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TicketView {
+    /// Its key, which stands in its subject.
+    pub key: String,
+    /// The help desk's number, once it is open.
+    pub number: Option<String>,
+    /// Its page at the help desk, if one is known.
+    pub page: Option<String>,
+    /// `queued`, `open`, `resolved`, `rejected`, or `withdrawn` (its matter went away before it was opened).
+    pub state: String,
+    /// What kind of problem: `refused`, `drift`, `deletion_refused`, `set_aside`, `agency_overdue`,
+    /// `system_gone` or `revocation`.
+    pub problem: String,
+    /// The departure that it belongs to, if any.
+    pub case: Option<String>,
+    /// One line.
+    pub subject: String,
+    /// When it was queued.
+    pub queued: String,
+    /// When it was opened.
+    pub opened: Option<String>,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// Why it is not open yet, or could not be looked at.
+    pub trouble: Option<String>,
 }
 
 /// One thing to look at, with its remedy.
@@ -59,6 +114,9 @@ pub struct ConnectorView {
     pub state: String,
     /// What is wrong, if it is down.
     pub problem: Option<String>,
+    /// When it is tried again, where it failed so often that it is left alone for a while.
+    #[serde(default)]
+    pub tried_again_at: Option<String>,
     /// Steps due and not done.
     pub waiting: u64,
     /// Steps with a date ahead.

@@ -47,3 +47,15 @@ impl From<rcgen::Error> for Failure {
         Self(format!("the certificate could not be made: {error}"))
     }
 }
+
+impl From<rustls::Error> for Failure {
+    fn from(error: rustls::Error) -> Self {
+        Self(format!("TLS could not be set up: {error}"))
+    }
+}
+
+impl From<rustls::pki_types::pem::Error> for Failure {
+    fn from(error: rustls::pki_types::pem::Error) -> Self {
+        Self(format!("the certificate could not be read: {error}"))
+    }
+}

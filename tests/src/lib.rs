@@ -11,13 +11,16 @@ pub mod demo;
 pub mod dovecot;
 pub mod failure;
 pub mod ldif;
+pub mod mariadb;
 pub mod postgres;
 pub mod process;
 pub mod relay;
+pub mod request_tracker;
 pub mod samba;
 pub mod scenario;
 pub mod site;
 pub mod slapd;
+pub mod smtp;
 pub mod witness;
 
 pub use failure::{Done, Failure};

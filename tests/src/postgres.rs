@@ -1,5 +1,6 @@
 //! A real PostgreSQL server.
 
+use crate::authority::{Certificate, TlsFiles};
 use crate::process::{Scratch, Server, command, find_program, free_port, plain_command, run};
 use crate::{Done, Failure, cache};
 use rustix::process::Signal;
@@ -13,6 +14,7 @@ pub const ROLE: &str = "lapsed";
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
     fsync: bool,
+    certificate: Option<Certificate>,
 }
 
 impl Builder {
@@ -20,6 +22,12 @@ impl Builder {
     #[must_use]
     pub fn fsync(mut self) -> Self {
         self.fsync = true;
+        self
+    }
+    /// Offers TLS with this certificate.
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
         self
     }
     /// Starts the server and waits until it answers.
@@ -36,6 +44,7 @@ pub struct Postgres {
     programs: PathBuf,
     data: PathBuf,
     fsync: bool,
+    tls: Option<TlsFiles>,
     port: u16,
     databases: AtomicU32,
 }
@@ -62,7 +71,9 @@ impl Postgres {
             run(&mut initdb).map(drop)
         })?;
         let (fsync, port, databases) = (builder.fsync, free_port()?, AtomicU32::new(0));
-        let mut postgres = Self { server: None, scratch, programs, data, fsync, port, databases };
+        let tls = builder.certificate.map(|kind| TlsFiles::make(&scratch, kind)).transpose()?;
+        let mut postgres =
+            Self { server: None, scratch, programs, data, fsync, tls, port, databases };
         for _ in 0..3 {
             match postgres.start() {
                 Err(e) if e.to_string().contains("Address already in use") => {
@@ -84,6 +95,11 @@ impl Postgres {
         postgres.arg("-c").arg(format!("port={}", self.port));
         if !self.fsync {
             postgres.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
+        }
+        if let Some(tls) = &self.tls {
+            postgres.args(["-c", "ssl=on"]);
+            postgres.arg("-c").arg(format!("ssl_cert_file={}", tls.certificate.display()));
+            postgres.arg("-c").arg(format!("ssl_key_file={}", tls.key.display()));
         }
         let log = self.scratch.path().join("postgres.log");
         let mut server = Server::start("postgres", &mut postgres, &log)?;
@@ -119,6 +135,18 @@ impl Postgres {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Certificates of the server's authority, and of one that signed nothing here; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsFiles> {
+        self.tls.as_ref()
     }
 
     /// The folder of the Unix socket.

@@ -1,4 +1,4 @@
-//! Changes of accounts: shut, stamp, scramble, reset the primary group.
+//! Changes of accounts: shut, stamp, scramble, reset the primary group, hide the mailbox.
 
 use super::apply::{Batch, Ending};
 use super::codes::Trouble;
@@ -20,7 +20,9 @@ pub(super) async fn run(
     let is_edit = |index: &&usize| {
         matches!(
             batch.steps[**index].action,
-            Action::Disable { .. } | Action::StampDescription { .. }
+            Action::Disable { .. }
+                | Action::StampDescription { .. }
+                | Action::DisableMailbox { .. }
         )
     };
     let mut order: Vec<usize> = indexes.to_vec();
@@ -60,6 +62,10 @@ pub(super) fn edit_of(
             let mut edit = Edit::default();
             edit.set(entry, attribute, text);
             Ok(Some(edit))
+        }
+        Action::DisableMailbox { .. } => {
+            let exchange = batch.shared.exchange.as_ref();
+            Ok(exchange.and_then(|exchange| exchange.disable(entry)))
         }
         _ => Ok(None),
     }

@@ -46,6 +46,9 @@ impl Batch<'_> {
                 | Action::StampDescription { account, .. }
                 | Action::ScramblePassword { account }
                 | Action::ResetPrimaryGroup { account } => of_account.put(&account.id, index),
+                Action::DisableMailbox { account } if self.shared.exchange.is_some() => {
+                    of_account.put(&account.id, index);
+                }
                 Action::LeaveGroup { group, .. } => of_group.put(&group.id, index),
                 _ => {
                     let advice = "a directory connector changes no mailboxes and homes; name another connector";

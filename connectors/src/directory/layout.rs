@@ -3,6 +3,7 @@
 use super::dialect::Dialect;
 use super::dn::Dn;
 use super::entry::Entry;
+use super::exchange::Exchange;
 use super::filter;
 use super::settings::{AttributeNames, DirectorySettings, EmptyGroup, GroupClass, MemberBy};
 use lapsed_core::facts::StableId;
@@ -66,7 +67,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(settings: &DirectorySettings, dialect: &dyn Dialect) -> Self {
+    pub(super) fn of(
+        settings: &DirectorySettings,
+        dialect: &dyn Dialect,
+        exchange: Option<&Exchange>,
+    ) -> Self {
         let names = Names::of(&settings.attributes, dialect);
         let people = Base::all(&settings.people_base);
         let groups = Base::all(&settings.group_bases);
@@ -83,6 +88,8 @@ impl Layout {
             names.home.clone(),
             names.mail.clone(),
         ]);
+        let mailbox = exchange.into_iter().flat_map(Exchange::read);
+        account_attributes.extend(mailbox.map(str::to_owned));
         account_attributes.sort_by_key(|name| name.to_ascii_lowercase());
         account_attributes.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
         Self {

@@ -14,6 +14,7 @@ mod dial;
 mod dialect;
 mod dn;
 mod entry;
+mod exchange;
 mod filter;
 mod frame_guard;
 mod group_steps;
@@ -44,6 +45,7 @@ use crate::tls;
 use active_directory::ActiveDirectory;
 use address::ServerAddress;
 use dialect::Dialect;
+use exchange::Exchange;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, Scope};
@@ -60,6 +62,7 @@ struct Shared {
     dialect: Box<dyn Dialect>,
     layout: Layout,
     rules: Rules,
+    exchange: Option<Exchange>,
     window: usize,
     members_per_request: usize,
     /// The log-on name shown for an account that has none that can be shown.
@@ -86,7 +89,11 @@ impl ConnectorKind for DirectorySettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        vec![Ability::Accounts]
+        let mut abilities = vec![Ability::Accounts];
+        if self.exchange.is_some() {
+            abilities.push(Ability::DisableMailbox);
+        }
+        abilities
     }
 
     fn noun(&self) -> &'static str {
@@ -125,10 +132,12 @@ pub fn connect(
         DirectoryKind::ActiveDirectory => Box::new(ActiveDirectory),
         DirectoryKind::Openldap => Box::new(Openldap::new(settings.openldap.clone())),
     };
+    let exchange = settings.exchange.as_ref().map(Exchange::new);
     let shared = Shared {
-        layout: Layout::of(settings, dialect.as_ref()),
+        layout: Layout::of(settings, dialect.as_ref(), exchange.as_ref()),
         dialect,
         rules: Rules::of(&settings.protected),
+        exchange,
         window: usize::try_from(settings.window).unwrap_or(1),
         members_per_request: usize::try_from(settings.members_per_request).unwrap_or(1),
         unnamed: UserId::new("(unnamed)").map_err(|bad| one("attributes", bad.to_string()))?,

@@ -4,6 +4,7 @@ use super::Directory;
 use super::codes::Trouble;
 use super::dial::{Credentials, DialError};
 use super::entry::Entry;
+use super::exchange::Exchange;
 use super::layout::Base;
 use super::protect::try_group;
 use super::session::{Query, Session};
@@ -130,10 +131,13 @@ async fn schema(directory: &Directory, session: &Session) -> Probed {
     let names = &directory.shared.layout.names;
     let lock = directory.shared.dialect.lock_attribute();
     let needed = [&names.employee_number, &names.user_id, &names.description, &lock];
+    let exchange = directory.shared.exchange.iter().flat_map(Exchange::changed);
+    let exchange: Vec<&str> = exchange.collect();
     let missing: Vec<&str> = needed
         .into_iter()
-        .filter(|name| !known.contains(&name.to_ascii_lowercase()))
         .map(String::as_str)
+        .chain(exchange)
+        .filter(|name| !known.contains(&name.to_ascii_lowercase()))
         .collect();
     let result = if missing.is_empty() {
         Ok(())
@@ -212,7 +216,9 @@ const MAY_CHANGE: &str = "allowedAttributesEffective";
 
 async fn account_rights(directory: &Directory, session: &Session, sample: &Entry) -> Probed {
     let lock = directory.shared.dialect.lock_attribute();
-    let needed = [lock, directory.shared.layout.names.description.clone()];
+    let mut needed = vec![lock, directory.shared.layout.names.description.clone()];
+    let exchange = directory.shared.exchange.iter().flat_map(Exchange::changed);
+    needed.extend(exchange.map(str::to_owned));
     rights(session, "right to change accounts", sample, &needed).await
 }
 

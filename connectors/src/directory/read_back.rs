@@ -64,6 +64,12 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
             None => Ok(Seen::AsWanted),
             Some(_) => otherwise("the description is another"),
         },
+        Action::DisableMailbox { .. } if batch.shared.exchange.is_some() => {
+            match edit_of(batch, step, account)? {
+                None => Ok(Seen::AsWanted),
+                Some(_) => otherwise("the mailbox is not hidden, or not closed to mail"),
+            }
+        }
         Action::ScramblePassword { .. } => password(batch, step, account),
         Action::ResetPrimaryGroup { .. } => match batch.shared.dialect.primary_group(account) {
             Some(primary) if primary.is_default => Ok(Seen::AsWanted),

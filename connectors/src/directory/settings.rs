@@ -2,6 +2,7 @@
 
 use super::address::ServerAddress;
 use super::dn::Dn;
+pub use super::exchange::{ExchangeAttribute, ExchangeRestriction, ExchangeSettings};
 pub use crate::settings::{SettingsError, SettingsProblem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,10 @@ pub struct DirectorySettings {
     /// What to do when the last member of a group leaves and the schema allows no empty group.
     #[serde(default)]
     pub empty_group: EmptyGroup,
+    /// Active Directory with Exchange on your own machines: how a leaver's mailbox is disabled (D7).
+    /// Without it this connector disables none.
+    #[serde(default)]
+    pub exchange: Option<ExchangeSettings>,
     /// How OpenLDAP accounts are shut; unused for Active Directory.
     #[serde(default)]
     pub openldap: OpenldapSettings,
@@ -319,6 +324,9 @@ impl DirectorySettings {
         self.name_problems(&mut found);
         self.filter_problems(&mut found);
         self.number_problems(&mut found);
+        if let Some(exchange) = &self.exchange {
+            found.extend(exchange.problems(self.kind));
+        }
         found
     }
 
@@ -502,6 +510,7 @@ mod tests {
     #[case::no_filter("account_filter", json!("employeeType=service"), "account_filter")]
     #[case::filter_in_a_name("attributes", json!({"user_id": "uid)(cn"}), "attributes")]
     #[case::placeholder("empty_group", json!({"placeholder": "nobody"}), "empty_group.placeholder")]
+    #[case::exchange_elsewhere("exchange", json!({}), "exchange")]
     #[case::no_page("page_size", json!(0), "page_size")]
     fn what_cannot_work_is_named_by_its_key(
         #[case] key: &str,
@@ -509,6 +518,31 @@ mod tests {
         #[case] named: &str,
     ) {
         assert_eq!(keys(|written| written[key] = value), [named]);
+    }
+
+    #[rstest]
+    #[case(json!([{"attribute": "msExchRequireAuthToSendTo", "value": "TRUE"}]), true)]
+    #[case(json!([{"attribute": "authOrig", "value": "cn=post,dc=dmh,dc=test"}]), true)]
+    #[case(json!([{"attribute": "authOrig", "value": "post"}]), false)]
+    #[case(json!([{"attribute": "msExchRequireAuthToSendTo", "value": "yes"}]), false)]
+    fn a_restriction_of_mail_has_a_value_that_exchange_knows(
+        #[case] also_set: Value,
+        #[case] good: bool,
+    ) {
+        let found = keys(|written| {
+            written["kind"] = json!("active_directory");
+            written["exchange"] = json!({ "also_set": also_set });
+        });
+        assert_eq!(found.is_empty(), good, "{found:?}");
+    }
+
+    #[rstest]
+    #[case("proxyAddresses")]
+    #[case("legacyExchangeDN")]
+    #[case("mail")]
+    fn no_attribute_that_carries_an_address_can_be_named(#[case] attribute: &str) {
+        let written = json!({ "also_set": [{ "attribute": attribute, "value": "TRUE" }] });
+        assert!(serde_json::from_value::<ExchangeSettings>(written).is_err());
     }
 
     #[test]

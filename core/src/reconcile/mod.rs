@@ -127,6 +127,21 @@ fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a Ob
         .or_else(|| own().next().filter(|_| !findings.is_empty()))
 }
 
+/// The person's own account in the directory whose attributes disable the mailbox (Exchange): another
+/// directory's account means nothing there.
+fn own_account_in<'a>(
+    input: &Departure<'a>,
+    connector: &ConnectorName,
+) -> Option<&'a ObservedAccount> {
+    let there = input.accounts.iter().filter(|(name, _)| name == connector);
+    there.map(|(_, account)| account).find(|account| {
+        account.realm == Realm::Directory
+            && touchable(account)
+            && !is_linked(input, account)
+            && corroborated(input, account).is_ok()
+    })
+}
+
 fn touchable(account: &ObservedAccount) -> bool {
     !matches!(account.protection, Some(Protection::Never { .. }))
 }
@@ -254,6 +269,7 @@ impl Reconciled {
         if !rule.disable_at_once {
             return;
         }
+        let account = own_account_in(input, &rule.connector).unwrap_or(account);
         let before = self.steps.len();
         let action = Action::DisableMailbox { account: target(account) };
         self.add(input, &rule.connector, account, (action, Due::AtOnce, Rule::D7));

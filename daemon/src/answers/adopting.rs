@@ -121,7 +121,7 @@ async fn all_accounts(
     cycle: &Cycle,
 ) -> Result<Vec<(ConnectorName, ObservedAccount)>, ConsoleError> {
     let mut all = Vec::new();
-    for (name, eye) in &cycle.eyes.0 {
+    for (name, eye) in cycle.directories() {
         let observed =
             eye.observe(&Scope::AllAccounts).await.map_err(|fault| unreadable(name, &fault))?;
         all.extend(observed.accounts.into_iter().map(|account| (name.clone(), account)));
@@ -131,7 +131,7 @@ async fn all_accounts(
 
 async fn taken_names(cycle: &Cycle) -> Result<BTreeSet<String>, ConsoleError> {
     let mut all = BTreeSet::new();
-    for (name, eye) in &cycle.eyes.0 {
+    for (name, eye) in cycle.directories() {
         let observed =
             eye.observe(&Scope::TakenNames).await.map_err(|fault| unreadable(name, &fault))?;
         all.extend(observed.taken_names);

@@ -10,6 +10,7 @@ mod people;
 mod plans;
 mod reload;
 mod status;
+mod tickets;
 mod wishes;
 
 pub use adopting::{Adopting, adopt};
@@ -26,7 +27,7 @@ use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
     DepartRequest, DoneView, DueView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView,
+    StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -58,6 +59,9 @@ impl Console for Desk {
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
+    }
+    fn tickets(&self) -> Answer<'_, TicketsView> {
+        Box::pin(tickets::tickets(&self.0))
     }
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
         Box::pin(audit::rows(&self.0, page))

@@ -103,7 +103,8 @@ async fn whom(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
     let scope =
         Scope::People(vec![PersonKeys { user_ids: vec![user_id], ..PersonKeys::default() }]);
     let mut person = Person::new(PersonId(Uuid::now_v7()));
-    for (name, eye) in &daemon.cycle().eyes.0 {
+    let cycle = daemon.cycle();
+    for (name, eye) in cycle.directories() {
         let observed = eye.observe(&scope).await.map_err(|fault| {
             ConsoleError::new(
                 ErrorKind::Unavailable,

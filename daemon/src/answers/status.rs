@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use lapsed_core::facts::{CaseId, CaseState, ConnectorName};
 use lapsed_core::guard::Finding;
+use lapsed_core::pacing::Breaker;
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::Cause;
 use std::collections::{BTreeSet, HashMap};
 
 /// How many of one kind of trouble are listed one by one.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
 
 pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> {
     let now = daemon.now();
@@ -36,6 +37,7 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
         closed: count(CaseState::Closed),
         population: cycle.population().await?,
         drops: drops.iter().map(|drop| drop_view(daemon, drop)).collect(),
+        phone_in: super::tickets::phone_in(daemon, &read).await?,
         connectors,
     };
     let attention = attention(daemon, &read, &view, now).await?;
@@ -61,7 +63,12 @@ async fn connectors(
             (Some(None), true) => "up",
             (Some(Some(_)), true) => "down",
         };
-        views.push(connector_view(&name, state, trouble.flatten(), &counts));
+        let view = connector_view(&name, state, trouble.flatten(), &counts);
+        let tried_again_at = match daemon.pace.breaker(&name) {
+            Breaker::Open { until, .. } => Some(daemon.cycle().stamp(until)),
+            Breaker::Closed { .. } => None,
+        };
+        views.push(ConnectorView { tried_again_at, ..view });
     }
     Ok(views)
 }
@@ -81,6 +88,7 @@ fn connector_view(
         name: name.to_string(),
         state: state.to_owned(),
         problem: trouble.map(|cause| cause.to_string()),
+        tried_again_at: None,
         waiting: sum(&|c| under_way(c) && !c.ahead),
         scheduled: sum(&|c| under_way(c) && c.ahead),
         done: sum(&|c| matches!(c.state.as_str(), "done" | "verified" | "unverified")),
@@ -115,12 +123,14 @@ async fn attention(
     held_plans(read, &mut all).await?;
     rejected_plans(read, &mut all).await?;
     stuck_steps(read, &mut all).await?;
+    gone_targets(daemon, read, &mut all, now).await?;
     for connector in &view.connectors {
         about_connector(connector, &mut all);
     }
     newest_drops(view, &mut all);
     set_asides(read, &mut all).await?;
     orders(read, daemon.cycle().today(now), &mut all).await;
+    super::tickets::attention(daemon, read, view, &mut all, now).await?;
     if let Some(paused) = &view.deletions_paused {
         push(
             &mut all,
@@ -151,7 +161,7 @@ async fn attention(
     Ok(all)
 }
 
-fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
+pub(super) fn push(all: &mut Vec<AttentionView>, kind: &str, what: String, remedy: &str) {
     all.push(AttentionView { kind: kind.into(), what, remedy: remedy.into() });
 }
 
@@ -268,15 +278,37 @@ async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<
     Ok(())
 }
 
+/// Steps that wait for a target that has not answered for days: nobody must learn of it by chance.
+async fn gone_targets(
+    daemon: &Daemon,
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+    now: Timestamp,
+) -> Result<(), ConsoleError> {
+    for step in daemon.steps_waiting_too_long(read, now).await?.into_iter().take(LISTED) {
+        let since = step.first_started_at.map(|at| daemon.cycle().stamp(at)).unwrap_or_default();
+        let what = step.step.action.describe();
+        let connector = &step.step.connector;
+        push(
+            all,
+            "target_gone",
+            format!("{what} on {connector} is tried since {since}: {}", note(&step.state)),
+            "bring the system back, or do it by hand there; it is tried on by itself",
+        );
+    }
+    Ok(())
+}
+
 fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
     match connector.state.as_str() {
         "down" => push(
             all,
             "connector_down",
             format!(
-                "connector {} does not answer ({} steps wait): {}",
+                "connector {} does not answer ({} steps wait{}): {}",
                 connector.name,
                 connector.waiting,
+                again(connector),
                 connector.problem.clone().unwrap_or_default()
             ),
             "lapsed check; nothing is lost, it is tried again by itself",
@@ -292,6 +324,11 @@ fn about_connector(connector: &ConnectorView, all: &mut Vec<AttentionView>) {
         ),
         _ => {}
     }
+}
+
+fn again(connector: &ConnectorView) -> String {
+    let at = connector.tried_again_at.as_ref();
+    at.map(|at| format!("; left alone until {at}")).unwrap_or_default()
 }
 
 /// Of each feed only the newest drop counts: a good one after a bad one has settled it.

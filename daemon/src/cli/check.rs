@@ -8,6 +8,8 @@ use crate::rehearse::database;
 use crate::store::{Store, StoreError};
 use crate::targets::Hands;
 use crate::views::{CheckView, ProbeView, ProblemView};
+use lapsed_connectors::contract::Probed;
+use lapsed_connectors::mail::Postman;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -66,20 +68,29 @@ fn probes(config: &Config) -> Result<Vec<ProbeView>, Failure> {
     waited(async {
         let mut all = folders(config);
         all.push(state(config).await);
+        all.extend(mail(config).await);
         for (name, eye) in &hands.eyes().0 {
             for probed in eye.probe().await {
-                all.push(ProbeView {
-                    name: name.to_string(),
-                    sound: probed.problem.is_none(),
-                    finding: match probed.problem {
-                        None => format!("{}: well", probed.what),
-                        Some(problem) => format!("{}: {problem}", probed.what),
-                    },
-                });
+                all.push(probe(name.to_string(), probed));
             }
         }
         all
     })
+}
+
+fn probe(name: String, probed: Probed) -> ProbeView {
+    let sound = probed.problem.is_none();
+    let finding = probed.problem.unwrap_or_else(|| "well".into());
+    ProbeView { name, sound, finding: format!("{}: {finding}", probed.what) }
+}
+
+/// The mail server, where one is set up.
+async fn mail(config: &Config) -> Option<ProbeView> {
+    let probed = match Postman::new(config.mail.as_ref()?) {
+        Ok(postman) => postman.probe().await,
+        Err(error) => Probed { what: "settings".into(), problem: Some(error.to_string()) },
+    };
+    Some(probe("mail".into(), probed))
 }
 
 /// The inbox and where its drops go.

@@ -23,6 +23,7 @@ mod run;
 mod set_aside;
 mod simulate;
 mod status;
+mod tickets;
 mod user_id;
 mod wishes;
 
@@ -158,6 +159,9 @@ pub enum AskedCommand {
     Resume(deletions::PauseArgs),
     /// List and settle rows that were set aside
     SetAside(set_aside::SetAsideArgs),
+    /// List tickets at the help desk, and those that wait to be opened
+    #[command(after_help = "Example:\n  lapsed tickets")]
+    Tickets,
     /// Read, verify or export the audit
     Audit(audit::AuditArgs),
     /// Match the directory to a first full feed, before the first run
@@ -236,6 +240,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
+        AskedCommand::Tickets => tickets::tickets(client, output).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
         AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,
         AskedCommand::Reload => reload::reload(client, output).await,

@@ -1,9 +1,12 @@
 //! Connectors as the YAML writes them: one line a kind.
 
 use lapsed_connectors::directory::settings::DirectorySettings;
+use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
+use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
+use lapsed_connectors::sql::SqlSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -54,6 +57,12 @@ kinds! {
     Home(HomeSettings) = "home" for "home",
     /// `dovecot`.
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
+    /// `sql`.
+    Sql(SqlSettings) = "sql" for "sql",
+    /// `scim`.
+    Scim(ScimSettings) = "scim" for "scim",
+    /// `help_desk`.
+    HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

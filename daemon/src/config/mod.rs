@@ -9,6 +9,7 @@ mod changes;
 mod connectors;
 mod feeds;
 mod glance;
+mod help_desk;
 mod pattern;
 mod problem;
 mod rules;
@@ -26,6 +27,7 @@ pub use changes::policy_changes;
 pub use connectors::ConnectorSettings;
 pub use feeds::Feed;
 pub use glance::socket_named_in;
+pub use help_desk::{HelpDesk, TicketWords};
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
 pub use sections::{
@@ -64,6 +66,8 @@ pub struct Config {
     pub connectors: BTreeMap<ConnectorName, ConnectorSettings>,
     /// The server that takes the daemon's mail.
     pub mail: Option<MailSettings>,
+    /// What becomes a ticket.
+    pub help_desk: Option<HelpDesk>,
     /// Where the state is kept.
     pub state: State,
     /// The record of everything done.
@@ -100,6 +104,7 @@ impl Config {
             feeds: file.feeds,
             connectors: file.connectors,
             mail: file.mail,
+            help_desk: file.help_desk,
             state: file.state,
             audit: file.audit,
             control: file.control,

@@ -21,7 +21,9 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.feeds();
     judge.locations();
     judge.policy_faults();
+    judge.mail();
     judge.connectors();
+    judge.help_desk();
     judge.departure();
     judge.linked_accounts();
     judge.guard();
@@ -275,6 +277,20 @@ impl Judge<'_> {
         }
     }
 
+    fn mail(&mut self) {
+        let Some(settings) = &self.file.mail else { return };
+        for found in settings.problems() {
+            let (message, advice) = found.problem.split_once("; ").unwrap_or((&found.problem, ""));
+            self.wrong(&format!("mail.{}", found.key), message, advice);
+        }
+        for (key, path) in settings.files() {
+            if !path.is_absolute() {
+                let path = format!("mail.{key}");
+                self.wrong(&path, "a path from the root is needed", "begin it with `/`");
+            }
+        }
+    }
+
     fn connectors(&mut self) {
         for (name, settings) in &self.file.connectors {
             for found in settings.of_kind().problems() {
@@ -288,9 +304,32 @@ impl Judge<'_> {
                     self.wrong(&path, "a path from the root is needed", "begin it with `/`");
                 }
             }
+            if settings.of_kind().never_run_live() {
+                let message = "this kind has been tried against a double only: never run live";
+                let advice =
+                    "try it on a test system of yours first, and watch the first departures";
+                self.warn(&format!("connectors.{name}.kind"), message, advice);
+            }
             if let ConnectorSettings::Home(settings) = settings {
                 self.home(name.as_str(), settings);
             }
+        }
+    }
+
+    fn help_desk(&mut self) {
+        let Some(desk) = &self.file.help_desk else { return };
+        let name = desk.connector.as_str();
+        self.refer("help_desk.connector", name, "connectors", "connector");
+        if let Some(settings) = self.file.connectors.get(&desk.connector)
+            && !matches!(settings, ConnectorSettings::HelpDesk(_))
+        {
+            let noun = settings.of_kind().noun();
+            let message = format!("`{name}` is a {noun}, which takes no tickets");
+            self.wrong("help_desk.connector", message, "name a connector of kind `help_desk`");
+        }
+        for (key, problem) in desk.faults() {
+            let advice = "the names that may stand in it are listed in config.example.yaml";
+            self.wrong(&join("help_desk", &key), problem, advice);
         }
     }
 
@@ -320,7 +359,11 @@ impl Judge<'_> {
             wanted.push((key, &rule.connector, Ability::Request));
         }
         for connector in rules.delete_accounts.keys() {
-            wanted.push((format!("delete_accounts.{connector}"), connector, Ability::Access));
+            wanted.push((
+                format!("delete_accounts.{connector}"),
+                connector,
+                Ability::DeleteAccount,
+            ));
         }
         let wanted: Vec<_> = wanted.into_iter().map(|(k, c, a)| (k, c.clone(), a)).collect();
         for (key, connector, ability) in wanted {

@@ -1,11 +1,12 @@
 //! The YAML's own sections, in the shape in which they are written; the policy's stand in `core`.
 
 use super::values::{AbsolutePath, CredentialName, CronPattern, DatabaseUrl, TimeOfDay, ZoneName};
-use super::{ConnectorSettings, Feed};
+use super::{ConnectorSettings, Feed, HelpDesk};
 use lapsed_connectors::mail::MailSettings;
 use lapsed_core::citation::{Citations, Rule};
 use lapsed_core::facts::{ConnectorName, LocationId, SourceName};
 use lapsed_core::guard::Limits;
+use lapsed_core::pacing::BreakerRule;
 use lapsed_core::policy::{
     Location, departure::DeparturePolicy, naming::NamingPolicy, work_days::WorkDays,
 };
@@ -38,6 +39,9 @@ pub struct File {
     /// The server that takes the daemon's mail: forms for agencies and notices (D5, D9).
     #[serde(default)]
     pub mail: Option<MailSettings>,
+    /// What the daemon can't do by itself becomes a ticket (H1 to H3).
+    #[serde(default)]
+    pub help_desk: Option<HelpDesk>,
     /// Places of work by the character that stands for them in a user ID (N9).
     pub locations: BTreeMap<LocationId, Location>,
     /// How user IDs are made (N1 to N8).
@@ -323,12 +327,38 @@ pub struct Execution {
     /// Steps under way are given so long when the daemon is told to stop.
     #[schemars(range(min = 1, max = 300))]
     pub stop_seconds: u32,
+    /// When a target that does not answer is left alone for a while.
+    pub breaker: BreakerRule,
+    /// Days after which a step that could not be made, because its target does not answer, needs a person.
+    #[schemars(range(min = 1, max = 365))]
+    pub stuck_days: u16,
+    /// Targets that want to be treated gently, by name.
+    pub connectors: BTreeMap<ConnectorName, Gently>,
 }
 
 impl Default for Execution {
     fn default() -> Self {
-        Self { batch: 500, lease_seconds: 300, stop_seconds: 5 }
+        Self {
+            batch: 500,
+            lease_seconds: 300,
+            stop_seconds: 5,
+            breaker: BreakerRule::default(),
+            stuck_days: 7,
+            connectors: BTreeMap::new(),
+        }
     }
+}
+
+/// How a target is treated gently.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gently {
+    /// Steps handed to it in one go, instead of `batch`.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub at_once: Option<u32>,
+    /// Steps begun in a minute at most.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub per_minute: Option<u32>,
 }
 
 /// How log lines are written.

@@ -7,7 +7,7 @@ use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
     DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView,
+    StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -173,6 +173,10 @@ impl Client {
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
         self.look(Call::SetAsides, &[]).await
+    }
+    /// Tickets at the help desk, and those that wait to be opened.
+    pub async fn tickets(&self) -> Asked<TicketsView> {
+        self.look(Call::Tickets, &[]).await
     }
     /// Rows of the audit after a place in the chain.
     pub async fn audit(&self, after: u64, limit: u32, person: Option<&str>) -> Asked<AuditView> {

@@ -5,7 +5,7 @@ use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
     DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView,
+    StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -31,6 +31,8 @@ pub trait Console: Send + Sync + 'static {
     fn holds(&self) -> Answer<'_, HoldsView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
+    /// Tickets at the help desk, and those that wait to be opened.
+    fn tickets(&self) -> Answer<'_, TicketsView>;
     /// Rows of the audit, oldest first.
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.

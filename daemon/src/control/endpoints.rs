@@ -22,6 +22,7 @@ pub enum Call {
     Plan,
     Holds,
     SetAsides,
+    Tickets,
     Audit,
     AuditVerify,
     Release,
@@ -65,7 +66,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 21] = {
+pub const ENDPOINTS: [Endpoint; 22] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
@@ -76,6 +77,7 @@ pub const ENDPOINTS: [Endpoint; 21] = {
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
+        row(Call::Tickets,        Get,  "/v1/tickets",          Viewer,        "tickets"),
         row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),

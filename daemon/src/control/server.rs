@@ -324,6 +324,7 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
+        Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),
         Call::Release => change!(release),

@@ -10,6 +10,7 @@
 //! **Assumptions.** A lease outlasts a batch; a daemon that wakes after its lease has run out finds its
 //! outcomes refused by the fencing token, and the steps with their next owner.
 
+use super::pace::Pace;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, CaseFilter, Claim, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
@@ -19,6 +20,7 @@ use lapsed_connectors::contract::Apply;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName, Person, PersonId};
 use lapsed_core::journal::{StepEvent, StepState};
+use lapsed_core::pacing::Leave;
 use lapsed_core::policy::departure::{WorksiteClass, worksite_class};
 use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step, StepId, next_attempt};
@@ -64,6 +66,8 @@ pub struct Executor {
     pub owner: String,
     /// The moment.
     pub clock: Clock,
+    /// How fast each target is worked on.
+    pub pace: Pace,
 }
 
 impl Executor {
@@ -91,15 +95,20 @@ impl Executor {
             if stop.is_cancelled() {
                 return Ok(all);
             }
-            let batch = self.claim(name).await?;
+            let rules = &self.cycle.config.execution;
+            let Leave::Steps(most) = self.pace.leave(name, rules, (self.clock)()) else {
+                return Ok(all);
+            };
+            let batch = self.claim(name, most).await?;
+            self.pace.begun(name, batch.len());
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
                 return Ok(all);
             }
-            let round = self.batch(name, hand, &batch).await?;
-            let unreachable = round.done == 0 && round.stuck == 0;
+            let (round, answered) = self.batch(name, hand, &batch).await?;
+            self.pace.ended(name, answered, rules, (self.clock)());
             all += round;
-            if unreachable {
+            if !answered {
                 return Ok(all);
             }
         }
@@ -128,7 +137,7 @@ impl Executor {
         Ok(())
     }
 
-    async fn claim(&self, name: &ConnectorName) -> Result<Vec<StoredStep>, CycleError> {
+    async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
         let deletions_allowed =
@@ -142,20 +151,23 @@ impl Executor {
                 today: self.cycle.today(now),
                 owner: &self.owner,
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
-                limit: settings.batch as usize,
+                limit: most as usize,
                 deletions_allowed,
             })
             .await?)
     }
 
+    /// What became of a batch, and whether the target answered for any of it.
     async fn batch(
         &self,
         name: &ConnectorName,
         hand: &dyn Apply,
         batch: &[StoredStep],
-    ) -> Result<CarriedOut, CycleError> {
+    ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
         let results = self.apply(hand, &steps).await;
+        let silent = |result: &_| matches!(result, Err(Fault::Retry(_) | Fault::Unknown(_)));
+        let answered = !results.iter().all(silent);
         let mut outcomes = self.record(name, batch, results).await?;
         let look: Vec<StoredStep> = outcomes
             .iter()
@@ -177,7 +189,7 @@ impl Executor {
                 _ => round.waiting += 1,
             }
         }
-        Ok(round)
+        Ok((round, answered))
     }
 
     /// A call that outlasts its time is given up; what became of it is looked up, never assumed.
@@ -288,7 +300,12 @@ impl Executor {
 
     /// Access gets put back by other hands: a look that told something sets the next of the configured
     /// days for another one (D13).
-    fn next_look(&self, update: StepUpdate, stored: &StoredStep, now: Timestamp) -> StepUpdate {
+    pub(crate) fn next_look(
+        &self,
+        update: StepUpdate,
+        stored: &StoredStep,
+        now: Timestamp,
+    ) -> StepUpdate {
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
@@ -512,6 +529,10 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
         Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
         Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
         Ok(Outcome::Asked(receipt)) => StepEvent::Asked(receipt, now),
+        Ok(Outcome::Partly(found)) => {
+            let soon = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
+            StepEvent::RetryAt(soon, Cause::new(found.description))
+        }
         Ok(Outcome::Drifted(found)) => StepEvent::Drifted(found),
         Err(Fault::Retry(cause)) => StepEvent::RetryAt(next_attempt(now, attempts), cause),
         Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
@@ -534,6 +555,10 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
         Ok(Seen::NotYet(_)) => Vec::new(),
         Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
             retry(cause)
+        }
+        // Whoever was asked says that it will not be done.
+        Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {
+            vec![StepEvent::Refused(cause)]
         }
         Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
         Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],

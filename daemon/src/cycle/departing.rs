@@ -6,6 +6,7 @@ use crate::store::StepFilter;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::contract::Observe;
+use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{
     Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId,
 };
@@ -21,6 +22,15 @@ use std::collections::HashMap;
 
 /// A directory is asked for so many people in one go.
 const PEOPLE_A_QUESTION: usize = 200;
+
+/// What could be read for one person.
+#[derive(Debug, Clone, Copy)]
+struct Readable {
+    /// Every target.
+    all: bool,
+    /// Every directory: they decide on whether the person is shut out, and start the clocks (D2, D6).
+    directories: bool,
+}
 
 /// The accounts of one person, each with the target it is in.
 type Accounts = Vec<(ConnectorName, ObservedAccount)>;
@@ -62,32 +72,39 @@ impl Cycle {
         Ok((proposed, work))
     }
 
-    /// For each person the accounts in every readable target; false when one of them could not be read
-    /// for that person. Targets are asked side by side, and one that is away is asked once a round.
+    /// For each person the accounts in every target that shows accounts, and what could be read for that
+    /// person. Targets are asked side by side, and one that is away is asked once a round.
     async fn accounts_of(
         &self,
         block: &[(Person, Case)],
         decided: &mut Decided,
-    ) -> Vec<(Accounts, bool)> {
-        let mut all: Vec<(Accounts, bool)> = vec![(Vec::new(), true); block.len()];
+    ) -> Vec<(Accounts, Readable)> {
+        let whole = Readable { all: true, directories: true };
+        let mut all: Vec<(Accounts, Readable)> = vec![(Vec::new(), whole); block.len()];
         let away: Vec<ConnectorName> = decided.unreadable.keys().cloned().collect();
-        let asked = self.eyes.0.iter().filter(|(name, _)| !away.contains(name));
+        let shows = |name| self.able(name, Ability::Accounts) || self.able(name, Ability::Access);
+        let asked = self.eyes.0.iter().filter(|(name, _)| !away.contains(name) && shows(name));
         let answers = join_all(asked.map(|(name, eye)| self.ask(name, eye.as_ref(), block))).await;
         for (name, found, fault) in answers {
             for ((accounts, readable), found) in all.iter_mut().zip(found) {
                 match found {
                     Some(found) => accounts.extend(found),
-                    None => *readable = false,
+                    None => self.unreadable(name, readable),
                 }
             }
             if let Some(fault) = fault {
                 decided.unreadable.insert(name.clone(), fault);
             }
         }
-        if !away.is_empty() {
-            all.iter_mut().for_each(|(_, readable)| *readable = false);
+        for name in &away {
+            all.iter_mut().for_each(|(_, readable)| self.unreadable(name, readable));
         }
         all
+    }
+
+    fn unreadable(&self, name: &ConnectorName, readable: &mut Readable) {
+        readable.all = false;
+        readable.directories &= !self.able(name, Ability::Accounts);
     }
 
     /// Asks one target for a block of people. Where the block is refused for one of them, each is asked
@@ -185,7 +202,7 @@ impl Cycle {
         &self,
         (person, case, wishes): (&Person, &Case, &[Wish]),
         accounts: Accounts,
-        readable: bool,
+        readable: Readable,
         journal: &HashMap<StepId, StepState>,
         now: Timestamp,
     ) -> Result<(Proposed, Departing), CycleError> {
@@ -232,14 +249,14 @@ impl Cycle {
         reconciled: &Reconciled,
         class: lapsed_core::policy::departure::WorksiteClass,
         now: Timestamp,
-        readable: bool,
+        readable: Readable,
     ) -> Departing {
         let mut person = person.clone();
         let mut case = case.clone();
         for link in &reconciled.links {
             link_account(&mut person, link);
         }
-        if reconciled.all_shut && case.disabled_on.is_none() && readable {
+        if reconciled.all_shut && case.disabled_on.is_none() && readable.directories {
             case.disabled_on = Some(self.today(now));
             case.worksite_class = Some(class);
         }
@@ -252,7 +269,7 @@ impl Cycle {
                 case.before.push((name, account));
             }
         }
-        Departing { person, case, attention, readable }
+        Departing { person, case, attention, readable: readable.all }
     }
 }
 

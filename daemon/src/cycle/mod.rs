@@ -8,6 +8,7 @@ pub mod cases;
 mod clocks;
 pub mod decide;
 pub mod departing;
+pub mod pace;
 pub mod take;
 mod wished;
 
@@ -16,6 +17,9 @@ use crate::store::{Store, StoreError};
 use crate::targets::Eyes;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use lapsed_connectors::contract::Observe;
+use lapsed_connectors::settings::Ability;
+use lapsed_core::facts::ConnectorName;
 use std::sync::Arc;
 
 /// The actor of everything that the daemon does by itself.
@@ -44,6 +48,17 @@ pub enum CycleError {
 }
 
 impl Cycle {
+    /// Whether a target can be asked to do something.
+    pub(crate) fn able(&self, name: &ConnectorName, ability: Ability) -> bool {
+        let settings = self.config.connectors.get(name);
+        settings.is_some_and(|settings| settings.of_kind().abilities().contains(&ability))
+    }
+
+    /// The directories: whose accounts make a person, and whose names count as taken (N5).
+    pub(crate) fn directories(&self) -> impl Iterator<Item = (&ConnectorName, &Arc<dyn Observe>)> {
+        self.eyes.0.iter().filter(|(name, _)| self.able(name, Ability::Accounts))
+    }
+
     /// The calendar date at `now` in the agency's zone.
     #[must_use]
     pub fn today(&self, now: Timestamp) -> Date {

@@ -1,8 +1,8 @@
-//! Feeds that should have come by now.
+//! What should have come or been done by now: feeds, and steps whose target does not answer.
 
 use super::Daemon;
-use crate::store::StoreError;
-use jiff::Timestamp;
+use crate::store::{Reader, StepFilter, StoreError, StoredStep};
+use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::SourceName;
 
 impl Daemon {
@@ -37,4 +37,31 @@ impl Daemon {
         }
         Ok(late)
     }
+}
+
+impl Daemon {
+    /// Steps that were begun so many days ago (`execution.stuck_days`) and are tried on in vain: their
+    /// target does not answer.
+    pub async fn steps_waiting_too_long(
+        &self,
+        read: &Reader<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<StoredStep>, StoreError> {
+        waiting_too_long(read, self.cycle().config.execution.stuck_days, now).await
+    }
+}
+
+/// Steps that were begun so many days ago and are tried on in vain.
+pub(crate) async fn waiting_too_long(
+    read: &Reader<'_>,
+    days: u16,
+    now: Timestamp,
+) -> Result<Vec<StoredStep>, StoreError> {
+    let by = now.checked_sub(SignedDuration::from_hours(i64::from(days).saturating_mul(24)));
+    let filter = StepFilter {
+        states: vec!["waiting", "unknown", "started"],
+        begun_by: Some(by.unwrap_or(Timestamp::MIN)),
+        ..StepFilter::default()
+    };
+    read.steps(&filter).await
 }

@@ -7,15 +7,19 @@ mod run;
 mod wake;
 
 pub(crate) use inbox::feed_of;
+pub(crate) use late::waiting_too_long;
 pub use run::{RunError, run};
 
 use crate::config::{Config, ConfigErrors};
 use crate::cycle::Cycle;
 use crate::cycle::carry_out::{Clock, Executor};
+use crate::cycle::pace::Pace;
 use crate::drops::Inbox;
 use crate::store::{Checkpoints, Store};
-use crate::targets::{Eyes, Hands, SetUpError};
+use crate::targets::{Eyes, Hands, SetUpError, desk_of};
+use crate::tickets::Clerk;
 use jiff::Timestamp;
+use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
@@ -26,6 +30,8 @@ use tokio::sync::{Mutex, Notify, watch};
 struct InForce {
     config: Arc<Config>,
     hands: Hands,
+    /// The help desk that takes the daemon's own tickets.
+    desk: Option<Arc<dyn TicketDesk>>,
     /// The eyes of the urgent path.
     patient: Eyes,
 }
@@ -40,6 +46,8 @@ pub struct Daemon {
     clock: Clock,
     started_at: Option<Timestamp>,
     owner: String,
+    /// How fast each target is worked on, and which is left alone.
+    pub pace: Pace,
     decide: Arc<Notify>,
     execute: watch::Sender<u64>,
     inbox: Mutex<Inbox>,
@@ -56,6 +64,7 @@ impl Daemon {
         started_at: Option<Timestamp>,
     ) -> Result<Self, SetUpError> {
         let hands = Hands::new(&config)?;
+        let desk = desk_of(&config)?;
         let inbox = Inbox::new(
             config.inbox.folder.as_path().to_owned(),
             config.inbox.accepted.as_path().to_owned(),
@@ -64,16 +73,18 @@ impl Daemon {
         );
         let decide = Arc::new(Notify::new());
         let patient = patience::patient(&hands.eyes(), &decide);
+        let owner = owner_name(&config);
         let roles = watch::Sender::new(Arc::new(config.control.roles.clone()));
         let checkpoints = checkpoints_of(&config);
         Ok(Self {
             store,
-            in_force: RwLock::new(InForce { config: Arc::new(config), hands, patient }),
+            in_force: RwLock::new(InForce { config: Arc::new(config), hands, desk, patient }),
             config_path,
             checkpoints,
             clock,
             started_at,
-            owner: owner_name(),
+            owner,
+            pace: Pace::default(),
             decide,
             execute: watch::Sender::new(0),
             inbox: Mutex::new(inbox),
@@ -116,7 +127,20 @@ impl Daemon {
     pub fn executor(&self) -> Executor {
         let InForce { config, hands, .. } = self.in_force();
         let cycle = Cycle { store: self.store.clone(), config, eyes: hands.eyes() };
-        Executor { cycle, hands, owner: self.owner.clone(), clock: self.clock.clone() }
+        Executor {
+            cycle,
+            hands,
+            owner: self.owner.clone(),
+            clock: self.clock.clone(),
+            pace: self.pace.clone(),
+        }
+    }
+
+    /// Who has the daemon's tickets in hand.
+    #[must_use]
+    pub fn clerk(&self) -> Clerk {
+        let desk = self.in_force().desk;
+        Clerk::new(self.executor(), desk)
     }
 
     /// Names of the configured targets.
@@ -147,16 +171,17 @@ impl Daemon {
             tracing::warn!(%warning, "configuration");
         }
         Hands::new(&config).map_err(|error| vec![error.to_string()])?;
+        desk_of(&config).map_err(|error| vec![error.to_string()])?;
         Ok(config)
     }
 
     /// Puts a configuration in force. Folder, socket and database stay those of the start.
     pub fn use_config(&self, config: Config) {
-        let Ok(hands) = Hands::new(&config) else { return };
+        let (Ok(hands), Ok(desk)) = (Hands::new(&config), desk_of(&config)) else { return };
         self.roles.send_replace(Arc::new(config.control.roles.clone()));
         let mut in_force = self.in_force.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let patient = patience::patient(&hands.eyes(), &self.decide);
-        *in_force = InForce { config: Arc::new(config), hands, patient };
+        *in_force = InForce { config: Arc::new(config), hands, desk, patient };
     }
 
     /// Who may do what, for the control socket; changes with the configuration.
@@ -187,9 +212,10 @@ pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
 }
 
 /// This daemon's name in leases: the same after a restart, so that it takes its own steps up at once.
-fn owner_name() -> String {
-    nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok())
-        .unwrap_or_else(|| "lapsed".into())
+/// The name in leases: the same after a restart, and another one for another daemon on the same machine,
+/// which has a socket of its own.
+fn owner_name(config: &Config) -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let socket = config.control.socket.as_path().display();
+    format!("{}:{socket}", host.unwrap_or_else(|| "lapsed".into()))
 }

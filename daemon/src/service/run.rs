@@ -9,8 +9,10 @@ use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
-use jiff::SignedDuration;
+use crate::tickets::Clerk;
+use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::ConnectorName;
+use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,9 +108,12 @@ impl Daemon {
             // Nobody comes back for those of a target that is slow, either: it may take its time.
             self.decide_round(&self.cycle()).await?;
             let round = executor.carry_out().await?;
+            let clerk = self.clerk();
+            clerk.look_at_requests().await?;
+            let moved = clerk.round().await?;
             executor.close_cases().await?;
             all += round.clone();
-            if round.done == 0 {
+            if round.done == 0 && !moved {
                 return Ok(all);
             }
         }
@@ -154,6 +159,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
+    tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
     notify_manager(&[sd_notify::NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "lapsed runs");
 
@@ -271,7 +277,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     // account is shut.
                     daemon.execute.send_modify(|round| *round = round.wrapping_add(1));
                 }
-                daemon.pause_until_next_step().await
+                daemon.pause_until_next_step(&name).await
             }
             Err(error) => {
                 log_failure("carrying out", &error);
@@ -291,15 +297,38 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
 
 impl Daemon {
     /// How long nothing comes due: until the next retry, half a minute at most.
-    async fn pause_until_next_step(&self) -> Duration {
+    async fn pause_until_next_step(&self, name: &ConnectorName) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);
         let now = self.now();
-        match self.store.read().next_step_at(now).await {
-            Ok(Some(at)) => Duration::try_from(at.duration_since(now))
+        let at = self.store.read().next_step_at(now).await.ok().flatten();
+        let leave = self.pace.leave(name, &self.cycle().config.execution, now);
+        let may = if let Leave::Not(until) = leave { Some(until) } else { None };
+        match [at, may].into_iter().flatten().min() {
+            Some(at) => Duration::try_from(at.duration_since(now))
                 .unwrap_or_default()
                 .clamp(Duration::from_millis(100), LONGEST),
             _ => LONGEST,
         }
+    }
+}
+
+impl Daemon {
+    /// Between two looks at what the help desk was asked for.
+    fn poll_of_tickets(&self) -> Duration {
+        /// Without a section `help_desk`, requests may go to one nevertheless.
+        const TEN_MINUTES: Duration = Duration::from_secs(600);
+        self.cycle().config.help_desk.as_ref().map_or(TEN_MINUTES, crate::config::HelpDesk::poll)
+    }
+
+    /// Until the next ticket is to be worked on, half a minute at most: what needs a ticket is looked
+    /// for anew.
+    async fn pause_until_next_ticket(&self, clerk: &Clerk, requests_at: Timestamp) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(30);
+        let next = clerk.next_at().await.ok().flatten();
+        let at = next.map_or(requests_at, |at| at.min(requests_at));
+        Duration::try_from(at.duration_since(self.now()))
+            .unwrap_or_default()
+            .clamp(Duration::from_secs(1), LONGEST)
     }
 }
 
@@ -340,6 +369,43 @@ async fn keeping_time(daemon: Arc<Daemon>) {
         }
     };
     tokio::join!(full, recheck);
+}
+
+/// Brings tickets to the help desk and follows them. What was begun is recorded before it stops.
+async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
+    let mut rounds = daemon.execute.subscribe();
+    let mut requests_at = daemon.now();
+    while !stop.is_cancelled() {
+        rounds.mark_unchanged();
+        let clerk = daemon.clerk();
+        let now = daemon.now();
+        if requests_at <= now {
+            if let Err(error) = clerk.look_at_requests().await {
+                log_failure("looking at requests", &error);
+            }
+            requests_at = now.checked_add(daemon.poll_of_tickets()).unwrap_or(now);
+            daemon.wake();
+            rounds.mark_unchanged();
+        }
+        let pause = match clerk.round().await {
+            Ok(moved) => {
+                if moved {
+                    daemon.wake();
+                    rounds.mark_unchanged();
+                }
+                daemon.pause_until_next_ticket(&clerk, requests_at).await
+            }
+            Err(error) => {
+                log_failure("keeping tickets", &error);
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = rounds.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
 }
 
 /// Tells systemd that the daemon lives. A database that is away is waited for, and a restart would not

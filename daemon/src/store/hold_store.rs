@@ -236,7 +236,7 @@ fn covers(person: &str) -> String {
     )
 }
 
-fn aside_of(row: set_asides::Model) -> Result<SetAside, StoreError> {
+pub(super) fn aside_of(row: set_asides::Model) -> Result<SetAside, StoreError> {
     Ok(SetAside {
         id: row.id,
         drop: row.drop_id,

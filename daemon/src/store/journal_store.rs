@@ -85,6 +85,8 @@ pub struct StepFilter {
     pub due_to: Option<Date>,
     /// Only those that have ended, or only those that have not.
     pub ended: Option<bool>,
+    /// First begun at this moment or before.
+    pub begun_by: Option<Timestamp>,
     /// At most so many.
     pub limit: Option<u64>,
 }
@@ -181,6 +183,9 @@ fn filtered(filter: &StepFilter) -> Select<steps::Entity> {
     }
     if let Some(ended) = filter.ended {
         query = query.filter(steps::Column::Ended.eq(ended));
+    }
+    if let Some(by) = filter.begun_by {
+        query = query.filter(steps::Column::FirstStartedAt.lte(convert::micros(by)));
     }
     query
 }

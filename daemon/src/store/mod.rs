@@ -37,6 +37,7 @@ mod suite;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod ticket_store;
 mod tx;
 mod wish_store;
 
@@ -55,4 +56,5 @@ pub use ledger::{IdOrigin, UserIdRecord};
 pub use plan_store::{Decision, StoredPlan};
 pub use status::{Change, StepCount};
 pub use step_write::{AddedSteps, StepUpdate};
+pub use ticket_store::{About, Ticket, TicketState};
 pub use tx::{Reader, Tx};

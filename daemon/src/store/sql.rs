@@ -66,6 +66,7 @@ model_of!(
     steps,
     holds,
     set_asides,
+    tickets,
     user_ids,
     settings,
     to_decide,

@@ -225,6 +225,47 @@ pub(super) mod set_asides {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Tickets of the daemon's own.
+pub(super) mod tickets {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "tickets")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) problem: String,
+        pub(crate) about_kind: String,
+        pub(crate) about: Uuid,
+        pub(crate) round: i64,
+        pub(crate) case_id: Option<Uuid>,
+        pub(crate) person: Option<Uuid>,
+        pub(crate) connector: Option<String>,
+        pub(crate) subject: String,
+        pub(crate) body: String,
+        pub(crate) state: String,
+        pub(crate) number: Option<String>,
+        pub(crate) page: Option<String>,
+        pub(crate) attempts: i64,
+        pub(crate) trouble: Option<String>,
+        pub(crate) comment: Option<String>,
+        pub(crate) gone_at: Option<i64>,
+        pub(crate) created_at: i64,
+        pub(crate) next_at: i64,
+        pub(crate) opened_at: Option<i64>,
+        pub(crate) closed_at: Option<i64>,
+        pub(crate) acted_at: Option<i64>,
+        pub(crate) lease_owner: Option<String>,
+        pub(crate) lease_until: Option<i64>,
+        pub(crate) lease_token: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// The ledger of user IDs: what was ever seen or given is never given again.
 pub(super) mod user_ids {
     use sea_orm::entity::prelude::*;

@@ -36,6 +36,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
         Call::SetAsides => ("", "SetAsidesView"),
+        Call::Tickets => ("", "TicketsView"),
         Call::Audit => {
             ("`after` a row, `limit` up to 1000, `person`; all may be absent", "AuditView")
         }
@@ -92,6 +93,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
+    add::<TicketsView>(&mut generator);
     add::<AuditView>(&mut generator);
     add::<AuditVerifyView>(&mut generator);
     add::<AdoptView>(&mut generator);

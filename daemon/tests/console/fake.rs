@@ -77,6 +77,9 @@ impl Console for FakeConsole {
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))
     }
+    fn tickets(&self) -> Answer<'_, TicketsView> {
+        ready(Ok(samples::tickets()))
+    }
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView> {
         self.note(format!("audit {page:?}"));
         let rows = samples::audit().rows.into_iter().filter(|row| row.seq > page.after).take(2);

@@ -23,6 +23,7 @@ fn texts() -> Vec<(&'static str, String)> {
         ("plan", text(&samples::plan())),
         ("holds", text(&samples::holds())),
         ("set_asides", text(&samples::set_asides())),
+        ("tickets", text(&samples::tickets())),
         ("audit", text(&samples::audit())),
         ("audit_verify", text(&samples::audit_verify())),
         ("adopt", text(&samples::adopt())),

@@ -12,6 +12,7 @@ fn text(text: &str) -> String {
 
 pub fn status() -> StatusView {
     let connector = |name: &str, state: &str, problem: Option<&str>, stuck| ConnectorView {
+        tried_again_at: (state == "down").then(|| "2026-11-02 09:30 CST".to_owned()),
         name: text(name),
         state: text(state),
         problem: problem.map(text),
@@ -70,6 +71,15 @@ pub fn status() -> StatusView {
             drop("hr-2026-11-25.csv", "accepted", None),
             drop(HOSTILE, "rejected", Some("the trailer counts 4,821 rows and there are 2,210")),
         ],
+        phone_in: vec![PhoneInView {
+            key: text("lapsed-0191f2b4c0de"),
+            case: Some(text("0191f2b4-0000-0000-0000-000000000000")),
+            since: text("2026-11-25T16:58:03-06:00"),
+            subject: format!("directory refused: disable account {HOSTILE}"),
+            text: text(
+                "directory refused to disable account mzsmitj (LDAP 50).\nPlease do it by hand.",
+            ),
+        }],
     }
 }
 
@@ -193,6 +203,39 @@ pub fn set_asides() -> SetAsidesView {
             reason: text("the end date 2026-02-30 is no date"),
             at: text("2026-11-25T16:58:03-06:00"),
         }],
+    }
+}
+
+pub fn tickets() -> TicketsView {
+    TicketsView {
+        tickets: vec![
+            TicketView {
+                key: text("lapsed-0191f2b4c0de"),
+                number: Some(text("4711")),
+                page: Some(text("https://rt.dmh.test/Ticket/Display.html?id=4711")),
+                state: text("open"),
+                problem: text("refused"),
+                case: Some(text("0191f2b4-0000-0000-0000-000000000000")),
+                subject: format!("directory refused: disable account {HOSTILE}"),
+                queued: text("2026-11-25T16:58:03-06:00"),
+                opened: Some(text("2026-11-25T16:58:05-06:00")),
+                ended: None,
+                trouble: None,
+            },
+            TicketView {
+                key: text("lapsed-0191f2b4c0df"),
+                number: None,
+                page: None,
+                state: text("queued"),
+                problem: text("set_aside"),
+                case: None,
+                subject: text("Feed hr: an entry could not be used"),
+                queued: text("2026-11-25T16:58:03-06:00"),
+                opened: None,
+                ended: None,
+                trouble: Some(text("not done, will be tried again: desk: look for the ticket")),
+            },
+        ],
     }
 }
 

@@ -5,6 +5,7 @@ mod cast;
 mod decisions;
 mod departures;
 mod feed;
+mod later;
 mod outlook;
 mod refusals;
 mod stage;
@@ -19,6 +20,7 @@ use cast::Cast;
 use jiff::Zoned;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use later::Beside;
 use rustix::process::getuid;
 use stage::{Show, Stage};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +38,7 @@ struct Demo {
     agency: Agency,
     cast: Cast,
     slapd: Slapd,
+    beside: Beside,
     site: Site,
     today: Date,
     /// Accounts that were disabled before anything began.
@@ -70,6 +73,7 @@ fn play(fast: bool) -> Done<()> {
     demo.phone()?;
     demo.prove()?;
     demo.look_ahead()?;
+    demo.later()?;
     demo.close()
 }
 
@@ -109,12 +113,17 @@ impl Demo {
             groups.len(),
             agency.others.len(),
         ));
+        let mut with_mail = Vec::new();
+        for (person, _) in cast.leaving() {
+            with_mail.push(cast::user_id(&agency, person)?);
+        }
+        let beside = Beside::new(&site, &with_mail)?;
         site.start()?;
         let zone = TimeZone::get("America/Chicago").map_err(|e| Failure::new(e.to_string()))?;
         let today = Zoned::now().with_time_zone(zone).date();
         let shut_before = watch::look(&slapd)?.shut;
         let seen = BTreeMap::new();
-        Ok(Self { stage, agency, cast, slapd, site, today, shut_before, seen })
+        Ok(Self { stage, agency, cast, slapd, beside, site, today, shut_before, seen })
     }
 
     /// Runs `lapsed` and shows it as one types it; only `--config` is left out.

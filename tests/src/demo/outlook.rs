@@ -80,6 +80,7 @@ impl Demo {
         self.stage.claim(max(&times) < 10.0, "everyone was disabled within seconds");
         let ended = self.site.stop()?;
         self.stage.claim(ended, "the daemon ended by itself when told to");
+        self.beside.stop()?;
         self.slapd.stop()?;
         self.stage.finish()
     }

@@ -27,6 +27,10 @@ pub const SERVICE_PASSWORD: &str = "Lapsed-of-the-test-1";
 /// The domain.
 pub const BASE: &str = "DC=lab,DC=test";
 
+/// Attributes of Exchange: name, syntax, and its number in the object model.
+const EXCHANGE: [(&str, &str, &str); 2] =
+    [("msExchHideFromAddressLists", "2.5.5.8", "1"), ("msExchRequireAuthToSendTo", "2.5.5.8", "1")];
+
 const PROVISION: &str = include_str!("provision.py");
 const LOAD: &str = include_str!("load.py");
 const INSIDE: &str = include_str!("inside.py");
@@ -169,6 +173,29 @@ impl SambaAd {
         self.witness().change(&file)
     }
 
+    /// Gives users the attributes of Exchange that the connector knows, as its setup would: their names
+    /// and syntaxes are Microsoft's, the class that they hang on is simplified.
+    pub fn extend_for_exchange(&self) -> Done<()> {
+        const UPDATE: &str = "dn:\nchangetype: modify\nadd: schemaUpdateNow\nschemaUpdateNow: 1\n";
+        let schema = format!("CN=Schema,CN=Configuration,{BASE}");
+        let mut names = String::new();
+        for (number, (name, syntax, om)) in EXCHANGE.iter().enumerate() {
+            self.load_ldif(&format!(
+                "dn: CN={name},{schema}\nobjectClass: attributeSchema\ncn: {name}\n\
+                 lDAPDisplayName: {name}\nattributeID: 1.2.840.113556.1.4.7000.102.{}\n\
+                 attributeSyntax: {syntax}\noMSyntax: {om}\nisSingleValued: {}\n",
+                number + 73,
+                if *om == "1" { "TRUE" } else { "FALSE" },
+            ))?;
+            names.push_str(&format!("mayContain: {name}\n"));
+        }
+        self.load_ldif(UPDATE)?;
+        self.load_ldif(&format!(
+            "dn: CN=User,{schema}\nchangetype: modify\nadd: mayContain\n{names}"
+        ))?;
+        self.load_ldif(UPDATE)
+    }
+
     /// Searches the whole domain by `ldapsearch`, as its administrator.
     pub fn search(&self, filter: &str, attributes: &[&str]) -> Done<Vec<Entry>> {
         self.witness().search(BASE, filter, attributes)
@@ -309,7 +336,7 @@ fn smb_conf(tree: &Path, address: Ipv4Addr, tls: Option<&TlsFiles>, fsync: bool)
         "[global]\nnetbios name = DC1\nrealm = LAB.TEST\nworkgroup = LAB\n\
          server role = active directory domain controller\nserver services = ldap, cldap, kdc\n\
          bind interfaces only = yes\ndisable netbios = yes\n\
-         ldap server require strong auth = yes\nlogging = file\nmax log size = 0\n",
+         ldap server require strong auth = yes\ndsdb:schema update allowed = yes\nlogging = file\nmax log size = 0\n",
     );
     conf += &format!("interfaces = {address}/8\n");
     for (key, folder) in [

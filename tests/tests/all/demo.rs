@@ -16,6 +16,8 @@ fn the_demo_ends_well_and_every_claim_of_it_was_checked() {
         "the audit is sound",
         "there is nothing left to do",
         "200 days ahead",
+        "on hold, has all its mails",
+        "is closed: everything done and read back",
         "claims were checked and hold.",
     ] {
         assert!(text.contains(line), "no {line:?} in\n{text}");

@@ -9,6 +9,7 @@
 
 mod active_directory;
 mod double;
+mod exchange;
 mod half_shut;
 mod misbehaviour;
 mod opening;

@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod delegation;
 mod departure;
 mod outages;
 mod responder;

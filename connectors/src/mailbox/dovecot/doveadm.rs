@@ -30,6 +30,8 @@ pub(super) enum Trouble {
     NotBegun(Cause),
     /// The server refused it.
     Refused(Cause),
+    /// The server has no such command.
+    UnknownCommand,
 }
 
 /// Whether a command changes something, which decides what a lost reply means.
@@ -52,6 +54,9 @@ impl Trouble {
             Self::Lost(why) => Fault::Unknown(Cause::new(format!("{what}: {why}"))),
             Self::NotBegun(cause) => Fault::Retry(within(what, cause)),
             Self::Refused(cause) => Fault::Refused(within(what, cause)),
+            Self::UnknownCommand => Fault::Refused(Cause::new(format!(
+                "{what}: this Dovecot does not know the command; version 2.3 is needed"
+            ))),
             Self::Exit(code) => {
                 let (advice, passes) = exit_advice(*code);
                 let cause = Cause::coded(format!("{what}: {advice}"), format!("doveadm {code}"));
@@ -156,9 +161,7 @@ fn payload(reply: &Value) -> Result<Value, Trouble> {
 fn error(payload: &Value) -> Trouble {
     match (payload.get("type").and_then(Value::as_str), payload.get("exitCode")) {
         (Some("exitCode"), Some(code)) => code.as_i64().map_or_else(not_doveadm, Trouble::Exit),
-        (Some("unknownMethod"), _) => Trouble::Refused(Cause::new(
-            "this Dovecot does not know the command; version 2.3 is needed",
-        )),
+        (Some("unknownMethod"), _) => Trouble::UnknownCommand,
         _ => not_doveadm(),
     }
 }

@@ -1,9 +1,11 @@
-//! Dovecot: mail sessions are ended, and mailboxes deleted, by its administration API (D7).
+//! Dovecot: mail sessions are ended, and mailboxes deleted, by its administration API (D7);
+//! one that is needed is given to somebody else to read (D8).
 //!
 //! Whether somebody may log on is the directory's affair; here what is open already is ended, and on
 //! its date the mail goes. Every deletion begins with a count and ends with one. Only a user's own
 //! mailboxes are touched, never what others share with them.
 
+mod delegation;
 mod doveadm;
 mod http;
 mod mailboxes;
@@ -11,7 +13,7 @@ mod probe;
 pub mod settings;
 mod steps;
 
-pub use settings::{DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser};
+pub use settings::{DelegateRight, DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::secret::SecretSource;
@@ -49,7 +51,11 @@ impl ConnectorKind for DovecotSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        vec![Ability::DisableMailbox, Ability::DeleteMailbox]
+        let mut abilities = vec![Ability::DisableMailbox, Ability::DeleteMailbox];
+        if self.delegates() {
+            abilities.push(Ability::DelegateMailbox);
+        }
+        abilities
     }
 
     fn noun(&self) -> &'static str {

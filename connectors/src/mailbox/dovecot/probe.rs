@@ -16,6 +16,9 @@ const NEEDED: [&str; 8] = [
     "who",
 ];
 
+/// Commands of the acl plugin.
+const NEEDED_TO_DELEGATE: [&str; 4] = ["aclDelete", "aclGet", "aclSet", "user"];
+
 impl Dovecot {
     pub(super) async fn try_all(&self) -> Vec<Probed> {
         let reach = format!("doveadm at {} with the API key", self.address);
@@ -27,12 +30,24 @@ impl Dovecot {
                 return vec![line(&reach, Some(fault.to_string()))];
             }
         };
-        let missing: Vec<&str> = NEEDED
-            .into_iter()
-            .filter(|needed| !commands.iter().any(|command| command == needed))
-            .collect();
-        let problem = (!missing.is_empty())
-            .then(|| format!("{} missing; Dovecot 2.3 is needed", missing.join(", ")));
-        vec![line(&reach, None), line("commands of doveadm", problem)]
+        let mut found = vec![line(&reach, None)];
+        let problem = missing(&NEEDED, &commands)
+            .map(|names| format!("{names} missing; Dovecot 2.3 is needed"));
+        found.push(line("commands of doveadm", problem));
+        if self.settings.delegates() {
+            let problem = missing(&NEEDED_TO_DELEGATE, &commands).map(|names| {
+                format!(
+                    "{names} missing; load Dovecot's acl plugin (mail_plugins = acl, for protocol doveadm too), or write delegate_rights: [] where nobody gets a leaver's mailbox"
+                )
+            });
+            found.push(line("commands that give mailboxes to delegates", problem));
+        }
+        found
     }
+}
+
+fn missing(needed: &[&str], commands: &[String]) -> Option<String> {
+    let there = |name: &&&str| commands.iter().any(|command| command == **name);
+    let missing: Vec<&str> = needed.iter().filter(|name| !there(name)).copied().collect();
+    (!missing.is_empty()).then(|| missing.join(", "))
 }

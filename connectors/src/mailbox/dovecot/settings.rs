@@ -49,6 +49,10 @@ pub struct DovecotSettings {
     /// What it means when Dovecot does not know the user.
     #[serde(default)]
     pub unknown_user: UnknownUser,
+    /// What somebody who is given a leaver's mailbox may do in it (D8), no more and no less. Empty
+    /// where nobody is ever given one: the server then needs no ACLs.
+    #[serde(default = "default_delegate_rights")]
+    pub delegate_rights: Vec<DelegateRight>,
     /// Users worked on at the same time.
     #[serde(default = "default_window")]
     #[schemars(range(min = 1, max = 64))]
@@ -67,6 +71,52 @@ pub enum UnknownUser {
     NoMailbox,
     /// A person has to look: Dovecot hides users whose accounts are shut, while their mail is still there.
     Refuse,
+}
+
+/// A right in a mailbox, by Dovecot's own names (RFC 4314). Another name ends Dovecot's worker.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DelegateRight {
+    /// See that the mailbox is there.
+    Lookup,
+    /// Read it.
+    Read,
+    /// Set flags and keywords.
+    Write,
+    /// Mark as read.
+    WriteSeen,
+    /// Mark as deleted.
+    WriteDeleted,
+    /// Put messages in.
+    Insert,
+    /// Have mail delivered into it.
+    Post,
+    /// Delete marked messages for good.
+    Expunge,
+    /// Make mailboxes below it.
+    Create,
+    /// Delete the mailbox.
+    Delete,
+}
+
+impl DelegateRight {
+    /// As doveadm writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Lookup => "lookup",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::WriteSeen => "write-seen",
+            Self::WriteDeleted => "write-deleted",
+            Self::Insert => "insert",
+            Self::Post => "post",
+            Self::Expunge => "expunge",
+            Self::Create => "create",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// How long to wait.
@@ -89,6 +139,9 @@ impl Default for DovecotTimeouts {
 
 fn default_user() -> String {
     "{{ user_id }}".into()
+}
+fn default_delegate_rights() -> Vec<DelegateRight> {
+    vec![DelegateRight::Lookup, DelegateRight::Read]
 }
 fn default_window() -> u32 {
     4
@@ -129,6 +182,14 @@ impl DovecotSettings {
                     .into(),
             );
         }
+        let can = |right: DelegateRight| self.delegate_rights.contains(&right);
+        if self.delegates() && !(can(DelegateRight::Lookup) && can(DelegateRight::Read)) {
+            wrong(
+                "delegate_rights",
+                "lets nobody read the mailbox; write lookup and read among them, or [] where nobody gets one"
+                    .into(),
+            );
+        }
         if let Some(problem) = self.user_problem() {
             wrong("user", problem);
         }
@@ -142,6 +203,11 @@ impl DovecotSettings {
             }
         }
         found
+    }
+
+    /// Whether mailboxes can be given to others.
+    pub(super) fn delegates(&self) -> bool {
+        !self.delegate_rights.is_empty()
     }
 
     /// One user's mailbox deleted for every leaver is what a template without the log-on name would do.

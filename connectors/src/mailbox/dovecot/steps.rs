@@ -1,20 +1,25 @@
 //! The steps of a mailbox: what is done, and what is seen of it afterwards.
 
 use super::Dovecot;
+use super::delegation::Delegation;
 use super::doveadm::{Kind, Trouble, exit};
 use super::mailboxes::{self, Mailbox, look};
 use super::settings::{UnknownUser, mail_user};
+use lapsed_core::facts::UserId;
 use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
 use serde_json::{Value, json};
 
 /// What a step asks of this connector.
-enum Wish {
+enum Wish<'a> {
     EndSessions,
+    Delegate(&'a UserId, Delegation),
     Delete,
 }
 
-fn wish(action: &Action) -> Result<Wish, Fault> {
+fn wish(action: &Action) -> Result<Wish<'_>, Fault> {
     match action {
+        Action::DelegateMailbox { to, .. } => Ok(Wish::Delegate(to, Delegation::Given)),
+        Action::EndDelegation { to, .. } => Ok(Wish::Delegate(to, Delegation::Ended)),
         Action::DisableMailbox { .. } => Ok(Wish::EndSessions),
         Action::DeleteMailbox { .. } => Ok(Wish::Delete),
         _ => Err(Fault::Refused(Cause::new(
@@ -24,25 +29,29 @@ fn wish(action: &Action) -> Result<Wish, Fault> {
 }
 
 impl Dovecot {
-    fn user_of(&self, step: &Step) -> Result<String, Fault> {
-        mail_user(&self.settings.user, &step.expect.user_id)
+    fn mail_user(&self, user_id: &UserId) -> Result<String, Fault> {
+        mail_user(&self.settings.user, user_id)
             .map_err(|error| Fault::Refused(Cause::new(error.to_string())))
     }
 
     /// Carries out one step.
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
-        let (wish, user) = (wish(&step.action)?, self.user_of(step)?);
+        let (wish, user) = (wish(&step.action)?, self.mail_user(&step.expect.user_id)?);
         match wish {
             Wish::EndSessions => self.end_sessions(&user).await,
+            Wish::Delegate(to, wish) => self.delegate(&user, &self.mail_user(to)?, wish).await,
             Wish::Delete => self.delete(&user).await,
         }
     }
 
     /// Looks at one step's mailbox again.
     pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
-        let (wish, user) = (wish(&step.action)?, self.user_of(step)?);
+        let (wish, user) = (wish(&step.action)?, self.mail_user(&step.expect.user_id)?);
         match wish {
             Wish::EndSessions => self.see_sessions(&user).await,
+            Wish::Delegate(to, wish) => {
+                self.see_delegation(&user, &self.mail_user(to)?, wish).await
+            }
             Wish::Delete => self.see_mailboxes(&user).await,
         }
     }
@@ -169,8 +178,12 @@ impl Dovecot {
     }
 
     fn changed<const N: usize>(&self, before: [(&str, String); N]) -> Outcome {
+        Outcome::Changed(self.receipt_of(before))
+    }
+
+    pub(super) fn receipt_of<const N: usize>(&self, before: [(&str, String); N]) -> Receipt {
         let before = before.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect();
-        Outcome::Changed(Receipt { before, server: Some(self.address.clone()) })
+        Receipt { before, server: Some(self.address.clone()) }
     }
 }
 

@@ -12,6 +12,7 @@ mod holds;
 mod person;
 mod plans;
 mod status;
+mod tickets;
 mod user_ids;
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};

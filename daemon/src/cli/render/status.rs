@@ -14,6 +14,7 @@ impl Text for StatusView {
             page.indented(2, &thing.what);
             page.indented(4, &format!("→ {}", thing.remedy));
         }
+        super::tickets::phone_in(page, &self.phone_in);
         page.gap();
         let since = self.running_since.as_deref().map_or("does not run".to_owned(), |since| {
             format!("{}, runs since {}", self.version, when(since))
@@ -39,6 +40,15 @@ impl Text for StatusView {
     }
 }
 
+/// What is wrong with a target, and when it is tried again where it is left alone.
+fn problem(connector: &ConnectorView) -> String {
+    let problem = connector.problem.clone().unwrap_or_default();
+    match &connector.tried_again_at {
+        Some(at) => format!("left alone until {at}: {problem}"),
+        None => problem,
+    }
+}
+
 fn connectors(page: &mut Page, connectors: &[ConnectorView]) {
     if connectors.is_empty() {
         return;
@@ -61,7 +71,7 @@ fn connectors(page: &mut Page, connectors: &[ConnectorView]) {
                 Piece::from(connector.done),
                 Piece::from(connector.unverified),
                 Piece::toned(&connector.stuck.to_string(), stuck),
-                Piece::from(&connector.problem),
+                Piece::from(problem(connector)),
             ]
         }),
     );

@@ -2,22 +2,11 @@
 
 use super::responder::{Answer, Responder, exit, good, one_mail};
 use super::support::*;
-use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_core::step::{Fault, Outcome, Seen};
 use lapsed_tests::dovecot::Dovecot;
 use lapsed_tests::relay::{Relay, Target};
 use rstest::rstest;
 use std::time::{Duration, Instant};
-
-/// Settings for a server without a key of its own.
-fn of_responder(responder: &Responder) -> (tempfile::TempDir, DovecotSettings) {
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key");
-    std::fs::write(&key, "some-key").unwrap();
-    let mut settings = settings(responder.url(), key);
-    settings.timeouts.command_seconds = 2;
-    (folder, settings)
-}
 
 #[tokio::test]
 async fn with_a_wrong_key_the_step_waits_and_no_word_of_the_key_is_told() {

@@ -1,8 +1,9 @@
 //! What the tests of the mail connector share.
 
+use super::responder::Responder;
 use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::mailbox::dovecot::{
-    self, DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser,
+    self, DelegateRight, DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser,
 };
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, ConnectorName, PersonId, StableId, UserId};
@@ -24,6 +25,7 @@ pub fn settings(url: String, key_file: PathBuf) -> DovecotSettings {
         shared_prefixes: vec!["shared/".into()],
         automatic_mailboxes: Vec::new(),
         unknown_user: UnknownUser::NoMailbox,
+        delegate_rights: vec![DelegateRight::Lookup, DelegateRight::Read],
         window: 4,
         timeouts: DovecotTimeouts { connect_seconds: 5, command_seconds: 20 },
     }
@@ -33,11 +35,21 @@ pub fn of(server: &Dovecot) -> DovecotSettings {
     settings(server.url(), server.key_file())
 }
 
+/// Settings for a server without a key of its own.
+pub fn of_responder(responder: &Responder) -> (tempfile::TempDir, DovecotSettings) {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, "some-key").unwrap();
+    let mut settings = settings(responder.url(), key);
+    settings.timeouts.command_seconds = 2;
+    (folder, settings)
+}
+
 pub fn open(settings: &DovecotSettings) -> dovecot::Dovecot {
     dovecot::connect(settings).unwrap()
 }
 
-fn step(user: &str, action: fn(Target) -> Action) -> Step {
+fn step(user: &str, action: impl FnOnce(Target) -> Action) -> Step {
     let person = PersonId(Uuid::new_v5(&Uuid::NAMESPACE_OID, user.as_bytes()));
     let account = Target { id: StableId::new(format!("id-{user}")).unwrap(), label: user.into() };
     let expect = Expect { user_id: UserId::new(user).unwrap(), employee_number: None };
@@ -51,6 +63,16 @@ pub fn deletion(user: &str) -> Step {
 
 pub fn end_of_sessions(user: &str) -> Step {
     step(user, |account| Action::DisableMailbox { account })
+}
+
+pub fn delegation(user: &str, to: &str) -> Step {
+    let to = UserId::new(to).unwrap();
+    step(user, |account| Action::DelegateMailbox { account, to, wish: uuid::Uuid::nil() })
+}
+
+pub fn end_of_delegation(user: &str, to: &str) -> Step {
+    let to = UserId::new(to).unwrap();
+    step(user, |account| Action::EndDelegation { account, to, wish: uuid::Uuid::nil() })
 }
 
 pub fn disabling(user: &str) -> Step {

@@ -1,0 +1,91 @@
+//! Requests to end access, as tickets.
+
+use super::templates::{Into, render};
+use super::{HelpDesk, HelpDeskSettings};
+use crate::tickets::{CorrelationKey, NewTicket, Opened, ProblemType, TicketStatus};
+use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+impl HelpDesk {
+    /// Opens the ticket of a step, or finds it.
+    pub(super) async fn ask(&self, step: &Step) -> Result<Outcome, Fault> {
+        let refused = |why: String| Fault::Refused(Cause::new(why));
+        let ticket = self.settings.ticket_of(step).map_err(refused)?;
+        let (opened, _) = self.open_ticket(&ticket).await?;
+        Ok(Outcome::Asked(self.receipt(&opened)))
+    }
+
+    /// Where the ticket of a step stands.
+    pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
+        let refused = |why: String| Fault::Refused(Cause::new(why));
+        self.settings.ticket_of(step).map_err(refused)?;
+        let key = CorrelationKey::of(step.id.0);
+        let known = self.numbers().get(&step.id).cloned();
+        let number = match known {
+            Some(number) => number,
+            None => match self.find_ticket(&key).await? {
+                Some(there) => there.number,
+                None => {
+                    let description = format!("no ticket {key} is at the help desk");
+                    return Ok(Seen::Otherwise(Found { description }));
+                }
+            },
+        };
+        match self.ticket_status(&number).await? {
+            TicketStatus::Resolved => Ok(Seen::AsWanted),
+            TicketStatus::Open => {
+                let description = format!("ticket {number} is open");
+                Ok(Seen::NotYet(Found { description }))
+            }
+            TicketStatus::Rejected => Err(Fault::Refused(Cause::new(format!(
+                "ticket {number} was rejected; read why, and end the access in another way"
+            )))),
+        }
+    }
+
+    fn receipt(&self, opened: &Opened) -> Receipt {
+        let mut asked = format!("help desk, ticket {}", opened.number);
+        if !opened.others.is_empty() {
+            let others = opened.others.join(", ");
+            asked.push_str(&format!(" (the oldest; {others} have the same key)"));
+        }
+        let mut before = BTreeMap::from([
+            ("asked".to_owned(), vec![asked]),
+            ("ticket".to_owned(), vec![opened.number.clone()]),
+        ]);
+        if let Some(page) = &opened.page {
+            before.insert("page".to_owned(), vec![page.clone()]);
+        }
+        Receipt { before, server: Some(self.http.address().to_owned()) }
+    }
+}
+
+impl HelpDeskSettings {
+    /// The ticket that a step asks for. A name is not in it (P2).
+    ///
+    /// # Errors
+    /// Why a step is none that a help desk is asked for.
+    pub fn ticket_of(&self, step: &Step) -> Result<NewTicket, String> {
+        let Action::RequestRevocation { request, facts, .. } = &step.action else {
+            return Err("a help desk can only be asked; name another connector for this".into());
+        };
+        let values = json!({
+            "request": request,
+            "user_id": facts.user_id,
+            "last_day": facts.last_day.map(|day| day.to_string()),
+            "location": facts.location,
+            "case": step.case.to_string(),
+        });
+        let words = |template: &str| {
+            render(Into::Text, template, &values)
+                .map_err(|error| format!("the words of the request can't be carried out: {error}"))
+        };
+        Ok(NewTicket {
+            key: CorrelationKey::of(step.id.0),
+            problem: ProblemType::Revocation,
+            subject: words(&self.request.subject)?,
+            text: words(&self.request.text)?,
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Systems with a SCIM 2.0 server: accounts are looked up by user ID or number and shut (D4).
+//!
+//! Accounts are kept by the server's own id. What a server says that it did is looked at afterwards:
+//! some answer 200 and do nothing. Accounts are deleted only where the settings say so.
+
+mod account;
+mod attribute;
+mod find;
+mod naming;
+mod probe;
+mod server;
+pub mod settings;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+pub use settings::{Match, ScimKind, ScimSettings, Update};
+
+use crate::contract::{Apply, Observe, Probed};
+use crate::http::Http;
+use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
+use attribute::Attribute;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
+use lapsed_core::facts::ConnectorName;
+use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use naming::Naming;
+use server::Server;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A system with a SCIM server.
+#[derive(Debug)]
+pub struct Scim {
+    settings: ScimSettings,
+    server: Server,
+    naming: Naming,
+    user_id: Option<Attribute>,
+    employee_number: Option<Attribute>,
+}
+
+impl ConnectorKind for ScimSettings {
+    fn problems(&self) -> Vec<SettingsProblem> {
+        Self::problems(self)
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Path)> {
+        let ca_file = self.ca_file.as_deref().map(|path| ("ca_file", path));
+        ca_file.into_iter().chain(self.login.files()).collect()
+    }
+
+    fn abilities(&self) -> Vec<Ability> {
+        let mut abilities = vec![Ability::Access];
+        if self.delete {
+            abilities.push(Ability::DeleteAccount);
+        }
+        abilities
+    }
+
+    fn noun(&self) -> &'static str {
+        "SCIM server"
+    }
+
+    fn connect(&self, _: &ConnectorName, _: &Shared<'_>) -> Result<Arc<dyn Apply>, SettingsError> {
+        Ok(Arc::new(connect(self)?))
+    }
+}
+
+/// Prepares a SCIM server; nothing is contacted before the first use, and secrets are read then.
+///
+/// # Errors
+/// Every problem of the settings, and of the file with the certificates.
+pub fn connect(settings: &ScimSettings) -> Result<Scim, SettingsError> {
+    let problems = settings.problems();
+    if !problems.is_empty() {
+        return Err(SettingsError(problems));
+    }
+    let http =
+        Http::new(&settings.url, settings.ca_file.as_deref(), &settings.login, &settings.timeouts)?;
+    let attribute = |key: &'static str, name: &Option<String>| {
+        let parsed = name.as_deref().map(Attribute::parse).transpose();
+        parsed.map_err(|error| SettingsError::one(key, error.to_string()))
+    };
+    let matching = &settings.matching;
+    Ok(Scim {
+        server: Server::new(http, settings.page_size),
+        naming: Naming::new(&matching.user_id_as)
+            .map_err(|problem| SettingsError::one("match.user_id_as", problem))?,
+        user_id: attribute("match.user_id", &matching.user_id)?,
+        employee_number: attribute("match.employee_number", &matching.employee_number)?,
+        settings: settings.clone(),
+    })
+}
+
+impl Scim {
+    fn window(&self) -> usize {
+        usize::try_from(self.settings.window).unwrap_or(1).max(1)
+    }
+
+    fn address(&self) -> &str {
+        self.server.http.address()
+    }
+}
+
+impl Observe for Scim {
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        Box::pin(self.accounts(scope))
+    }
+
+    fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        let looks = stream::iter(steps).map(|step| self.see(step));
+        Box::pin(looks.buffered(self.window()).collect())
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(self.try_all())
+    }
+}
+
+impl Apply for Scim {
+    fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
+        let runs = stream::iter(steps).map(|step| self.carry_out(step));
+        Box::pin(runs.buffered(self.window()).collect())
+    }
+}

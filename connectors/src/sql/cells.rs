@@ -1,0 +1,115 @@
+//! Columns of an answer as text, whatever type they have in the database.
+
+use super::trouble::{Trouble, of_statement};
+use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
+use lapsed_core::observed::{ObservedAccount, Realm};
+use sqlx::mysql::MySqlRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Error, Row};
+use uuid::Uuid;
+
+/// One account as a statement shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) id: StableId,
+    pub(super) user_id: UserId,
+    pub(super) enabled: bool,
+    pub(super) last_name: Option<String>,
+    pub(super) employee_number: Option<EmployeeNumber>,
+}
+
+impl Account {
+    pub(super) fn observed(self, place: &str) -> ObservedAccount {
+        ObservedAccount {
+            id: self.id,
+            user_id: self.user_id,
+            other_user_ids: Vec::new(),
+            place: place.to_owned(),
+            enabled: self.enabled,
+            employee_number: self.employee_number,
+            other_employee_numbers: Vec::new(),
+            name: PersonName { last: self.last_name.unwrap_or_default(), ..PersonName::default() },
+            description: None,
+            home: None,
+            mail: None,
+            protection: None,
+            groups: Vec::new(),
+            realm: Realm::System,
+        }
+    }
+}
+
+/// A row whose columns can be read as text.
+pub(super) trait Cells {
+    /// The column as text; `None` for NULL.
+    fn text(&self, column: &str) -> Result<Option<String>, Error>;
+}
+
+macro_rules! cells {
+    ($row:ty: $($kind:ty),*) => {
+        impl Cells for $row {
+            fn text(&self, column: &str) -> Result<Option<String>, Error> {
+                let first = self.try_get::<Option<String>, _>(column);
+                let Err(error @ Error::ColumnDecode { .. }) = first else { return first };
+                $(
+                    if let Ok(value) = self.try_get::<Option<$kind>, _>(column) {
+                        return Ok(value.map(|value| value.to_string()));
+                    }
+                )*
+                Err(error)
+            }
+        }
+    };
+}
+
+cells!(PgRow: bool, i64, i32, i16, Uuid);
+cells!(MySqlRow: i64, u64);
+cells!(SqliteRow: i64);
+
+/// The account in a row.
+pub(super) fn account(row: &impl Cells) -> Result<Account, Trouble> {
+    let id = StableId::new(needed(row, "id")?).map_err(|e| Trouble::refused(e.to_string()))?;
+    let user_id = UserId::new(needed(row, "user_id")?)
+        .map_err(|e| Trouble::refused(format!("row {id}: {e}")))?;
+    let employee_number = optional(row, "employee_number")?
+        .filter(|number| !number.trim().is_empty())
+        .map(EmployeeNumber::new)
+        .transpose()
+        .map_err(|e| Trouble::refused(format!("row {id}: {e}")))?;
+    Ok(Account {
+        enabled: truth(&needed(row, "enabled")?, &id)?,
+        last_name: optional(row, "last_name")?,
+        id,
+        user_id,
+        employee_number,
+    })
+}
+
+fn needed(row: &impl Cells, column: &str) -> Result<String, Trouble> {
+    let value = row.text(column).map_err(|error| of_statement(&error))?;
+    value.ok_or_else(|| {
+        Trouble::refused(format!(
+            "a row has NULL as {column}; let the statement give a value always"
+        ))
+    })
+}
+
+fn optional(row: &impl Cells, column: &str) -> Result<Option<String>, Trouble> {
+    match row.text(column) {
+        Ok(value) => Ok(value),
+        Err(Error::ColumnNotFound(_)) => Ok(None),
+        Err(error) => Err(of_statement(&error)),
+    }
+}
+
+/// What says yes and what says no; a word of the system's own is for the statement to translate.
+fn truth(text: &str, id: &StableId) -> Result<bool, Trouble> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" => Ok(true),
+        "0" | "false" | "f" | "no" | "n" => Ok(false),
+        _ => Err(Trouble::refused(format!(
+            "row {id} has something else than yes or no as `enabled`; compare it in the statement, as in `status = 'A' AS enabled`"
+        ))),
+    }
+}
