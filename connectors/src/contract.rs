@@ -1,6 +1,7 @@
 //! What every target offers: reading, and changing.
 
 use futures_util::future::BoxFuture;
+use jiff::civil::Date;
 use lapsed_core::observed::{Observed, Scope};
 use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 
@@ -27,6 +28,34 @@ pub trait Apply: Observe {
     /// order. Every step looks at its object first: it is idempotent, and a crash in mid-batch is
     /// mended by applying the same steps again.
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>>;
+
+    /// Reminds those who were asked by a step that waits for their answer (D5, D14). The same reminder
+    /// may be asked for again after a crash, and must then be known for the same.
+    fn chase<'a>(&'a self, _chase: &'a Chase<'a>) -> BoxFuture<'a, Result<Chased, Fault>> {
+        Box::pin(async { Ok(Chased::NotHere) })
+    }
+}
+
+/// A reminder to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Chase<'a> {
+    /// The step that waits for an answer.
+    pub step: &'a Step,
+    /// What asking gave.
+    pub receipt: &'a Receipt,
+    /// Which reminder it is, from 1.
+    pub nth: u32,
+    /// The day on which was asked, in the agency's zone.
+    pub asked_on: Date,
+}
+
+/// What became of a reminder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chased {
+    /// Those who were asked are reminded.
+    Reminded,
+    /// This connector has a way of its own to follow what it asked for.
+    NotHere,
 }
 
 /// One thing that `check` tried.

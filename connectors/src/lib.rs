@@ -2,6 +2,7 @@
 //!
 //! A connector depends on no other connector, and never decides: it carries out steps.
 
+pub mod agency_form;
 pub mod contract;
 pub mod directory;
 pub mod help_desk;

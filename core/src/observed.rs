@@ -70,6 +70,42 @@ pub struct ObservedAccount {
     /// Where it gives access to.
     #[serde(default)]
     pub realm: Realm,
+    /// What its owner answers for, filled for [`Scope::People`] as far as the target shows it (S7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_in_trust: Vec<Trust>,
+}
+
+/// Something that somebody has to take over when its holder leaves (S7).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Trust {
+    /// What it is.
+    pub kind: TrustKind,
+    /// Its name, for people.
+    pub name: String,
+}
+
+/// What sort of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustKind {
+    /// Somebody whose supervisor the leaver is.
+    DirectReport,
+    /// A group that the leaver manages or owns.
+    Group,
+    /// A mailbox that several people use.
+    SharedMailbox,
+}
+
+impl TrustKind {
+    /// For people.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::DirectReport => "direct report",
+            Self::Group => "group",
+            Self::SharedMailbox => "shared mailbox",
+        }
+    }
 }
 
 /// What an account opens.

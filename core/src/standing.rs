@@ -1,6 +1,6 @@
 //! Whether a person is employed, leaving or gone, from all engagements and notices together (D1, D12).
 
-use crate::facts::{About, Engagement, LocationId, Notice, NoticeState, Person};
+use crate::facts::{About, EmployeeNumber, Engagement, LocationId, Notice, NoticeState, Person};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// A person's place in the agency at a moment.
@@ -25,6 +25,8 @@ pub struct End {
     pub for_cause: bool,
     /// Worksite of the engagement that ends last: decides on the home directory (D6).
     pub worksite: Option<LocationId>,
+    /// Supervisor of that engagement (D9).
+    pub supervisor: Option<EmployeeNumber>,
     /// Which notice says so, for people.
     pub reason: String,
 }
@@ -65,14 +67,14 @@ fn end_of(engagement: &Engagement, notices: &[&Notice], zone: &TimeZone) -> Opti
             .starts_on
             .is_none_or(|start| start <= n.effective_at.to_zoned(zone.clone()).date()),
     });
-    earliest(about_it).map(|n| end(n, engagement.worksite.clone()))
+    earliest(about_it).map(|n| end(n, Some(engagement)))
 }
 
 fn earliest<'a>(notices: impl Iterator<Item = &'a Notice>) -> Option<&'a Notice> {
     notices.min_by_key(|n| n.effective_at)
 }
 
-fn end(notice: &Notice, worksite: Option<LocationId>) -> End {
+fn end(notice: &Notice, engagement: Option<&Engagement>) -> End {
     let day = match notice.last_day {
         Some(day) => format!(", last day worked {day}"),
         None => String::new(),
@@ -81,7 +83,8 @@ fn end(notice: &Notice, worksite: Option<LocationId>) -> End {
     End {
         at: notice.effective_at,
         for_cause: notice.for_cause,
-        worksite,
+        worksite: engagement.and_then(|e| e.worksite.clone()),
+        supervisor: engagement.and_then(|e| e.supervisor.clone()),
         reason: format!("notice from {} ({}){day}{cause}", notice.source, notice.brought_by),
     }
 }

@@ -370,6 +370,14 @@ impl Step {
     }
 }
 
+/// In a receipt of what somebody else was asked: who was asked.
+pub const ASKED: &str = "asked";
+/// In a receipt of a form: the digest of its token, by which its answer is known ([`crate::form_token`]).
+pub const TOKEN_DIGEST: &str = "token_digest";
+/// The code of a refusal that those who were asked answered with: they were heard, and asking once more
+/// would not change it.
+pub const ANSWERED_NO: &str = "answered no";
+
 /// What a connector replaced, enough to put it back (D3).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

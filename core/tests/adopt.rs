@@ -52,6 +52,7 @@ fn person() -> Person {
 fn adopted(other_user_ids: &[&str], other_numbers: &[&str]) -> Adoption {
     let account = ObservedAccount {
         realm: lapsed_core::observed::Realm::Directory,
+        held_in_trust: Vec::new(),
         id: StableId::new("a").unwrap(),
         user_id: UserId::new("mzsmitj").unwrap(),
         other_user_ids: other_user_ids.iter().map(|id| UserId::new(*id).unwrap()).collect(),

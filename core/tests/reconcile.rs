@@ -87,6 +87,7 @@ fn case(person: &Person) -> Case {
 fn account(user_id: &str) -> ObservedAccount {
     ObservedAccount {
         realm: lapsed_core::observed::Realm::Directory,
+        held_in_trust: Vec::new(),
         id: StableId::new(format!("guid-{user_id}")).unwrap(),
         user_id: UserId::new(user_id).unwrap(),
         other_user_ids: Vec::new(),

@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod cycle;
 pub mod drops;
+pub mod notices;
 pub mod rehearse;
 pub mod service;
 pub mod store;

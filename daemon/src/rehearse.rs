@@ -85,7 +85,9 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// Copies the state and opens eyes on the targets.
-    pub async fn new(config: Config) -> Result<Self, RehearseError> {
+    pub async fn new(mut config: Config) -> Result<Self, RehearseError> {
+        // What is only rehearsed is told to nobody.
+        config.notices = None;
         let hands = Hands::new(&config)?;
         let store = copy_of_state(&config).await?;
         let configured = hands.names();

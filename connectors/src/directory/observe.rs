@@ -215,6 +215,7 @@ fn account(
     let protection = shared.rules.protection(shared, entry, &connected.identity, administrators);
     ObservedAccount {
         realm: Realm::Directory,
+        held_in_trust: Vec::new(),
         other_user_ids: other_names.filter(|name| *name != user_id).collect(),
         user_id,
         id,

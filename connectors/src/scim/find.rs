@@ -112,6 +112,7 @@ impl Scim {
     ) -> Result<ObservedAccount, Fault> {
         let numbers = self.numbers(account);
         Ok(ObservedAccount {
+            held_in_trust: Vec::new(),
             id: account.id.clone(),
             user_id: match by {
                 Some(user_id) => user_id.clone(),

@@ -22,6 +22,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn observed(self, place: &str) -> ObservedAccount {
         ObservedAccount {
+            held_in_trust: Vec::new(),
             id: self.id,
             user_id: self.user_id,
             other_user_ids: Vec::new(),

@@ -11,12 +11,14 @@ mod plans;
 mod reload;
 mod status;
 mod tickets;
+mod trouble;
 mod wishes;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
 pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
+pub(crate) use status::attention_now;
 
 use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind};
 use crate::control::roles::Caller;

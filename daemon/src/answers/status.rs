@@ -44,6 +44,11 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
     Ok(StatusView { attention, ..view })
 }
 
+/// What a person has to look at, worst first: what alarms are made of.
+pub(crate) async fn attention_now(daemon: &Daemon) -> Result<Vec<AttentionView>, ConsoleError> {
+    Ok(status(daemon).await?.attention)
+}
+
 async fn connectors(
     daemon: &Daemon,
     read: &Reader<'_>,
@@ -129,8 +134,8 @@ async fn attention(
     }
     newest_drops(view, &mut all);
     set_asides(read, &mut all).await?;
-    orders(read, daemon.cycle().today(now), &mut all).await;
     super::tickets::attention(daemon, read, view, &mut all, now).await?;
+    orders(read, daemon.cycle().today(now), &mut all).await;
     if let Some(paused) = &view.deletions_paused {
         push(
             &mut all,
@@ -158,6 +163,7 @@ async fn attention(
     for (feed, problem) in daemon.late_feeds(now).await? {
         push(&mut all, "late_feed", format!("feed {feed}: {problem}"), "ask HR for the file");
     }
+    all.extend(super::trouble::troubles(daemon, read, now).await?);
     Ok(all)
 }
 

@@ -1,5 +1,6 @@
 //! Connectors as the YAML writes them: one line a kind.
 
+use lapsed_connectors::agency_form::AgencyFormSettings;
 use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
@@ -63,6 +64,8 @@ kinds! {
     Scim(ScimSettings) = "scim" for "scim",
     /// `help_desk`.
     HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
+    /// `agency_form`.
+    AgencyForm(AgencyFormSettings) = "agency_form" for "agency_form",
 }
 
 /// Puts every connector below the name of its variant, chosen by `kind`: serde's own ways to choose by

@@ -10,6 +10,7 @@ mod connectors;
 mod feeds;
 mod glance;
 mod help_desk;
+mod notices;
 mod pattern;
 mod problem;
 mod rules;
@@ -28,6 +29,7 @@ pub use connectors::ConnectorSettings;
 pub use feeds::Feed;
 pub use glance::socket_named_in;
 pub use help_desk::{HelpDesk, TicketWords};
+pub use notices::{KindRule, NoticeSettings};
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
 pub use sections::{
@@ -68,6 +70,8 @@ pub struct Config {
     pub mail: Option<MailSettings>,
     /// What becomes a ticket.
     pub help_desk: Option<HelpDesk>,
+    /// Who is told what by mail.
+    pub notices: Option<NoticeSettings>,
     /// Where the state is kept.
     pub state: State,
     /// The record of everything done.
@@ -105,6 +109,7 @@ impl Config {
             connectors: file.connectors,
             mail: file.mail,
             help_desk: file.help_desk,
+            notices: file.notices,
             state: file.state,
             audit: file.audit,
             control: file.control,
@@ -198,6 +203,9 @@ fn parse_beside(
     let mut warnings = Vec::new();
     let file = file.map(|mut file| {
         problems.extend(folder.and_then(|folder| calendar::add(&mut file, folder, &tree)));
+        if folder.is_some() {
+            problems.extend(notices::read_wording(&mut file, &tree));
+        }
         rules::judge(&file, &tree, &mut problems, &mut warnings);
         file
     });

@@ -5,6 +5,7 @@ use super::shape::{join, listed};
 use super::tree::{Kind, Node, Part};
 use super::{ConnectorSettings, File};
 use lapsed_connectors::home::HomeSettings;
+use lapsed_connectors::mail::MailAddress;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{ConnectorName, PersonKind, UserId};
 use lapsed_core::guard::Limit;
@@ -28,6 +29,7 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.linked_accounts();
     judge.guard();
     judge.citations();
+    judge.notices();
     judge.variables(tree, &mut Vec::new());
 }
 
@@ -450,6 +452,27 @@ impl Judge<'_> {
                     "write at least 1",
                 );
             }
+        }
+    }
+
+    fn notices(&mut self) {
+        let Some(notices) = &self.file.notices else { return };
+        if self.file.mail.is_none() && !self.told_below(&["mail"]) {
+            let advice = "add a `mail` section with the server that takes them";
+            self.wrong("notices", "there is no mail server to send notices by", advice);
+        }
+        if notices.account_management.is_empty() {
+            let advice = "name an address: it gets the digest, and what finds nobody else";
+            self.wrong("notices.account_management", "the list is empty", advice);
+        }
+        for (path, address) in notices.addresses() {
+            if let Err(bad) = MailAddress::parse(address) {
+                self.wrong(&path, bad.to_string(), "");
+            }
+        }
+        for feed in notices.receipts.keys().filter(|feed| !self.file.feeds.contains_key(*feed)) {
+            let message = format!("there is no feed {feed}");
+            self.wrong(&join("notices.receipts", feed.as_str()), message, "use a name of `feeds`");
         }
     }
 

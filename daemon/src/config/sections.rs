@@ -1,7 +1,7 @@
 //! The YAML's own sections, in the shape in which they are written; the policy's stand in `core`.
 
 use super::values::{AbsolutePath, CredentialName, CronPattern, DatabaseUrl, TimeOfDay, ZoneName};
-use super::{ConnectorSettings, Feed, HelpDesk};
+use super::{ConnectorSettings, Feed, HelpDesk, NoticeSettings};
 use lapsed_connectors::mail::MailSettings;
 use lapsed_core::citation::{Citations, Rule};
 use lapsed_core::facts::{ConnectorName, LocationId, SourceName};
@@ -42,6 +42,9 @@ pub struct File {
     /// What the daemon can't do by itself becomes a ticket (H1 to H3).
     #[serde(default)]
     pub help_desk: Option<HelpDesk>,
+    /// Who is told what by mail (D9, A10, S7); absent: nobody.
+    #[serde(default)]
+    pub notices: Option<NoticeSettings>,
     /// Places of work by the character that stands for them in a user ID (N9).
     pub locations: BTreeMap<LocationId, Location>,
     /// How user IDs are made (N1 to N8).

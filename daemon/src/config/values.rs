@@ -201,6 +201,10 @@ impl TimeOfDay {
             .map_err(|_| BadValue("this is no time of day; write it as \"07:00\"".into()))
     }
 
+    pub(super) const fn built_in(hour: i8, minute: i8) -> Self {
+        Self(Time::constant(hour, minute, 0, 0))
+    }
+
     /// The time.
     #[must_use]
     pub fn time(self) -> Time {

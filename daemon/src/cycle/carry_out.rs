@@ -430,6 +430,9 @@ impl Executor {
             });
         }
         tx.save_cases(&cases).await?;
+        for case in &cases {
+            self.cycle.tell_shut(&tx, case.id, now).await?;
+        }
         tx.commit().await?;
         Ok(())
     }

@@ -69,6 +69,7 @@ impl Cycle {
             self.end_wishes(tx, &[person.id], why, now).await?;
         }
         self.note_case(tx, (&case, person), ("case.stopped", Rule::D10), why, now);
+        self.tell_changes(tx, case.id, now).await?;
         Ok(())
     }
 
@@ -106,6 +107,7 @@ impl Cycle {
                 if case.disabled_on.is_some() {
                     self.ask_for_access(tx, person, now).await?;
                 }
+                self.tell_changes(tx, id, now).await?;
             }
             _ => tx.save_case(&fresh).await?,
         }

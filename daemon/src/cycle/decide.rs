@@ -28,6 +28,8 @@ pub struct Decided {
     pub plans: Vec<(Plan, PlanState)>,
     /// Targets that could not be read; who is affected is looked at again next round.
     pub unreadable: BTreeMap<ConnectorName, Fault>,
+    /// Nobody is told by mail of accounts that were found shut.
+    pub quiet: bool,
 }
 
 /// How many people one round plans for at the most; the rest follow at once in the next round.
@@ -138,7 +140,8 @@ impl Cycle {
             self.store.read().people(&ids).await?.into_iter().map(|p| (p.id, p)).collect();
         let departing =
             cases.into_iter().filter_map(|case| Some((people.remove(&case.person)?, case)));
-        let mut decided = Decided::default();
+        // Those who left long ago are no news; before each deletion their supervisors hear of it.
+        let mut decided = Decided { quiet: true, ..Decided::default() };
         let (proposed, work) = self.propose(departing.collect(), now, &mut decided).await?;
         let version = self.config.policy.version();
         let mut more = Vec::new();
@@ -295,7 +298,7 @@ impl Cycle {
         let mut tx = self.store.begin().await?;
         let planned: HashSet<CaseId> =
             states.iter().flat_map(|(plan, ..)| plan.steps.iter().map(|s| s.case)).collect();
-        self.store_findings(&mut tx, &work, &planned).await?;
+        let shut = self.store_findings(&mut tx, &work, &planned).await?;
         let by_case: HashMap<CaseId, &Departing> = work.iter().map(|d| (d.case.id, d)).collect();
         for hash in replaced {
             tx.set_plan_state(hash, PlanState::Replaced, None).await?;
@@ -317,6 +320,10 @@ impl Cycle {
                 tx.set_aside_once(&aside(&departing.person, reason, now)?).await?;
             }
         }
+        // With the dates that were just planned.
+        for case in shut.iter().filter(|_| !decided.quiet) {
+            self.tell_shut(&tx, *case, now).await?;
+        }
         let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
         tx.clear_to_decide(&done, marks).await?;
         tx.commit().await?;
@@ -331,7 +338,8 @@ impl Cycle {
         tx: &mut Tx,
         work: &[Departing],
         planned: &HashSet<CaseId>,
-    ) -> Result<(), CycleError> {
+    ) -> Result<Vec<CaseId>, CycleError> {
+        let mut shut = Vec::new();
         let ids: Vec<PersonId> = work.iter().map(|d| d.person.id).collect();
         let links: Vec<_> = work.iter().map(|d| (d.person.id, d.person.accounts.clone())).collect();
         tx.link_accounts(&links).await?;
@@ -354,12 +362,13 @@ impl Cycle {
                 {
                     case.disabled_on = Some(day);
                     case.worksite_class = Some(class);
+                    shut.push(case.id);
                     self.redate_deletions(tx, case.id, class, day).await?;
                 }
             }
         }
         tx.save_cases(&cases.into_values().collect::<Vec<_>>()).await?;
-        Ok(())
+        Ok(shut)
     }
 
     fn note_plan(

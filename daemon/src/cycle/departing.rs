@@ -346,6 +346,7 @@ mod tests {
     fn account() -> ObservedAccount {
         ObservedAccount {
             realm: lapsed_core::observed::Realm::Directory,
+            held_in_trust: Vec::new(),
             id: StableId::new("a").unwrap(),
             user_id: user_id("mzsmitj"),
             other_user_ids: vec![user_id("john.smith")],

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -50,6 +51,8 @@ pub struct Daemon {
     pub pace: Pace,
     decide: Arc<Notify>,
     execute: watch::Sender<u64>,
+    tell: Arc<Notify>,
+    look_around: AtomicBool,
     inbox: Mutex<Inbox>,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
@@ -87,6 +90,8 @@ impl Daemon {
             pace: Pace::default(),
             decide,
             execute: watch::Sender::new(0),
+            tell: Arc::new(Notify::new()),
+            look_around: AtomicBool::new(true),
             inbox: Mutex::new(inbox),
             roles,
         })
@@ -96,6 +101,16 @@ impl Daemon {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Where the moment comes from.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// This daemon's name in leases.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// Since when the daemon runs.
@@ -158,6 +173,8 @@ impl Daemon {
     /// Says "look again" to everything that works by itself.
     pub fn wake(&self) {
         self.decide.notify_one();
+        self.look_around.store(true, Ordering::Relaxed);
+        self.tell.notify_one();
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
     }
 

@@ -7,6 +7,7 @@ use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
+use crate::notices::Look;
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
 use crate::tickets::Clerk;
@@ -15,6 +16,7 @@ use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -98,6 +100,8 @@ impl Daemon {
     pub async fn once(&self) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
         self.store.release_own_leases(&self.owner).await?;
+        self.store.index_supervisors().await?;
+        self.post(CancellationToken::new()).begin().await?;
         // Nobody comes back for what is still being written: one look, one pause, and a second look.
         self.take_inbox().await?;
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
@@ -114,6 +118,7 @@ impl Daemon {
             executor.close_cases().await?;
             all += round.clone();
             if round.done == 0 && !moved {
+                self.tell_round(Look::Around, &CancellationToken::new()).await?;
                 return Ok(all);
             }
         }
@@ -121,6 +126,8 @@ impl Daemon {
 
     async fn started(&self) -> Result<(), CycleError> {
         self.store.release_own_leases(&self.owner).await?;
+        self.store.index_supervisors().await?;
+        self.post(CancellationToken::new()).begin().await?;
         let mut tx = self.store.begin().await?;
         tx.audit(AuditEntry {
             detail: serde_json::json!({
@@ -160,6 +167,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
     tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
+    tasks.spawn(telling(daemon.clone(), stop.clone()));
     notify_manager(&[sd_notify::NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "lapsed runs");
 
@@ -276,6 +284,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     // Another connector's steps may have waited for these: mail sessions end once the
                     // account is shut.
                     daemon.execute.send_modify(|round| *round = round.wrapping_add(1));
+                    daemon.tell.notify_one();
                 }
                 daemon.pause_until_next_step(&name).await
             }
@@ -403,6 +412,36 @@ async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = rounds.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Tells people what they have to know. Nothing waits for it, and it waits for its mail server alone. A
+/// notice that is being handed over is finished before it stops.
+async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(20);
+    /// Departures ahead are looked through so often even when nothing says so.
+    const AROUND: SignedDuration = SignedDuration::from_mins(15);
+    let mut looked: Option<jiff::Timestamp> = None;
+    while !stop.is_cancelled() {
+        let now = daemon.now();
+        let stale = looked.is_none_or(|at| now.duration_since(at) >= AROUND);
+        let asked = daemon.look_around.swap(false, Ordering::Relaxed);
+        let look = if stale || asked { Look::Around } else { Look::AtTheQueue };
+        let pause = match daemon.tell_round(look, &stop).await {
+            Ok(_) => {
+                looked = if look == Look::Around { Some(now) } else { looked };
+                PAUSE
+            }
+            Err(error) => {
+                log_failure("telling", &error);
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = daemon.tell.notified() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use super::error::Doing as _;
 use super::tables::{people, person_keys, statement_digests};
-use super::{Reader, StoreError, Tx, convert, sql};
+use super::{Reader, Store, StoreError, Tx, convert, sql};
 use lapsed_core::facts::{
     ConnectorName, EmployeeNumber, LinkedAccount, Person, PersonId, SourceName, StableId, UserId,
 };
@@ -16,6 +16,9 @@ use uuid::Uuid;
 const NUMBER: &str = "number";
 const USER_ID: &str = "user_id";
 const ACCOUNT: &str = "account";
+const SUPERVISOR: &str = "supervisor";
+/// The setting that says that supervisors are among the keys of everybody.
+const SUPERVISORS_KNOWN: &str = "people are found by their supervisor";
 
 impl Tx {
     /// Stores a person over what was there, with the keys by which they are found. What was stored since
@@ -133,7 +136,9 @@ fn keys_of(person: &Person) -> BTreeSet<(&'static str, String)> {
         .accounts
         .iter()
         .map(|account| (ACCOUNT, account_key(&account.connector, &account.id)));
-    numbers.chain(user_ids).chain(accounts).collect()
+    let supervisors = person.engagements.iter().filter_map(|e| e.supervisor.as_ref());
+    let supervisors = supervisors.map(|number| (SUPERVISOR, number.folded()));
+    numbers.chain(user_ids).chain(accounts).chain(supervisors).collect()
 }
 
 /// True if it changed anything.
@@ -154,6 +159,28 @@ fn link(person: &mut Person, account: &LinkedAccount) -> bool {
 
 fn account_key(connector: &ConnectorName, id: &StableId) -> String {
     format!("{connector}\u{1f}{}", id.folded())
+}
+
+impl Store {
+    /// Makes people who were stored by an earlier release findable by their supervisor; once.
+    pub async fn index_supervisors(&self) -> Result<(), StoreError> {
+        if self.read().setting::<bool>(SUPERVISORS_KNOWN).await?.is_some() {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let tx = self.begin().await?;
+            let page = tx.read().people_page(after, 1_000).await?;
+            let Some(last) = page.last() else {
+                tx.set_setting(SUPERVISORS_KNOWN, &true).await?;
+                tx.commit().await?;
+                return Ok(());
+            };
+            after = Some(last.id);
+            tx.save_people(&page).await?;
+            tx.commit().await?;
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -190,6 +217,16 @@ impl Reader<'_> {
         let mut ids = self.ids_by_key(NUMBER, &numbers).await?;
         ids.extend(self.ids_by_key(USER_ID, &user_ids).await?);
         self.people(&ids.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Everybody whose supervisor has one of these numbers, each once (S7).
+    pub async fn people_supervised_by(
+        &self,
+        numbers: &[EmployeeNumber],
+    ) -> Result<Vec<Person>, StoreError> {
+        let numbers: Vec<String> = numbers.iter().map(EmployeeNumber::folded).collect();
+        let ids: Vec<_> = self.ids_by_key(SUPERVISOR, &numbers).await?.into_iter().collect();
+        self.people(&ids).await
     }
 
     /// Everybody to whom one of the accounts belongs, each once.

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 impl Store {
-    /// Copies everything but the audit into a temporary SQLite database, as of one moment.
+    /// Copies everything but the audit and the outbox into a temporary SQLite database, as of one moment.
     pub async fn scratch(&self) -> Result<Store, StoreError> {
         let copy = Store::empty_scratch().await?;
         // Reads only: on SQLite a plain transaction is a snapshot, PostgreSQL has to be asked.

@@ -70,8 +70,9 @@ model_of!(
     user_ids,
     settings,
     to_decide,
-    population_holds,
+    notices,
     person_facts,
+    population_holds,
     wishes,
     audit,
 );

@@ -352,6 +352,43 @@ pub(super) mod to_decide {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The outbox.
+pub(super) mod notices {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "notices")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) kind: String,
+        pub(crate) case_id: Option<Uuid>,
+        pub(crate) person: Option<Uuid>,
+        pub(crate) about: String,
+        pub(crate) addressee: String,
+        pub(crate) addresses: String,
+        pub(crate) subject: String,
+        pub(crate) body: String,
+        pub(crate) told: String,
+        pub(crate) state: String,
+        pub(crate) by_digest: bool,
+        pub(crate) digest: Option<Uuid>,
+        pub(crate) queued_at: i64,
+        pub(crate) not_before: i64,
+        pub(crate) attempts: i64,
+        pub(crate) cause: Option<String>,
+        pub(crate) sent_at: Option<i64>,
+        pub(crate) lease_owner: Option<String>,
+        pub(crate) lease_until: Option<i64>,
+        pub(crate) lease_token: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// Orders that nothing be deleted of all whom a fact describes.
 pub(super) mod population_holds {
     use sea_orm::entity::prelude::*;

@@ -13,6 +13,7 @@ mod demo;
 mod departure;
 mod directory;
 mod durability;
+mod forms;
 mod homes;
 mod journal;
 mod latency;

@@ -1,0 +1,148 @@
+//! Where a notice goes: addresses of the YAML, or the supervisor's own from the directory.
+
+use crate::config::{ConnectorSettings, KindRule, NoticeSettings};
+use crate::cycle::{Cycle, CycleError};
+use lapsed_connectors::mail::MailAddress;
+use lapsed_core::facts::{ConnectorName, EmployeeNumber, LocationId, Person, PersonId};
+use lapsed_core::notice_rules::{Addressee, Kind};
+use lapsed_core::observed::{ObservedAccount, PersonKeys, Realm, Scope};
+use lapsed_core::policy::naming::find_location;
+use lapsed_core::step::Fault;
+
+/// What a search for addresses gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    /// These.
+    To(Vec<String>),
+    /// None, for that reason; account management gets the notice, and is told why.
+    Nobody(String),
+    /// It can't be said now.
+    Later(String),
+}
+
+impl Cycle {
+    /// Where a notice goes, copies included.
+    pub(super) async fn addresses_of(
+        &self,
+        settings: &NoticeSettings,
+        kind: Kind,
+        addressee: &Addressee,
+        leaver: Option<PersonId>,
+    ) -> Result<Found, CycleError> {
+        let rule = settings.rule(kind);
+        if !rule.to.is_empty() {
+            return Ok(Found::To(with_copies(rule.to.clone(), &rule)));
+        }
+        let found = match addressee {
+            Addressee::Supervisor { number: None } => {
+                Found::Nobody("HR names no supervisor of the leaver".into())
+            }
+            Addressee::Supervisor { number: Some(number) } => {
+                self.supervisor(number, leaver).await?
+            }
+            Addressee::SecurityOfficer { location } => self.officer(location.as_ref()),
+            Addressee::AccountManagement => Found::To(settings.account_management.clone()),
+            Addressee::OnCall if settings.on_call.is_empty() => {
+                Found::To(settings.account_management.clone())
+            }
+            Addressee::OnCall => Found::To(settings.on_call.clone()),
+            Addressee::Feed { feed } => match settings.receipts.get(feed) {
+                Some(list) if !list.is_empty() => Found::To(list.clone()),
+                _ => Found::Nobody(format!("notices.receipts names nobody for {feed}")),
+            },
+        };
+        Ok(match found {
+            Found::To(list) => Found::To(with_copies(list, &rule)),
+            other => other,
+        })
+    }
+
+    fn officer(&self, location: Option<&LocationId>) -> Found {
+        let Some(id) = location else {
+            return Found::Nobody("the leaver's worksite is not known".into());
+        };
+        match find_location(&self.config.policy.locations, id) {
+            Some((_, location)) if !location.security_officer.is_empty() => {
+                Found::To(location.security_officer.clone())
+            }
+            Some((_, location)) => Found::Nobody(format!(
+                "no security officer is named for {} (locations.{id}.security_officer)",
+                location.name
+            )),
+            None => Found::Nobody(format!("there is no location {id}")),
+        }
+    }
+
+    async fn supervisor(
+        &self,
+        number: &EmployeeNumber,
+        leaver: Option<PersonId>,
+    ) -> Result<Found, CycleError> {
+        let read = self.store.read();
+        let people = read.people_by_keys(std::slice::from_ref(number), &[]).await?;
+        if people.iter().any(|person| Some(person.id) == leaver) {
+            return Ok(Found::Nobody("HR names the leaver as their own supervisor".into()));
+        }
+        if people.len() > 1 {
+            return Ok(Found::Nobody("several people have the supervisor's number".into()));
+        }
+        let mut accounts = Vec::new();
+        let mut away = None;
+        for (name, eye) in self.eyes.0.iter().filter(|(name, _)| self.is_directory(name)) {
+            let keys = self.supervisor_keys(number, people.first(), name);
+            match eye.observe(&Scope::People(vec![keys])).await {
+                Ok(observed) => accounts.extend(observed.accounts),
+                Err(Fault::Retry(cause) | Fault::Unknown(cause)) => {
+                    away = Some(format!("{name} can't be read: {cause}"));
+                }
+                Err(Fault::Refused(cause)) => {
+                    tracing::warn!(connector = %name, %cause, "the supervisor can't be looked up");
+                }
+            }
+        }
+        Ok(match (address(&accounts), away) {
+            (Ok(address), _) => Found::To(vec![address]),
+            (Err(_), Some(why)) => Found::Later(why),
+            (Err(why), None) => Found::Nobody(why),
+        })
+    }
+
+    fn is_directory(&self, name: &ConnectorName) -> bool {
+        matches!(self.config.connectors.get(name), Some(ConnectorSettings::Directory(_)))
+    }
+
+    fn supervisor_keys(
+        &self,
+        number: &EmployeeNumber,
+        person: Option<&Person>,
+        target: &ConnectorName,
+    ) -> PersonKeys {
+        match person {
+            Some(person) => self.keys_of(person, target),
+            None => PersonKeys { employee_numbers: vec![number.clone()], ..Default::default() },
+        }
+    }
+}
+
+/// The address of somebody with these accounts, or why there is none.
+fn address(accounts: &[ObservedAccount]) -> Result<String, String> {
+    let own: Vec<_> = accounts.iter().filter(|a| a.realm == Realm::Directory).collect();
+    if own.is_empty() {
+        return Err("no account carries the supervisor's number".into());
+    }
+    if own.iter().all(|account| !account.enabled) {
+        return Err("the supervisor's own account is shut".into());
+    }
+    let open = own.iter().filter(|account| account.enabled);
+    let mails = open.filter_map(|account| account.mail.as_deref());
+    let mut good = mails.filter_map(|mail| MailAddress::parse(mail).ok());
+    let none = || "the supervisor's account has no mail address that can be used".to_owned();
+    good.next().map(|address| address.bare()).ok_or_else(none)
+}
+
+fn with_copies(mut list: Vec<String>, rule: &KindRule) -> Vec<String> {
+    list.extend(rule.copy_to.iter().cloned());
+    let mut seen = std::collections::BTreeSet::new();
+    list.retain(|address| seen.insert(address.to_lowercase()));
+    list
+}
