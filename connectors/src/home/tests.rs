@@ -84,7 +84,12 @@ impl Homes {
 
 fn order(user_id: &str) -> Order {
     let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, user_id.as_bytes());
-    Order { step: StepId(id), user_id: UserId::new(user_id).unwrap(), home: None }
+    Order {
+        step: StepId(id),
+        user_id: UserId::new(user_id).unwrap(),
+        home: None,
+        case: uuid::Uuid::nil(),
+    }
 }
 
 fn soon() -> Instant {

@@ -8,6 +8,7 @@ use super::output::Failure;
 use super::{Globals, Outcome};
 use crate::config::{self, Config, ConnectorSettings};
 use lapsed_connectors::home::HomeSettings;
+use lapsed_connectors::home::archive::wait_for_copies;
 use lapsed_connectors::home::helper::{Caller, LONGEST_LINE, Reply, answer};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::step::{Cause, Fault};
@@ -44,7 +45,10 @@ pub(super) fn helper(globals: &Globals, args: &HelperArgs) -> Outcome {
     }
     socket
         .write_all(&line)
+        .and_then(|()| socket.shutdown(std::net::Shutdown::Both))
         .map_err(|problem| Failure::caused(&problem, "The daemon asks again by itself."))?;
+    // A copy of many files outlives its answer.
+    wait_for_copies();
     Ok(Exit::Fine)
 }
 
