@@ -313,8 +313,8 @@ fn a_full_disk_is_waited_for_and_nothing_is_deleted() {
     }
     let place = Place::new();
     let home = place.home();
-    let noise: Vec<u8> =
-        (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut noise = vec![0; 3_000_000];
+    std::io::Read::read_exact(&mut fs::File::open("/dev/urandom").unwrap(), &mut noise).unwrap();
     fs::write(home.join("large"), noise).unwrap();
     let small = place.path("archives");
     let mount = |arguments: &[&str]| {

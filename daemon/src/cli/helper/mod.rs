@@ -96,7 +96,7 @@ fn serve<R: Serialize + From<Fault>>(
         .and_then(|()| socket.shutdown(std::net::Shutdown::Both))
         .map_err(|problem| Failure::caused(&problem, "The daemon asks again by itself."))?;
     // A copy of many files outlives its answer.
-    wait_for_copies();
+    home::archive::wait_for_copies();
     Ok(Exit::Fine)
 }
 
