@@ -192,6 +192,7 @@ fn account(
         mail: None,
         protection: None,
         groups,
+        held_in_trust: Vec::new(),
         realm: Realm::Directory,
     })
 }
