@@ -262,6 +262,7 @@ fn a_mailbox_is_disabled_by_the_account_in_the_directory_that_disables_it() {
     let ends = |accounts: &[(ConnectorName, ObservedAccount)]| {
         let person = person();
         let all = departure(&Departure {
+            wishes: &[],
             case: &case(&person),
             person: &person,
             accounts,

@@ -1,6 +1,7 @@
 //! Connectors as the YAML writes them: one line a kind.
 
 use lapsed_connectors::agency_form::AgencyFormSettings;
+use lapsed_connectors::command::CommandSettings;
 use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
@@ -61,6 +62,8 @@ kinds! {
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
     /// `sql`.
     Sql(SqlSettings) = "sql" for "sql",
+    /// `command`.
+    Command(CommandSettings) = "command" for "command",
     /// `scim`.
     Scim(ScimSettings) = "scim" for "scim",
     /// `rest`.
