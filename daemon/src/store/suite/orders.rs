@@ -194,6 +194,7 @@ fn account(
         protection: None,
         groups,
         realm: Realm::Directory,
+        held_in_trust: Vec::new(),
     })
 }
 
