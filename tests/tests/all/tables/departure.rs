@@ -98,10 +98,13 @@ fn a_leavers_row_and_mainframe_account_are_revoked_and_read_back() {
     .unwrap();
     let revoked = || {
         let person = site.json(&["person", gone])?;
-        let steps = person["steps"].as_array().cloned().unwrap_or_default();
-        let revoked = steps.iter().filter(|step| {
-            let text = step.to_string();
-            text.contains("revoke access of") && text.contains("verified")
+        let cases = person["cases"].as_array().into_iter().flatten();
+        let steps = cases.flat_map(|case| case["steps"].as_array().into_iter().flatten());
+        let revoked = steps.filter(|step| {
+            let is = |key: &str, wanted: &str| {
+                step[key].as_str().is_some_and(|text| text.contains(wanted))
+            };
+            is("what", "revoke access of") && is("state", "verified") && is("clause", "D4")
         });
         Ok(revoked.count() == 2)
     };
