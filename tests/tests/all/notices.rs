@@ -63,8 +63,9 @@ impl Stage {
 
     fn supervisor(&self) -> Done<String> {
         let person = &self.agency.people[self.leaver];
-        let supervisor = person.supervisor.and_then(|index| self.agency.people[index].user_id());
-        Ok(format!("{}@dmh.test", supervisor.ok_or_else(|| Failure::new("no supervisor"))?))
+        let supervisor = person.supervisor.map(|index| &self.agency.people[index]);
+        let account = supervisor.and_then(|supervisor| supervisor.account.as_ref());
+        account.map(|account| account.mail.clone()).ok_or_else(|| Failure::new("no supervisor"))
     }
 
     fn rounds_at(&mut self, day: Date, time: &str) -> Done<()> {
