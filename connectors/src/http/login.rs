@@ -272,7 +272,7 @@ impl TokenLogin {
         let reply = self.http.send(request).await.map_err(|failed| not_sent(failed.to_string()))?;
         if !reply.status.is_success() {
             return Err(not_sent(format!(
-                "the server that gives them out refused (HTTP {}); check login.user, the secret and login.scope",
+                "the server that gives them out refused (HTTP {}); check the client, its secret and the scope",
                 reply.status.as_u16()
             )));
         }

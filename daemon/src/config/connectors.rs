@@ -7,6 +7,7 @@ use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_connectors::rest::RestSettings;
+use lapsed_connectors::mailbox::graph::GraphSettings;
 use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use lapsed_connectors::sql::SqlSettings;
@@ -60,6 +61,8 @@ kinds! {
     Home(HomeSettings) = "home" for "home",
     /// `dovecot`.
     Dovecot(DovecotSettings) = "dovecot" for "dovecot",
+    /// `graph`.
+    Graph(GraphSettings) = "graph" for "graph",
     /// `sql`.
     Sql(SqlSettings) = "sql" for "sql",
     /// `command`.

@@ -1,0 +1,5 @@
+//! Against a double of Graph that takes only what Graph is documented to take. Never run live.
+
+mod behaviour;
+mod misbehaviour;
+mod tenant;
