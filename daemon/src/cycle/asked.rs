@@ -15,7 +15,7 @@ use lapsed_connectors::contract::{Apply, Chase, Chased};
 use lapsed_core::facts::{CaseState, ConnectorName};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::policy::departure::RequestRule;
-use lapsed_core::step::{Action, Cause, Fault, Receipt, Step};
+use lapsed_core::step::{ASKED, Action, Cause, Fault, Receipt, Step};
 use serde_json::json;
 
 /// In the receipt: the days on which was reminded.
@@ -47,6 +47,22 @@ pub fn is_overdue(receipt: &Receipt) -> bool {
 #[must_use]
 pub fn reminders(receipt: &Receipt) -> usize {
     receipt.before.get(REMINDED).map_or(0, Vec::len)
+}
+
+/// One line about what waits for an answer, for people.
+#[must_use]
+pub fn note(receipt: &Receipt) -> String {
+    let mut note = match receipt.before.get(ASKED) {
+        Some(whom) => format!("asked {}", whom.join(", ")),
+        None => "asked".into(),
+    };
+    if let Some(days) = receipt.before.get(REMINDED) {
+        note += &format!("; reminded on {}", days.join(", "));
+    }
+    match receipt.before.get(OVERDUE).and_then(|since| since.first()) {
+        Some(since) => note + &format!("; overdue since {since}"),
+        None => note + "; not confirmed yet",
+    }
 }
 
 /// So many work days after a day; none where the calendar has no end or no work day.
@@ -229,7 +245,7 @@ impl Executor {
                 "connector": stored.step.connector,
                 "reminders": stored.recheck_index,
                 "next": stored.recheck_on,
-                "asked": asked.and_then(|before| before.get(lapsed_core::step::ASKED)),
+                "asked": asked.and_then(|before| before.get(ASKED)),
                 "not_reminded": asked.and_then(|before| before.get(NOT_REMINDED)),
             }),
             ..AuditEntry::new(now, DAEMON, event)

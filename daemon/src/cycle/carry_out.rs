@@ -518,7 +518,7 @@ pub fn note(state: &StepState) -> String {
         StepState::Done { receipt: None } | StepState::Verified { receipt: None, .. } => {
             "it was so already".into()
         }
-        StepState::Asked { receipt, .. } => asked_note(receipt),
+        StepState::Asked { receipt, .. } => asked::note(receipt),
         StepState::Done { receipt: Some(_) } => "changed".into(),
         StepState::Verified { receipt: Some(receipt), .. }
             if receipt.before.contains_key(ASKED) =>
@@ -528,20 +528,6 @@ pub fn note(state: &StepState) -> String {
         StepState::Verified { receipt: Some(_), .. } => "changed and read back".into(),
         StepState::Drifted { found } => found.description.clone(),
         StepState::Cancelled { reason } => reason.clone(),
-    }
-}
-
-fn asked_note(receipt: &Receipt) -> String {
-    let mut note = match receipt.before.get(ASKED) {
-        Some(whom) => format!("asked {}", whom.join(", ")),
-        None => "asked".into(),
-    };
-    if let Some(days) = receipt.before.get(asked::REMINDED) {
-        note += &format!("; reminded on {}", days.join(", "));
-    }
-    match receipt.before.get(asked::OVERDUE).and_then(|since| since.first()) {
-        Some(since) => note + &format!("; overdue since {since}"),
-        None => note + "; not confirmed yet",
     }
 }
 
