@@ -3,16 +3,20 @@
 //! A connector depends on no other connector, and never decides: it carries out steps.
 
 pub mod agency_form;
+pub mod command;
 pub mod contract;
 pub mod directory;
 pub mod help_desk;
+pub mod helper;
 pub mod home;
 pub mod http;
 pub mod mail;
 pub mod mailbox;
+pub mod rest;
 pub mod scim;
 mod secret;
 pub mod settings;
 pub mod sql;
+pub mod system_account;
 pub mod tickets;
 mod tls;

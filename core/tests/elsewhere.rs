@@ -45,6 +45,7 @@ fn person() -> Person {
 
 fn account(realm: Realm, user_id: &str) -> ObservedAccount {
     ObservedAccount {
+        held_in_trust: Vec::new(),
         id: StableId::new(format!("id-{realm:?}-{user_id}")).unwrap(),
         user_id: UserId::new(user_id).unwrap(),
         other_user_ids: Vec::new(),
@@ -99,6 +100,7 @@ fn run(
         before: before.to_vec(),
     };
     departure(&Departure {
+        wishes: &[],
         case: &case,
         person: &person,
         accounts,

@@ -5,7 +5,7 @@ use jiff::{Timestamp, civil::date};
 use lapsed_core::facts::*;
 use lapsed_core::guard::{Finding, Limits};
 use lapsed_core::journal::StepState;
-use lapsed_core::observed::{GroupKind, GroupLink, ObservedAccount, Protection};
+use lapsed_core::observed::{GroupKind, GroupLink, ObservedAccount, Protection, Realm};
 use lapsed_core::policy::Policy;
 use lapsed_core::policy::departure::{DeparturePolicy, HomeRule, MailboxRule, WorksiteClass};
 use lapsed_core::policy::naming::{NamingPolicy, default_locations};
@@ -181,6 +181,27 @@ fn a_linked_account_goes_with_its_owner_and_brings_no_second_home() {
 }
 
 #[test]
+fn an_account_of_a_system_is_revoked_beside_the_directorys_and_one_in_doubt_is_for_a_person() {
+    let in_system = |protection| ObservedAccount {
+        realm: Realm::System,
+        id: StableId::new("7").unwrap(),
+        groups: Vec::new(),
+        protection,
+        ..account("mzsmitj")
+    };
+    let revoked = reconcile(vec![account("mzsmitj"), in_system(None)], &|_| None);
+    assert!(told(&revoked).contains(&"now revoke access of mzsmitj".to_owned()), "{revoked:?}");
+    assert_eq!(revoked.doubtful, Vec::<String>::new());
+
+    let because = "two accounts have the same number".to_owned();
+    let doubtful = in_system(Some(Protection::Never { because }));
+    let left = reconcile(vec![account("mzsmitj"), doubtful], &|_| None);
+    assert!(told(&left).contains(&"now disable account mzsmitj".to_owned()), "{left:?}");
+    assert!(!told(&left).iter().any(|step| step.contains("revoke")), "{left:?}");
+    assert!(left.doubtful[0].contains("two accounts"), "{left:?}");
+}
+
+#[test]
 fn an_account_under_another_name_is_for_a_person_to_look_at() {
     let other = ObservedAccount {
         name: PersonName { last: "Okafor".into(), first: "Ada".into(), preferred: None },
@@ -241,6 +262,7 @@ fn a_mailbox_is_disabled_by_the_account_in_the_directory_that_disables_it() {
     let ends = |accounts: &[(ConnectorName, ObservedAccount)]| {
         let person = person();
         let all = departure(&Departure {
+            wishes: &[],
             case: &case(&person),
             person: &person,
             accounts,

@@ -18,6 +18,7 @@ pub mod relay;
 pub mod request_tracker;
 pub mod samba;
 pub mod scenario;
+pub mod scim;
 pub mod site;
 pub mod slapd;
 pub mod smtp;

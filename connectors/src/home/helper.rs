@@ -6,17 +6,14 @@
 use super::keeper::{Keeper, Order};
 use super::settings::HomeSettings;
 use crate::contract::Probed;
+pub use crate::helper::Caller;
+use crate::helper::{Door, LONGEST_LINE};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::step::{Cause, Fault, Outcome, Seen};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-
-/// A longer line is not read to its end, on either side.
-pub const LONGEST_LINE: u64 = 65_536;
 
 /// How much longer than asked for the helper may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,13 +62,10 @@ pub enum Reply {
     Failed(Fault),
 }
 
-/// What a caller may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
-    /// Everything.
-    Daemon,
-    /// Only to look at roots and quarantine: whoever runs `lapsed check` as root.
-    Checker,
+impl From<Fault> for Reply {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
 }
 
 /// The answer to a request, by the helper's own configuration.
@@ -123,32 +117,15 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
 /// # Errors
 /// Retry where it was not reached, unknown where its reply was lost.
 pub async fn ask(socket: &Path, request: &Request) -> Result<Reply, Fault> {
-    let mut stream = UnixStream::connect(socket).await.map_err(|error| {
-        Fault::Retry(Cause::coded(
-            format!(
-                "the helper at {} can't be reached; see systemctl status lapsed-helper.socket",
-                socket.display()
-            ),
-            error.to_string(),
-        ))
-    })?;
     let seconds = match &request.call {
         Call::Delete { seconds, .. } => Duration::from_secs((*seconds).into()),
         Call::ReadBack { .. } | Call::Probe => Duration::ZERO,
     };
-    let lost =
-        |why: String| Fault::Unknown(Cause::coded("the helper's reply was lost; see its log", why));
-    let mut line = serde_json::to_vec(request).map_err(|error| lost(error.to_string()))?;
-    line.push(b'\n');
-    let mut reply = Vec::new();
-    let exchange = async {
-        stream.write_all(&line).await?;
-        stream.shutdown().await?;
-        stream.take(LONGEST_LINE).read_to_end(&mut reply).await
+    let door = Door {
+        socket,
+        unit: "lapsed-helper.socket",
+        patience: seconds + PATIENCE,
+        longest_reply: LONGEST_LINE,
     };
-    match tokio::time::timeout(seconds + PATIENCE, exchange).await {
-        Ok(Ok(_)) => serde_json::from_slice(&reply).map_err(|error| lost(error.to_string())),
-        Ok(Err(error)) => Err(lost(error.to_string())),
-        Err(_) => Err(lost("no reply in time".into())),
-    }
+    crate::helper::ask(door, request).await
 }

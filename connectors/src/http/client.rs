@@ -46,7 +46,7 @@ pub struct HttpTimeouts {
 
 impl Default for HttpTimeouts {
     fn default() -> Self {
-        Self { connect_seconds: 10, request_seconds: 60 }
+        Self { connect_seconds: 10, request_seconds: 30 }
     }
 }
 

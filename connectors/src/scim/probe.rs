@@ -10,7 +10,7 @@ const NOBODY: &str = "lapsed-looks-for-nobody";
 impl Scim {
     pub(super) async fn try_all(&self) -> Vec<Probed> {
         let line = |what: String, problem: Option<String>| Probed { what, problem };
-        let reach = format!("SCIM server at {} with its log-on", self.address());
+        let reach = format!("SCIM server at {}", self.address());
         let abilities = match self.server.abilities().await {
             Ok(abilities) => abilities,
             Err(fault) => return vec![line(reach, Some(fault.to_string()))],
@@ -29,7 +29,7 @@ impl Scim {
             tried.push(line("filter".into(), Some(advice.into())));
         }
         for attribute in [&self.user_id, &self.employee_number].into_iter().flatten() {
-            let what = format!("filter by {attribute}");
+            let what = format!("log-on, and filter by {attribute}");
             let asked = self.server.find(&what, &attribute.equals(NOBODY)).await;
             let problem = match asked {
                 Ok(found) if found.is_empty() => None,

@@ -114,6 +114,7 @@ fn word(result: &Result<Outcome, Fault>) -> &'static str {
         Ok(Outcome::Changed(_)) => "changed",
         Ok(Outcome::AlreadySo) => "already",
         Ok(Outcome::Drifted(_)) => "drifted",
+        Ok(Outcome::Partly(_)) => "asked",
         Ok(Outcome::Asked(_)) => "asked",
         Err(Fault::Retry(_)) => "retry",
         Err(Fault::Refused(_)) => "refused",
@@ -413,7 +414,11 @@ async fn a_check_says_what_is_wrong() {
     let tried = connect(&settings).unwrap().probe().await;
     let problems: Vec<&str> =
         tried.iter().filter(|probed| probed.problem.is_some()).map(|p| p.what.as_str()).collect();
-    let expected = ["how accounts are shut", "filter by userName", "filter by externalId"];
+    let expected = [
+        "how accounts are shut",
+        "log-on, and filter by userName",
+        "log-on, and filter by externalId",
+    ];
     assert_eq!(problems, expected);
 }
 

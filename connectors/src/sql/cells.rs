@@ -1,45 +1,13 @@
 //! Columns of an answer as text, whatever type they have in the database.
 
 use super::trouble::{Trouble, of_statement};
-use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{ObservedAccount, Realm};
+use crate::system_account::SystemAccount;
+use lapsed_core::facts::{EmployeeNumber, StableId, UserId};
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Error, Row};
 use uuid::Uuid;
-
-/// One account as a statement shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) id: StableId,
-    pub(super) user_id: UserId,
-    pub(super) enabled: bool,
-    pub(super) last_name: Option<String>,
-    pub(super) employee_number: Option<EmployeeNumber>,
-}
-
-impl Account {
-    pub(super) fn observed(self, place: &str) -> ObservedAccount {
-        ObservedAccount {
-            held_in_trust: Vec::new(),
-            id: self.id,
-            user_id: self.user_id,
-            other_user_ids: Vec::new(),
-            place: place.to_owned(),
-            enabled: self.enabled,
-            employee_number: self.employee_number,
-            other_employee_numbers: Vec::new(),
-            name: PersonName { last: self.last_name.unwrap_or_default(), ..PersonName::default() },
-            description: None,
-            home: None,
-            mail: None,
-            protection: None,
-            groups: Vec::new(),
-            realm: Realm::System,
-        }
-    }
-}
 
 /// A row whose columns can be read as text.
 pub(super) trait Cells {
@@ -69,7 +37,7 @@ cells!(MySqlRow: i64, u64);
 cells!(SqliteRow: i64);
 
 /// The account in a row.
-pub(super) fn account(row: &impl Cells) -> Result<Account, Trouble> {
+pub(super) fn account(row: &impl Cells) -> Result<SystemAccount, Trouble> {
     let id = StableId::new(needed(row, "id")?).map_err(|e| Trouble::refused(e.to_string()))?;
     let user_id = UserId::new(needed(row, "user_id")?)
         .map_err(|e| Trouble::refused(format!("row {id}: {e}")))?;
@@ -78,7 +46,7 @@ pub(super) fn account(row: &impl Cells) -> Result<Account, Trouble> {
         .map(EmployeeNumber::new)
         .transpose()
         .map_err(|e| Trouble::refused(format!("row {id}: {e}")))?;
-    Ok(Account {
+    Ok(SystemAccount {
         enabled: truth(&needed(row, "enabled")?, &id)?,
         last_name: optional(row, "last_name")?,
         id,

@@ -15,7 +15,7 @@ pub use settings::{SqlChange, SqlKind, SqlServer, SqlSettings, SqlTimeouts};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
-use cells::Account;
+use crate::system_account::SystemAccount;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
@@ -56,11 +56,16 @@ impl ConnectorKind for SqlSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        vec![Ability::Access]
+        let delete = self.delete.is_some().then_some(Ability::DeleteAccount);
+        std::iter::once(Ability::Access).chain(delete).collect()
     }
 
     fn noun(&self) -> &'static str {
         "system with accounts in a database"
+    }
+
+    fn never_run_live(&self) -> bool {
+        self.server == SqlServer::Mysql
     }
 
     fn connect(&self, _: &ConnectorName, _: &Shared<'_>) -> Result<Arc<dyn Apply>, SettingsError> {
@@ -144,7 +149,11 @@ impl Sql {
     }
 
     /// The one account of a key, if there is one, and if it really carries the key.
-    async fn find(&self, session: &mut Session, key: &Key<'_>) -> Result<Option<Account>, Trouble> {
+    async fn find(
+        &self,
+        session: &mut Session,
+        key: &Key<'_>,
+    ) -> Result<Option<SystemAccount>, Trouble> {
         let statement = match (key, &self.statements.look) {
             (Key::Id(_), Some(look)) => look,
             _ => &self.statements.find,
@@ -169,7 +178,7 @@ impl Sql {
     }
 
     /// A statement that finds somebody else would have somebody else revoked.
-    fn fits(&self, key: &Key<'_>, account: &Account) -> Result<bool, Trouble> {
+    fn fits(&self, key: &Key<'_>, account: &SystemAccount) -> Result<bool, Trouble> {
         Ok(match key {
             Key::UserId(user_id) => {
                 let folded = account.user_id.folded();
@@ -183,7 +192,7 @@ impl Sql {
         })
     }
 
-    async fn everyone(&self) -> Result<Vec<Account>, Trouble> {
+    async fn everyone(&self) -> Result<Vec<SystemAccount>, Trouble> {
         let Some(list) = &self.statements.list else {
             return Err(Trouble::refused(
                 "accounts can't be listed; give a statement under `list`",

@@ -1,10 +1,11 @@
 //! One connection to the database, and the transaction in it. Dropped without a commit, the server
 //! rolls back what was under way.
 
-use super::cells::{Account, Cells, account};
+use super::cells::{Cells, account};
 use super::settings::{SqlServer, SqlSettings};
 use super::statement::{Parameter, Statement};
 use super::trouble::{Trouble, of_connecting, of_silence, of_statement};
+use crate::system_account::SystemAccount;
 use futures_util::{Stream, StreamExt};
 use lapsed_core::step::Cause;
 use secrecy::{ExposeSecret, SecretString};
@@ -135,7 +136,7 @@ impl Session {
         statement: &Statement,
         values: &Values,
         most: usize,
-    ) -> Result<Vec<Account>, Trouble> {
+    ) -> Result<Vec<SystemAccount>, Trouble> {
         let (text, limit) = (AssertSqlSafe(statement.text.clone()), self.limit);
         match &mut self.connection {
             Connection::Postgres(c) => {
@@ -365,7 +366,7 @@ async fn collect<R: Cells>(
     limit: Duration,
     rows: impl Stream<Item = Result<R, sqlx::Error>>,
     most: usize,
-) -> Result<Vec<Account>, Trouble> {
+) -> Result<Vec<SystemAccount>, Trouble> {
     let all = async {
         let mut rows = pin!(rows);
         let mut found = Vec::new();

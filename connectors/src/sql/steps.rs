@@ -1,10 +1,10 @@
 //! One change, one transaction: look, change, count, look again, commit.
 
-use super::cells::Account;
 use super::session::{Access, Session, Values};
 use super::settings::Change;
 use super::trouble::Trouble;
 use super::{Key, Sql, not_ours};
+use crate::system_account::SystemAccount;
 use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ impl Wish {
         }
     }
 
-    fn holds(self, found: Option<&Account>) -> bool {
+    fn holds(self, found: Option<&SystemAccount>) -> bool {
         match (self, found) {
             (_, None) => true,
             (Self::Revoked, Some(account)) => !account.enabled,
@@ -100,7 +100,7 @@ impl Sql {
         })
     }
 
-    fn receipt(&self, before: &Account) -> Receipt {
+    fn receipt(&self, before: &SystemAccount) -> Receipt {
         let mut all = BTreeMap::from([
             ("user_id".to_owned(), vec![before.user_id.to_string()]),
             ("enabled".to_owned(), vec![before.enabled.to_string()]),
@@ -133,7 +133,7 @@ impl Sql {
 }
 
 /// Another name or number on the row than when the plan was made.
-fn drift(step: &Step, now: &Account) -> Option<Found> {
+fn drift(step: &Step, now: &SystemAccount) -> Option<Found> {
     let changed = |what: &str| {
         let description =
             format!("the row has another {what} than when it was planned; see whose account it is");

@@ -2,10 +2,10 @@
 //! D14, H1).
 
 use super::corroboration::corroborated;
-use super::{Departure, Reconciled, target};
+use super::{Departure, Reconciled, target, touchable};
 use crate::citation::Rule;
 use crate::facts::ConnectorName;
-use crate::observed::{ObservedAccount, Realm};
+use crate::observed::{ObservedAccount, Protection, Realm};
 use crate::policy::departure::{RequestReason, RequestRule, RequestScope};
 use crate::step::{Action, Due, RequestFacts};
 use crate::wildcard;
@@ -20,6 +20,13 @@ impl Reconciled {
         connector: &ConnectorName,
         account: &ObservedAccount,
     ) {
+        if let Some(Protection::Never { because }) = &account.protection {
+            self.doubtful.push(format!(
+                "account {} in {connector} is never touched: {because}; revoke it by hand if it must be",
+                account.user_id
+            ));
+            return;
+        }
         if let Err(because) = corroborated(input, account) {
             self.doubtful.push(format!(
                 "account {} in {connector} was left alone: {because}; look whose it is, and revoke it by hand if it is theirs",
@@ -51,6 +58,7 @@ impl Reconciled {
             let theirs = input.accounts.iter().filter(|(name, account)| {
                 name == connector
                     && account.realm == Realm::System
+                    && touchable(account)
                     && corroborated(input, account).is_ok()
             });
             for (_, account) in theirs {

@@ -71,6 +71,10 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         return Ok(out);
     }
     for (connector, account) in input.accounts {
+        if account.realm == Realm::System {
+            out.revoke(input, connector, account);
+            continue;
+        }
         if let Some(Protection::Never { because }) = &account.protection {
             out.explain(
                 input,
@@ -80,10 +84,6 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
                     account.user_id
                 ),
             );
-            continue;
-        }
-        if account.realm == Realm::System {
-            out.revoke(input, connector, account);
             continue;
         }
         let before = out.steps.len();

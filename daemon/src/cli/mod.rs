@@ -103,7 +103,7 @@ pub enum Command {
     Asked(AskedCommand),
 }
 
-/// Commands that need no daemon. All but `run` and its `helper` write nothing.
+/// Commands that need no daemon. All but `run` and its helpers write nothing.
 #[derive(Debug, Subcommand)]
 pub enum LocalCommand {
     /// Check the configuration, all mistakes at once, and then every connector
@@ -119,6 +119,9 @@ pub enum LocalCommand {
     /// Delete homes for the daemon: one request on standard input, which is its socket
     #[command(hide = true)]
     Helper(helper::HelperArgs),
+    /// Start programs for the daemon: one request on standard input, which is its socket
+    #[command(hide = true)]
+    CommandHelper(helper::HelperArgs),
     /// Print shell completions
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
@@ -211,7 +214,8 @@ impl Cli {
             Command::Local(LocalCommand::Plan(args)) => plan::plan(&globals, &args),
             Command::Local(LocalCommand::Simulate(args)) => simulate::simulate(&globals, &args),
             Command::Local(LocalCommand::UserId(args)) => user_id::user_id(&globals, &args),
-            Command::Local(LocalCommand::Helper(args)) => helper::helper(&globals, &args),
+            Command::Local(LocalCommand::Helper(args)) => helper::homes(&globals, &args),
+            Command::Local(LocalCommand::CommandHelper(args)) => helper::commands(&globals, &args),
             Command::Local(LocalCommand::Completions(args)) => {
                 completions::completions(output, &args)
             }

@@ -11,7 +11,8 @@ use crate::rehearse::database;
 use crate::store::{Store, StoreError};
 use crate::targets::Hands;
 use crate::views::{UserIdView, UserIdsView};
-use lapsed_core::facts::{LocationId, PersonKind, PersonName};
+use lapsed_connectors::settings::Ability;
+use lapsed_core::facts::{ConnectorName, LocationId, PersonKind, PersonName};
 use lapsed_core::observed::Scope;
 use lapsed_core::policy::Policy;
 use lapsed_core::policy::naming::{NameRequest, Namer, TakenIds};
@@ -80,14 +81,21 @@ fn listed(file: &Path) -> Result<TakenIds, Failure> {
     Ok(lines.filter(|line| !line.is_empty()).collect())
 }
 
-/// IDs of the connected directory.
+/// Other targets have accounts under IDs that a directory gave.
+fn is_directory(config: &Config, name: &ConnectorName) -> bool {
+    let settings = config.connectors.get(name);
+    settings.is_some_and(|settings| settings.of_kind().abilities().contains(&Ability::Accounts))
+}
+
+/// IDs of the connected directories.
 fn in_directory(config: &Config) -> Result<TakenIds, Failure> {
     let hands = Hands::new(config).map_err(|error| {
         Failure::caused(&error, "See each mistake with its remedy: lapsed check")
     })?;
     waited(async {
         let mut taken = TakenIds::default();
-        for (name, eye) in &hands.eyes().0 {
+        let eyes = hands.eyes();
+        for (name, eye) in eyes.0.iter().filter(|(name, _)| is_directory(config, name)) {
             let observed = eye.observe(&Scope::TakenNames).await.map_err(|fault| {
                 Failure::new(
                     Exit::Failure,

@@ -1,11 +1,13 @@
 //! Connectors as the YAML writes them: one line a kind.
 
 use lapsed_connectors::agency_form::AgencyFormSettings;
+use lapsed_connectors::command::CommandSettings;
 use lapsed_connectors::directory::settings::DirectorySettings;
 use lapsed_connectors::help_desk::HelpDeskSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mailbox::dovecot::DovecotSettings;
 use lapsed_connectors::mailbox::graph::GraphSettings;
+use lapsed_connectors::rest::RestSettings;
 use lapsed_connectors::scim::ScimSettings;
 use lapsed_connectors::settings::ConnectorKind;
 use lapsed_connectors::sql::SqlSettings;
@@ -63,8 +65,12 @@ kinds! {
     Graph(GraphSettings) = "graph" for "graph",
     /// `sql`.
     Sql(SqlSettings) = "sql" for "sql",
+    /// `command`.
+    Command(CommandSettings) = "command" for "command",
     /// `scim`.
     Scim(ScimSettings) = "scim" for "scim",
+    /// `rest`.
+    Rest(RestSettings) = "rest" for "rest",
     /// `help_desk`.
     HelpDesk(HelpDeskSettings) = "help_desk" for "help_desk",
     /// `agency_form`.

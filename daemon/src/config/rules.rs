@@ -4,6 +4,7 @@ use super::problem::{Problem, nearest};
 use super::shape::{join, listed};
 use super::tree::{Kind, Node, Part};
 use super::{ConnectorSettings, File};
+use lapsed_connectors::command::CommandSettings;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::mail::MailAddress;
 use lapsed_connectors::settings::Ability;
@@ -312,9 +313,20 @@ impl Judge<'_> {
                     "try it on a test system of yours first, and watch the first departures";
                 self.warn(&format!("connectors.{name}.kind"), message, advice);
             }
-            if let ConnectorSettings::Home(settings) = settings {
-                self.home(name.as_str(), settings);
+            match settings {
+                ConnectorSettings::Home(settings) => self.home(name.as_str(), settings),
+                ConnectorSettings::Command(settings) => self.command(name.as_str(), settings),
+                _ => {}
             }
+        }
+    }
+
+    /// A look and a change may each take their time, and another step just before them.
+    fn command(&mut self, name: &str, settings: &CommandSettings) {
+        if settings.time_limit_seconds.saturating_mul(4) > self.file.execution.lease_seconds {
+            let advice = "write a quarter of `execution.lease_seconds` at most";
+            let path = format!("connectors.{name}.time_limit_seconds");
+            self.wrong(&path, "the lease could be over before the program ends", advice);
         }
     }
 

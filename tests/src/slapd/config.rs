@@ -76,6 +76,9 @@ fn main_database(builder: &Builder, at: &str, sync: &str) -> String {
             "access to dn.subtree=\"{hidden}\" by dn.exact=\"{service}\" none by users read by * none\n"
         );
     }
+    if let Some(kept) = &builder.unchangeable_for_service {
+        conf += &format!("access to dn.base=\"{kept}\" by users read by * none\n");
+    }
     conf += &format!("access to * by dn.exact=\"{service}\" {right} by users read by * none\n");
     if builder.member_of {
         conf += "overlay memberof\nmemberof-group-oc groupOfNames\nmemberof-member-ad member\nmemberof-memberof-ad memberOf\nmemberof-dangling ignore\nmemberof-refint FALSE\n";

@@ -37,6 +37,7 @@ pub struct Builder {
     service_limits: ServiceLimits,
     service_may_write: bool,
     hidden_from_service: Option<String>,
+    unchangeable_for_service: Option<String>,
     member_of: bool,
     access_log: bool,
     pwd_lockout: bool,
@@ -54,6 +55,7 @@ impl Default for Builder {
             service_limits: ServiceLimits::PagedOnly,
             service_may_write: true,
             hidden_from_service: None,
+            unchangeable_for_service: None,
             member_of: true,
             access_log: false,
             pwd_lockout: true,
@@ -101,6 +103,12 @@ impl Builder {
     #[must_use]
     pub fn hidden_from_service(mut self, dn: &str) -> Self {
         self.hidden_from_service = Some(dn.to_owned());
+        self
+    }
+    /// Takes the right to write one entry from the service account.
+    #[must_use]
+    pub fn service_may_not_change(mut self, dn: &str) -> Self {
+        self.unchangeable_for_service = Some(dn.to_owned());
         self
     }
     /// Leaves the memberOf overlay out.

@@ -7,6 +7,8 @@
     reason = "helpers of tests fail as the tests themselves do"
 )]
 
+mod command;
 mod conformance;
+mod departure;
 mod outages;
 mod support;

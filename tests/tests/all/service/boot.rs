@@ -76,7 +76,12 @@ fn lay_out(folder: &Path) {
     put(&files, "usr/lib/systemd/system/lapsed.service", &read("lapsed.service"), 0o644);
     put(&files, "usr/lib/sysusers.d/lapsed.conf", &read("lapsed.sysusers"), 0o644);
     put(&files, "usr/lib/tmpfiles.d/lapsed.conf", &read("lapsed.tmpfiles"), 0o644);
-    for unit in ["lapsed-helper.socket", "lapsed-helper@.service"] {
+    for unit in [
+        "lapsed-helper.socket",
+        "lapsed-helper@.service",
+        "lapsed-command.socket",
+        "lapsed-command@.service",
+    ] {
         put(&files, &format!("usr/lib/systemd/system/{unit}"), &read(unit), 0o644);
     }
     // As the operator's page tells.
@@ -91,7 +96,16 @@ fn lay_out(folder: &Path) {
     let with_group = example.replace("\n  #group: lapsed-operators", "\n  group: lapsed-operators");
     assert_ne!(with_group, example, "the example offers the group of the operators");
     let homes = "\nconnectors:\n  homes:\n    kind: home\n    roots: [/srv/homes]\n    \
-                 path: \"/srv/homes/{{ user_id }}\"\n    helper: /run/lapsed-helper.sock\n";
+                 path: \"/srv/homes/{{ user_id }}\"\n    helper: /run/lapsed-helper.sock\n  \
+                 mainframe:\n    kind: command\n    program: /usr/libexec/lapsed-mainframe\n    \
+                 operations: [observe, revoke, probe]\n    helper: /run/lapsed-command.sock\n";
+    // Tells who it is and what it sees, in the words of the published shape.
+    let program = "#!/bin/sh\nread -r request\ncase $request in\n*probe*) \
+                   printf '{\"checks\":[{\"what\":\"as %s, %s variables, secrets %s\"}]}' \
+                   \"$(id -un)\" \"$(env | grep -cv '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD=')\" \
+                   \"$(ls /etc/lapsed/secrets /var/lib/lapsed 2>/dev/null | wc -l)\" ;;\n\
+                   *revoke*) printf '{\"outcome\":\"changed\"}' ;;\nesac\n";
+    put(&files, "usr/libexec/lapsed-mainframe", program, 0o755);
     let with_homes = with_group.replace("\nconnectors:\n", homes);
     put(&files, "etc/lapsed/config.yaml", &with_homes, 0o644);
     let scratch = Scratch::new("boot").unwrap();
@@ -184,6 +198,17 @@ fn the_service_boots_shut_in_reloads_survives_a_hang_and_stops() {
     }
     let left = "/srv/homes: .lapsed-quarantine bob  /srv/homes/.lapsed-quarantine:";
     facts.expect("helper.after", left);
+
+    facts.expect("command.stranger", "shut out");
+    for (fact, wanted) in [
+        ("command.root", "daemon's account only"),
+        ("command.probe", "as lapsed-command, 0 variables, secrets 0"),
+        ("command.changed", r#"{"done":{"changed":"#),
+        ("command.not_offered", "not among the `operations`"),
+        ("command.other", "no `command` connector homes"),
+    ] {
+        assert!(facts.of(fact).contains(wanted), "{fact}; what was seen:\n{}", facts.written);
+    }
 
     facts.expect("reload", "0");
     facts.expect("reload.bad_is_told", "yes");

@@ -78,11 +78,12 @@ install -d -m 0700 /srv/homes/.lapsed-quarantine
 chown -R ann /srv/homes/ann
 chmod 0 /srv/homes/ann/letters
 systemctl start lapsed-helper.socket
-# One line to the helper and its answer, under the account named first.
+# One line to a helper and its answer, under the account named first.
 ask() {
     setpriv --reuid "$1" --clear-groups perl -MIO::Socket::UNIX -e '
-        my $helper = IO::Socket::UNIX->new(Peer => "/run/lapsed-helper.sock") or die "shut out\n";
-        print $helper "$ARGV[0]\n"; shutdown($helper, 1); print <$helper>;' "$2" 2>&1
+        my $helper = IO::Socket::UNIX->new(Peer => $ARGV[1]) or die "shut out\n";
+        print $helper "$ARGV[0]\n"; shutdown($helper, 1); print <$helper>;' \
+        "$2" "${3:-/run/lapsed-helper.sock}" 2>&1
 }
 delete_home() {
     printf '{"connector":"homes","call":{"delete":{"order":{"step":"%s","user_id":"%s","home":null},"seconds":20}}}' \
@@ -96,6 +97,18 @@ fact helper.other "$(ask lapsed "$(delete_home bob)")"
 fact helper.before "$(ls -A /srv/homes | tr '\n' ' ')"
 fact helper.deleted "$(ask lapsed "$(delete_home ann)")"
 fact helper.after "$(ls -A /srv/homes /srv/homes/.lapsed-quarantine | tr '\n' ' ')"
+
+systemctl start lapsed-command.socket
+run_program() {
+    ask "$1" "$(printf '{"connector":"%s","request":{"version":1,"operation":"%s"}}' "$3" "$2")" \
+        /run/lapsed-command.sock
+}
+fact command.stranger "$(run_program nobody probe mainframe)"
+fact command.root "$(run_program root revoke mainframe)"
+fact command.probe "$(run_program lapsed probe mainframe)"
+fact command.changed "$(run_program lapsed revoke mainframe)"
+fact command.not_offered "$(run_program lapsed delete mainframe)"
+fact command.other "$(run_program lapsed revoke homes)"
 
 systemctl reload lapsed.service
 fact reload "$?"

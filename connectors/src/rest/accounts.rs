@@ -1,0 +1,217 @@
+//! Accounts of the system: found by key, and looked at by the system's own id.
+
+use super::Rest;
+use super::expression::Answer;
+use super::settings::{Look, Search, SearchBy};
+use super::template::{Facts, Place, render};
+use crate::http::{Kind, Reply, Request, fault_of};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
+use lapsed_core::observed::{ObservedAccount, PersonKeys, Protection, Realm};
+use lapsed_core::step::{Cause, Fault};
+use lapsed_core::wildcard;
+use minijinja::value::Value;
+
+impl Rest {
+    pub(super) async fn accounts_of(
+        &self,
+        people: &[PersonKeys],
+    ) -> Result<Vec<ObservedAccount>, Fault> {
+        let mut asked = Vec::new();
+        for search in &self.settings.find {
+            for person in people {
+                let keys: Vec<&str> = match search.by {
+                    SearchBy::UserId => person.user_ids.iter().map(UserId::as_str).collect(),
+                    SearchBy::EmployeeNumber => {
+                        person.employee_numbers.iter().map(EmployeeNumber::as_str).collect()
+                    }
+                };
+                asked.extend(keys.into_iter().map(|key| self.search(search, key)));
+            }
+        }
+        let hits: Vec<Vec<ObservedAccount>> =
+            stream::iter(asked).buffered(self.window()).try_collect().await?;
+        let mut found = Vec::new();
+        for account in hits.into_iter().flatten() {
+            keep(&mut found, account);
+        }
+        self.known(people, &mut found).await?;
+        Ok(found)
+    }
+
+    /// Accounts that are known to be theirs, and are perhaps called otherwise by now.
+    async fn known(
+        &self,
+        people: &[PersonKeys],
+        found: &mut Vec<ObservedAccount>,
+    ) -> Result<(), Fault> {
+        for id in people.iter().flat_map(|person| &person.ids) {
+            if self.settings.look.is_some()
+                && !found.iter().any(|account| account.id == *id)
+                && let Some(account) = self.look(id).await?
+            {
+                keep(found, account);
+            }
+        }
+        Ok(())
+    }
+
+    async fn search(&self, search: &Search, key: &str) -> Result<Vec<ObservedAccount>, Fault> {
+        let (what, name) = match search.by {
+            SearchBy::UserId => ("look for a user ID", "user_id"),
+            SearchBy::EmployeeNumber => ("look for an employee number", "employee_number"),
+        };
+        let reply = self.get(what, &search.path, &Facts::of([(name, key)])).await?;
+        let answer = Answer::of(&reply);
+        if let Some(none) = &search.none
+            && answer.truth(none).unwrap_or(false)
+        {
+            return Ok(Vec::new());
+        }
+        if let Some(fault) = fault_of(&reply, what, Kind::Looks) {
+            return Err(fault);
+        }
+        let list = answer.accounts(&search.accounts).map_err(|error| unclear(what, &error))?;
+        let mut accounts = Vec::new();
+        for account in list {
+            accounts.push(self.read(what, &answer, account)?);
+        }
+        let wanted = key.to_lowercase();
+        let fits = |account: &ObservedAccount| match search.by {
+            SearchBy::UserId => account.user_id.folded() == wanted,
+            SearchBy::EmployeeNumber => {
+                account.employee_numbers().any(|number| number.folded() == wanted)
+            }
+        };
+        if !accounts.iter().all(fits) {
+            return Err(Fault::Refused(Cause::new(format!(
+                "{what}: the system answered with accounts that have another one; correct `find` so that \
+                 it asks for exactly one"
+            ))));
+        }
+        if accounts.len() > 1 {
+            for account in &mut accounts {
+                account.protection.get_or_insert_with(|| Protection::Never {
+                    because:
+                        "the system has several accounts with the same user ID or number; look \
+                              which is whose, and correct it there"
+                            .into(),
+                });
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// One account by the system's own id; none if it is gone.
+    pub(super) async fn look(&self, id: &StableId) -> Result<Option<ObservedAccount>, Fault> {
+        let what = "look at the account";
+        let look = self.look_settings()?;
+        let reply = self.get(what, &look.path, &Facts::of([("id", id.as_str())])).await?;
+        let answer = Answer::of(&reply);
+        if answer.truth(&look.gone).unwrap_or(false) {
+            return Ok(None);
+        }
+        if let Some(fault) = fault_of(&reply, what, Kind::Looks) {
+            return Err(fault);
+        }
+        let mut one = answer.accounts(&look.account).map_err(|error| unclear(what, &error))?;
+        let (Some(account), true) = (one.pop(), one.is_empty()) else {
+            return Err(Fault::Refused(Cause::new(format!(
+                "{what}: the reply has not exactly one account; correct `look`"
+            ))));
+        };
+        let account = self.read(what, &answer, account)?;
+        if account.id != *id {
+            return Err(Fault::Refused(Cause::new(format!(
+                "{what}: the system answered with another account; look at the system by hand"
+            ))));
+        }
+        Ok(Some(account))
+    }
+
+    fn look_settings(&self) -> Result<&Look, Fault> {
+        self.settings.look.as_ref().ok_or_else(|| {
+            Fault::Refused(Cause::new("nothing says how an account is looked at; write `look`"))
+        })
+    }
+
+    /// What an account in a reply says of itself.
+    fn read(&self, what: &str, answer: &Answer, account: Value) -> Result<ObservedAccount, Fault> {
+        let shape = self.settings.account.as_ref().ok_or_else(|| {
+            Fault::Refused(Cause::new("nothing says what an account looks like; write `account`"))
+        })?;
+        let answer = answer.with_account(account);
+        let unclear = |error: minijinja::Error| unclear(what, &error);
+        let text = |expression: &str| answer.text(expression).map_err(unclear);
+        let perhaps = |expression: &Option<String>| match expression {
+            Some(expression) => text(expression),
+            None => Ok(None),
+        };
+        let wrong = |key: &str| {
+            Fault::Retry(Cause::new(format!(
+                "{what}: the reply has no usable {key} of an account; correct `account.{key}`"
+            )))
+        };
+        let id = text(&shape.id)?.and_then(|id| StableId::new(id).ok());
+        let user_id = text(&shape.user_id)?.and_then(|id| UserId::new(id).ok());
+        let user_id = user_id.ok_or_else(|| wrong("user_id"))?;
+        let number = perhaps(&shape.employee_number)?;
+        let id = id.ok_or_else(|| wrong("id"))?;
+        Ok(ObservedAccount {
+            place: id.to_string(),
+            id,
+            enabled: answer.truth(&shape.enabled).map_err(unclear)?,
+            employee_number: number.and_then(|number| EmployeeNumber::new(number).ok()),
+            name: PersonName {
+                last: perhaps(&shape.last_name)?.unwrap_or_default(),
+                first: perhaps(&shape.first_name)?.unwrap_or_default(),
+                preferred: None,
+            },
+            protection: self.never(&user_id).map(|because| Protection::Never { because }),
+            user_id,
+            other_user_ids: Vec::new(),
+            other_employee_numbers: Vec::new(),
+            description: None,
+            home: None,
+            mail: None,
+            groups: Vec::new(),
+            held_in_trust: Vec::new(),
+            realm: Realm::System,
+        })
+    }
+
+    /// Why an account is never touched, by the settings.
+    fn never(&self, user_id: &UserId) -> Option<String> {
+        let fits = |pattern: &&String| wildcard::fits(pattern, user_id.as_str());
+        let pattern = self.settings.never.iter().find(fits)?;
+        Some(format!("its name fits `never: {pattern}` of the connector"))
+    }
+
+    /// Asks for a path that is a template.
+    pub(super) async fn get(&self, what: &str, path: &str, facts: &Facts) -> Result<Reply, Fault> {
+        let path = render(Place::Path, path, facts).map_err(|error| {
+            let why =
+                format!("{what}: the path can't be written ({}); see to it by hand", error.kind());
+            Fault::Refused(Cause::new(why))
+        })?;
+        let sent = self.http.send(Request::get(path)).await;
+        sent.map_err(|failed| failed.fault(what, Kind::Looks))
+    }
+}
+
+fn keep(found: &mut Vec<ObservedAccount>, account: ObservedAccount) {
+    match found.iter_mut().find(|known| known.id == account.id) {
+        // What one key says of an account that another key doubts stays in doubt.
+        Some(known) => known.protection = known.protection.take().or(account.protection),
+        None => found.push(account),
+    }
+}
+
+/// The reply is not what the expressions expect. The engine's own sentence may hold what the reply holds.
+pub(super) fn unclear(what: &str, error: &minijinja::Error) -> Fault {
+    Fault::Retry(Cause::new(format!(
+        "{what}: the reply is not what the expressions of the connector expect ({}); is this the address \
+         of the API?",
+        error.kind()
+    )))
+}
