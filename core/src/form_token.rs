@@ -55,6 +55,15 @@ impl FormToken {
         found
     }
 
+    /// The text with every token in it made unreadable, so that it can go on record.
+    #[must_use]
+    pub fn hide_all(text: &str) -> String {
+        if Self::all_in(text).is_empty() {
+            return text.to_owned();
+        }
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { '*' } else { c }).collect()
+    }
+
     /// What is kept of it: enough to know it again, and nothing to confirm a form with.
     #[must_use]
     pub fn digest(&self) -> String {

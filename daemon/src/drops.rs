@@ -101,6 +101,19 @@ impl Ready {
     }
 }
 
+/// Whose a file is, by the kernel's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// User number.
+    pub uid: u32,
+    /// Group number.
+    pub gid: u32,
+    /// True when others than owner and group may write it.
+    pub anyone_writes: bool,
+    /// Names that the file has: with more than one, it may lie here against its owner's will.
+    pub names: u64,
+}
+
 /// Where a drop goes when it has been handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handled {
@@ -194,6 +207,11 @@ impl Inbox {
         Ok((bytes, done))
     }
 
+    /// Reads a drop of which it matters whose it is, and says so.
+    pub fn read_owned(&self, drop: &Ready, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
+        read_plain_of(&self.folder.join(&drop.name), limit)
+    }
+
     /// Moves a drop and its `.done` file away and writes the receipt beside it; returns where it went.
     ///
     /// The receipt is written first: a crash in between leaves the drop in the inbox, where it is
@@ -251,6 +269,10 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
+    read_plain_of(path, limit).map(|(bytes, _)| bytes)
+}
+
+fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
     // NONBLOCK: opening a pipe that nobody writes must not hang the daemon.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -270,6 +292,12 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
             found: "a pipe or device",
         });
     }
+    let owner = Owner {
+        uid: data.st_uid,
+        gid: data.st_gid,
+        anyone_writes: data.st_mode & 0o002 != 0,
+        names: data.st_nlink,
+    };
     let size = u64::try_from(data.st_size).unwrap_or(u64::MAX);
     if size > limit {
         return Err(DropError::TooLarge { path: shown(&path.to_string_lossy()), size, limit });
@@ -286,7 +314,7 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
             limit,
         });
     }
-    Ok(bytes)
+    Ok((bytes, owner))
 }
 
 /// Letters, digits, dot, dash and underscore of the name; everything else becomes `_`.

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod cycle;
+pub mod documents;
 pub mod drops;
 pub mod notices;
 pub mod rehearse;

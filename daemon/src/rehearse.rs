@@ -85,14 +85,13 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// Copies the state and opens eyes on the targets.
-    pub async fn new(mut config: Config) -> Result<Self, RehearseError> {
-        // What is only rehearsed is told to nobody.
-        config.notices = None;
+    pub async fn new(config: Config) -> Result<Self, RehearseError> {
         let hands = Hands::new(&config)?;
         let store = copy_of_state(&config).await?;
         let configured = hands.names();
         Ok(Self {
-            cycle: Cycle { store, config: Arc::new(config), eyes: hands.eyes() },
+            // What is only rehearsed is told to nobody.
+            cycle: Cycle { store, config: Arc::new(config), eyes: hands.eyes() }.quietly(),
             configured,
         })
     }

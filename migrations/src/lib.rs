@@ -10,6 +10,7 @@
 mod m20261101_000001_state;
 mod m20261101_000002_audit;
 mod m20261101_000003_to_decide;
+mod m20261122_000001_confirmations;
 mod m20261122_000002_tickets;
 mod m20261122_000003_notices;
 mod m20261122_000004_wishes;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000001_state::Migration),
             Box::new(m20261101_000002_audit::Migration),
             Box::new(m20261101_000003_to_decide::Migration),
+            Box::new(m20261122_000001_confirmations::Migration),
             Box::new(m20261122_000002_tickets::Migration),
             Box::new(m20261122_000003_notices::Migration),
             Box::new(m20261122_000004_wishes::Migration),

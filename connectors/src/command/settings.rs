@@ -192,6 +192,7 @@ impl CommandSettings {
     pub fn abilities(&self) -> Vec<Ability> {
         let offered = [
             (Operation::Revoke, Ability::Access),
+            (Operation::Delete, Ability::DeleteAccount),
             (Operation::DisableMailbox, Ability::DisableMailbox),
             (Operation::DeleteMailbox, Ability::DeleteMailbox),
         ];

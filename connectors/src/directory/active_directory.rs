@@ -8,10 +8,11 @@ use super::layout::Layout;
 use super::password;
 use super::session::{Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, SecondOperator};
+use super::trust::named;
 use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
-use lapsed_core::observed::{GroupKind, GroupLink};
+use lapsed_core::observed::{GroupKind, GroupLink, Trust, TrustKind};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -23,6 +24,15 @@ const DOMAIN_USERS: u32 = 513;
 const KRBTGT: u32 = 502;
 const SECURITY_GROUP: i64 = 0x8000_0000;
 const GROUP_ATTRIBUTES: &[&str] = &["objectGUID", "objectSid", "cn", "groupType", "objectClass"];
+
+/// Who has the account as `manager`, and what has it as `managedBy`.
+const REPORTS: &str = "directReports";
+const MANAGED: &str = "managedObjects";
+
+/// Groups are named by `CN`; organizational units, which are managed as well, by `OU`.
+fn is_common_name(dn: &str) -> bool {
+    dn.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("cn="))
+}
 
 /// The dialect of Active Directory.
 #[derive(Debug)]
@@ -41,6 +51,8 @@ impl Dialect for ActiveDirectory {
             "primaryGroupID",
             "adminCount",
             "pwdLastSet",
+            REPORTS,
+            MANAGED,
         ];
         names.map(str::to_owned).to_vec()
     }
@@ -130,6 +142,14 @@ impl Dialect for ActiveDirectory {
 
     fn password_changed_attribute(&self) -> &'static str {
         "pwdLastSet"
+    }
+
+    /// Both are back links, which the directory keeps on the account.
+    fn trust_on(&self, account: &Entry) -> Option<Vec<Trust>> {
+        let (reports, managed) = (account.all(REPORTS), account.all(MANAGED));
+        let groups: Vec<String> = managed.into_iter().filter(|dn| is_common_name(dn)).collect();
+        let reports = named(TrustKind::DirectReport, &reports);
+        Some(reports.chain(named(TrustKind::Group, &groups)).collect())
     }
 
     fn group_kind(&self, entry: &Entry) -> GroupKind {

@@ -8,7 +8,7 @@ use super::settings::{GroupClass, SecondOperator};
 use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
-use lapsed_core::observed::{GroupKind, GroupLink};
+use lapsed_core::observed::{GroupKind, GroupLink, Trust};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -120,6 +120,10 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
         session: &'a Session,
         account: &'a Entry,
     ) -> BoxFuture<'a, Result<Edit, Trouble>>;
+    /// What the owner of the account holds in trust, where it stands on the account itself (S7).
+    fn trust_on(&self, _account: &Entry) -> Option<Vec<Trust>> {
+        None
+    }
     /// True where members have to be asked for in ranges.
     fn serves_ranges(&self) -> bool;
     /// True where a filter for an object without some attribute never matches one whose attribute is

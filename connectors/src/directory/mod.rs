@@ -32,6 +32,7 @@ mod session;
 pub mod settings;
 mod supervisor;
 mod taken_names;
+mod trust;
 
 pub use crate::secret::{SecretError, SecretSource};
 use crate::settings::{Ability, ConnectorKind};

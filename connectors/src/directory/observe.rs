@@ -9,6 +9,7 @@ use super::protect::Administrators;
 use super::read::{accounts_by_id, by_keys, side_by_side};
 use super::session::{Query, Session};
 use super::supervisor::Connected;
+use super::trust::held_by;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
 use lapsed_core::observed::{GroupLink, Observed, ObservedAccount, PersonKeys, Realm};
@@ -28,11 +29,13 @@ pub(super) async fn people(
     let calls =
         ordered.iter().map(|(_, entry)| groups_of(shared, session, entry).boxed()).collect();
     let groups = side_by_side(shared.window, calls).await;
+    let mut trusts = held_by(shared, session, &ordered).await.into_iter();
     let mut accounts = Vec::with_capacity(ordered.len());
     for ((id, entry), groups) in ordered.iter().zip(groups) {
         let groups = groups.map_err(|trouble| trouble.of_read("reading groups"))?;
         let account = account(shared, connected, &administrators, id.clone(), entry);
-        accounts.push(ObservedAccount { groups, ..account });
+        let held_in_trust = trusts.next().unwrap_or_default();
+        accounts.push(ObservedAccount { groups, held_in_trust, ..account });
     }
     nobody_moved(shared, session, &ordered).await?;
     Ok(Observed { accounts, taken_names: Vec::new(), server: session.server.clone() })

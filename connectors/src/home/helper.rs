@@ -3,6 +3,7 @@
 //! The helper takes no path: it works out the place from its own reading of the configuration, so that a
 //! daemon in wrong hands can't name anything outside the configured roots.
 
+use super::archive::{ArchiveOrder, archive, read_back};
 use super::keeper::{Keeper, Order};
 use super::settings::HomeSettings;
 use crate::contract::Probed;
@@ -44,6 +45,18 @@ pub enum Call {
         /// Whose.
         order: Order,
     },
+    /// Copy files of a home.
+    Archive {
+        /// What, and for whom.
+        order: ArchiveOrder,
+        /// Seconds at most until an answer; the copy itself goes on.
+        seconds: u32,
+    },
+    /// Look whether they were copied.
+    ReadArchive {
+        /// What, and for whom.
+        order: ArchiveOrder,
+    },
     /// Look at roots and quarantine.
     Probe,
 }
@@ -54,7 +67,9 @@ pub enum Call {
 pub enum Reply {
     /// To `delete`.
     Deleted(Outcome),
-    /// To `read_back`.
+    /// To `archive`.
+    Archived(Outcome),
+    /// To `read_back` and `read_archive`.
     Seen(Seen),
     /// To `probe`: what was tried, and what is wrong with it.
     Probed(Vec<(String, Option<String>)>),
@@ -105,6 +120,17 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
             Ok(seen) => Reply::Seen(seen),
             Err(fault) => Reply::Failed(fault),
         },
+        Call::Archive { order, seconds } => {
+            let seconds = Duration::from_secs(seconds.min(settings.slice_seconds).into());
+            match archive(&keeper, &order, Instant::now() + seconds) {
+                Ok(outcome) => Reply::Archived(outcome),
+                Err(fault) => Reply::Failed(fault),
+            }
+        }
+        Call::ReadArchive { order } => match read_back(&keeper, &order) {
+            Ok(seen) => Reply::Seen(seen),
+            Err(fault) => Reply::Failed(fault),
+        },
         Call::Probe => {
             let lines = keeper.probe().into_iter();
             Reply::Probed(lines.map(|line: Probed| (line.what, line.problem)).collect())
@@ -118,8 +144,10 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
 /// Retry where it was not reached, unknown where its reply was lost.
 pub async fn ask(socket: &Path, request: &Request) -> Result<Reply, Fault> {
     let seconds = match &request.call {
-        Call::Delete { seconds, .. } => Duration::from_secs((*seconds).into()),
-        Call::ReadBack { .. } | Call::Probe => Duration::ZERO,
+        Call::Delete { seconds, .. } | Call::Archive { seconds, .. } => {
+            Duration::from_secs((*seconds).into())
+        }
+        Call::ReadBack { .. } | Call::ReadArchive { .. } | Call::Probe => Duration::ZERO,
     };
     let door = Door {
         socket,

@@ -5,6 +5,7 @@
 //! before anything in it is deleted; the note goes last. A crash at any point is taken up by the same
 //! order again: the step's id names both in the quarantine.
 
+use super::archive::{self, check_kept, forget};
 use super::folders::{
     Counted, Emptied, Pace, beneath, count, empty, gone, identity, open_below, open_root,
 };
@@ -26,6 +27,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Instant;
+use uuid::Uuid;
 
 /// A note is a few hundred bytes; more than this was not written here.
 const LARGEST_NOTE: u64 = 65_536;
@@ -40,6 +42,9 @@ pub struct Order {
     pub user_id: UserId,
     /// What the directory said of it when the plan was made.
     pub home: Option<String>,
+    /// The departure: names what was copied for it.
+    #[serde(default)]
+    pub case: Uuid,
 }
 
 /// What stands beside a home in the quarantine: enough to put it back by hand.
@@ -53,13 +58,13 @@ struct Note {
 /// Deletes homes as the settings allow.
 #[derive(Debug, Clone)]
 pub struct Keeper {
-    settings: HomeSettings,
+    pub(super) settings: HomeSettings,
 }
 
 /// A root and its quarantine, both open.
-struct Ground {
+pub(super) struct Ground {
     root: OwnedFd,
-    quarantine: OwnedFd,
+    pub(super) quarantine: OwnedFd,
 }
 
 enum Taken {
@@ -99,6 +104,7 @@ impl Keeper {
             self.clear(&ground, &top, &entry, until)?;
         }
         let failed = |errno| fault(errno, "the quarantine");
+        forget(&ground.quarantine, order.case)?;
         gone(unlinkat(&ground.quarantine, note_name(&entry), AtFlags::empty())).map_err(failed)?;
         fsync(&ground.quarantine).map_err(failed)?;
         Ok(Outcome::Changed(receipt(&place, counted)))
@@ -139,22 +145,25 @@ impl Keeper {
             }
         };
         let roots = self.settings.roots.iter();
-        roots
-            .map(|root| Probed {
-                what: format!("homes in {} and their quarantine", root.display()),
-                problem: look(root),
-            })
-            .collect()
+        let homes = roots.map(|root| Probed {
+            what: format!("homes in {} and their quarantine", root.display()),
+            problem: look(root),
+        });
+        let archive = self.settings.archive.iter().map(|settings| Probed {
+            what: format!("archives in {}", settings.folder),
+            problem: archive::probe(settings),
+        });
+        homes.chain(archive).collect()
     }
 
-    fn place(&self, order: &Order) -> Result<Place, Fault> {
+    pub(super) fn place(&self, order: &Order) -> Result<Place, Fault> {
         locate(&self.settings, &order.user_id, order.home.as_deref())
             .map_err(|why| Fault::Refused(Cause::new(why)))
     }
 
     /// Opens a root with its quarantine. The quarantine also says that the file system is mounted: an
     /// empty mount point must never read as homes that are gone.
-    fn ground(&self, path: &Path) -> Result<Ground, Fault> {
+    pub(super) fn ground(&self, path: &Path) -> Result<Ground, Fault> {
         let shown = path.display();
         let later = |what: String, errno: Errno| {
             let what = match errno {
@@ -196,7 +205,8 @@ impl Keeper {
             return Ok(Taken::NotThere);
         };
         let known = identity(&home).map_err(failed)?;
-        self.check_owner(&home, &order.user_id)?;
+        self.check_owner(&home, order)?;
+        check_kept(&ground.quarantine, order.case, &home)?;
         let counted = count(&home, until).map_err(failed)?;
         let entry = order.step.to_string();
         let user_id = order.user_id.clone();
@@ -221,12 +231,12 @@ impl Keeper {
         put_back(ground, &parent, place, &entry)
     }
 
-    fn check_owner(&self, home: &OwnedFd, user_id: &UserId) -> Result<(), Fault> {
+    pub(super) fn check_owner(&self, home: &OwnedFd, order: &Order) -> Result<(), Fault> {
         if self.settings.owner_check == OwnerCheck::Off {
             return Ok(());
         }
         let owner = fstat(home).map_err(|errno| fault(errno, "the home"))?.st_uid;
-        let account = User::from_name(user_id.as_str()).map_err(|errno| {
+        let account = User::from_name(order.user_id.as_str()).map_err(|errno| {
             let why = "this machine could not look up the account's number; see its name service";
             Fault::Retry(Cause::coded(why, errno.to_string()))
         })?;
@@ -300,6 +310,12 @@ impl Ground {
         gone(open_below(&self.root, path)).map_err(|errno| fault(errno, "the folder of the home"))
     }
 
+    /// The home in its place; `None` where there is none.
+    pub(super) fn home(&self, place: &Place) -> Result<Option<OwnedFd>, Fault> {
+        let Some(parent) = self.parent(place)? else { return Ok(None) };
+        gone(open_below(&parent, &place.name)).map_err(|errno| fault(errno, "the home"))
+    }
+
     /// The home in the quarantine.
     fn waiting(&self, entry: &str) -> Result<Option<OwnedFd>, Fault> {
         gone(open_below(&self.quarantine, entry))
@@ -345,7 +361,7 @@ fn receipt(place: &Place, counted: Option<Counted>) -> Receipt {
 }
 
 /// What an error of the file system means for the step.
-fn fault(errno: Errno, what: &str) -> Fault {
+pub(super) fn fault(errno: Errno, what: &str) -> Fault {
     let code = format!("errno {}", errno.raw_os_error());
     let refused = |why: &str| Fault::Refused(Cause::coded(format!("{what} {why}"), &code));
     match errno {

@@ -3,6 +3,7 @@
 //! The connector itself needs no rights: it asks a privileged helper, or, where the daemon's own account
 //! may write in the homes, does the same work in this process.
 
+pub mod archive;
 mod folders;
 pub mod helper;
 pub mod keeper;
@@ -12,10 +13,11 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{FromDirectory, HomeKind, HomeSettings, OwnerCheck};
+pub use settings::{ArchiveSettings, FromDirectory, HomeKind, HomeSettings, OwnerCheck};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
+use archive::ArchiveOrder;
 use futures_util::future::BoxFuture;
 use helper::{Call, Caller, Reply, Request, answer, ask};
 use keeper::Order;
@@ -52,7 +54,11 @@ impl ConnectorKind for HomeSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        vec![Ability::DeleteHome]
+        let mut abilities = vec![Ability::DeleteHome];
+        if self.archive.is_some() {
+            abilities.push(Ability::ArchiveHome);
+        }
+        abilities
     }
 
     fn noun(&self) -> &'static str {
@@ -91,32 +97,58 @@ impl Home {
             .map_err(|error| ended(error.to_string()))
     }
 
-    async fn delete(&self, step: &Step, until: Instant) -> Result<Outcome, Fault> {
-        let order = order(step)?;
+    async fn carry_out(&self, step: &Step, until: Instant) -> Result<Outcome, Fault> {
+        let task = task(step)?;
         let left = until.saturating_duration_since(Instant::now()).as_secs();
         let seconds = u32::try_from(left).unwrap_or(u32::MAX);
         if seconds == 0 {
             let why = "the time of this round was used up by others; its turn comes";
             return Err(Fault::Retry(Cause::new(why)));
         }
-        match self.call(Call::Delete { order, seconds }).await? {
-            Reply::Deleted(outcome) => Ok(outcome),
+        let call = match task {
+            Task::Delete(order) => Call::Delete { order, seconds },
+            Task::Archive(order) => Call::Archive { order, seconds },
+        };
+        match self.call(call).await? {
+            Reply::Deleted(outcome) | Reply::Archived(outcome) => Ok(outcome),
             _ => Err(strange()),
         }
     }
 
     async fn look(&self, step: &Step) -> Result<Seen, Fault> {
-        match self.call(Call::ReadBack { order: order(step)? }).await? {
+        let call = match task(step)? {
+            Task::Delete(order) => Call::ReadBack { order },
+            Task::Archive(order) => Call::ReadArchive { order },
+        };
+        match self.call(call).await? {
             Reply::Seen(seen) => Ok(seen),
             _ => Err(strange()),
         }
     }
 }
 
-fn order(step: &Step) -> Result<Order, Fault> {
+/// What a step asks of this connector.
+enum Task {
+    Delete(Order),
+    Archive(ArchiveOrder),
+}
+
+fn task(step: &Step) -> Result<Task, Fault> {
+    let of = |home: &Option<String>| Order {
+        step: step.id,
+        user_id: step.expect.user_id.clone(),
+        home: home.clone(),
+        case: step.case.0,
+    };
     match &step.action {
-        Action::DeleteHome { home, .. } => {
-            Ok(Order { step: step.id, user_id: step.expect.user_id.clone(), home: home.clone() })
+        Action::DeleteHome { home, .. } => Ok(Task::Delete(of(home))),
+        Action::ArchiveHome { home, wish, paths, recipient, .. } => {
+            Ok(Task::Archive(ArchiveOrder {
+                home: of(home),
+                wish: *wish,
+                paths: paths.clone(),
+                recipient: recipient.clone(),
+            }))
         }
         other => Err(Fault::Refused(Cause::new(format!(
             "this connector has homes only and can't {}; name another one in the YAML",
@@ -172,7 +204,7 @@ impl Apply for Home {
             let until = Instant::now() + slice + Duration::from_millis(500);
             let mut outcomes = Vec::with_capacity(steps.len());
             for step in steps {
-                outcomes.push(self.delete(step, until).await);
+                outcomes.push(self.carry_out(step, until).await);
             }
             outcomes
         })

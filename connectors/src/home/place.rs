@@ -2,7 +2,7 @@
 
 use super::settings::{FromDirectory, HomeSettings, is_plain};
 use lapsed_core::facts::UserId;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{Environment, UndefinedBehavior};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -47,13 +47,21 @@ pub fn locate(
 }
 
 fn render(template: &str, user_id: &UserId) -> Result<PathBuf, String> {
+    rendered(template, &[("user_id", user_id.as_str())])
+        .map_err(|error| format!("`path` can't be filled in: {error}; mend the template"))
+}
+
+/// A path from a template of the configuration.
+pub(super) fn rendered(
+    template: &str,
+    values: &[(&str, &str)],
+) -> Result<PathBuf, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(10_000));
-    let text = environment
-        .render_str(template, context! { user_id => user_id.as_str() })
-        .map_err(|error| format!("`path` can't be filled in: {error}; mend the template"))?;
-    Ok(PathBuf::from(text))
+    let values: std::collections::BTreeMap<String, String> =
+        values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    environment.render_str(template, values).map(PathBuf::from)
 }
 
 /// The directory's own word, with a share replaced by the folder where it is mounted.

@@ -40,6 +40,9 @@ pub struct HomeSettings {
     /// Whom a home must belong to before it is touched.
     #[serde(default)]
     pub owner_check: OwnerCheck,
+    /// Where copies of files go that are to be kept (D6); absent: `lapsed keep` is refused.
+    #[serde(default)]
+    pub archive: Option<ArchiveSettings>,
     /// Files deleted a second, at most; as fast as it goes where absent.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -64,6 +67,51 @@ pub struct FromDirectory {
     /// Where shares are mounted here: `'\\files\home$': /srv/homes`. Case and the direction of the
     /// slashes don't count on the left.
     pub shares: BTreeMap<String, PathBuf>,
+}
+
+/// Copies of files that are to be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveSettings {
+    /// The folder of whoever gets them (minijinja: `recipient`), `/srv/archives/{{ recipient }}`. Its last part
+    /// is made, and given to them, where it is not there; what is above must be.
+    pub folder: String,
+    /// Sizes of all files of one copy, at most: more is refused, and nothing of it deleted.
+    #[serde(default = "default_max_bytes")]
+    #[schemars(range(min = 1))]
+    pub max_bytes: u64,
+    /// How hard it is compressed.
+    #[serde(default = "default_level")]
+    #[schemars(range(min = 1, max = 19))]
+    pub level: i32,
+}
+
+fn default_max_bytes() -> u64 {
+    100 * 1024 * 1024 * 1024
+}
+
+fn default_level() -> i32 {
+    3
+}
+
+impl ArchiveSettings {
+    /// The folder of a recipient.
+    ///
+    /// # Errors
+    /// Why there is none: one sentence with advice.
+    pub fn folder_of(&self, recipient: &UserId) -> Result<PathBuf, String> {
+        let id = recipient.as_str();
+        if id.contains(['/', '\\', '\0']) || id == "." || id == ".." {
+            return Err("the recipient's user ID can't be a folder's name; copy by hand".into());
+        }
+        let path = super::place::rendered(&self.folder, &[("recipient", id)]).map_err(|error| {
+            format!("`archive.folder` can't be filled in: {error}; mend the template")
+        })?;
+        if !is_plain(&path) || path.components().count() < 3 {
+            return Err("`archive.folder` leads to no folder below another; write it like `/srv/archives/{{ recipient }}`".into());
+        }
+        Ok(path)
+    }
 }
 
 /// Whom a home must belong to before it is touched.
@@ -107,6 +155,7 @@ impl HomeSettings {
                 .push(problem("quarantine", "is not the name of one folder; write it without `/`"));
         }
         self.way_problems(&mut found);
+        self.archive_problems(&mut found);
         match (&self.helper, self.in_process) {
             (Some(_), true) | (None, false) => found.push(problem(
                 "helper",
@@ -118,6 +167,28 @@ impl HomeSettings {
             _ => {}
         }
         found
+    }
+
+    fn archive_problems(&self, found: &mut Vec<SettingsProblem>) {
+        let Some(archive) = &self.archive else { return };
+        let of = |id: &str| archive.folder_of(&UserId::new(id).map_err(|e| e.to_string())?);
+        match (of("mzsmitj"), of("mbdoej")) {
+            (Ok(one), Ok(other)) if one == other => found.push(problem(
+                "archive.folder",
+                "is the same for everyone; write it with `{{ recipient }}`",
+            )),
+            (Ok(one), Ok(_)) if self.roots.iter().any(|root| one.parent() == Some(root)) => {
+                found.push(problem(
+                    "archive.folder",
+                    "is a home's own place; name a folder beside or within it, since homes are deleted",
+                ));
+            }
+            (Ok(_), Ok(_)) => {}
+            _ => found.push(problem(
+                "archive.folder",
+                "does not lead to a folder from the root on; write it like `/srv/archives/{{ recipient }}`",
+            )),
+        }
     }
 
     fn way_problems(&self, found: &mut Vec<SettingsProblem>) {

@@ -84,7 +84,12 @@ impl Homes {
 
 fn order(user_id: &str) -> Order {
     let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, user_id.as_bytes());
-    Order { step: StepId(id), user_id: UserId::new(user_id).unwrap(), home: None }
+    Order {
+        step: StepId(id),
+        user_id: UserId::new(user_id).unwrap(),
+        home: None,
+        case: uuid::Uuid::nil(),
+    }
 }
 
 fn soon() -> Instant {
@@ -165,15 +170,20 @@ fn a_folder_exchanged_for_a_link_at_any_moment_never_leads_outside() {
         let (root, outside, stop) = (homes.root(), &outside, &stop);
         scope.spawn(move || {
             let (home, aside) = (root.join("mzsmitj"), root.join("aside"));
+            let fresh = root.join("fresh");
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                // Home and its inner folder in turn are a folder and a link to the outside.
-                let _ = fs::create_dir_all(home.join("inner"));
-                let _ = fs::rename(home.join("inner"), home.join("was"));
-                let _ = symlink(outside, home.join("inner"));
+                // Home and its inner folder in turn are a folder and a link to the outside. The inner one
+                // is named by its open folder: a link that was put back must not lead this thread out.
+                let _ = fs::create_dir_all(fresh.join("inner"));
+                let folder = open_root(&fresh).unwrap();
+                let _ = fs::rename(&fresh, &home);
+                let _ = rustix::fs::renameat(&folder, "inner", &folder, "was");
+                let _ = rustix::fs::symlinkat(outside, &folder, "inner");
                 let _ = fs::rename(&home, &aside);
                 let _ = symlink(outside, &home);
                 let _ = fs::remove_file(&home);
                 let _ = fs::remove_dir_all(&aside);
+                let _ = fs::remove_dir_all(&fresh);
             }
         });
         for _ in 0..300 {

@@ -128,6 +128,7 @@ fn word(result: &Result<Outcome, Fault>) -> &'static str {
         Ok(Outcome::Changed(_)) => "changed",
         Ok(Outcome::AlreadySo) => "already",
         Ok(Outcome::Drifted(_)) => "drifted",
+        Ok(Outcome::Partly(_)) => "partly",
         Ok(Outcome::Asked(_)) => "asked",
         Ok(Outcome::Partly(_)) => "partly",
         Err(Fault::Retry(_)) => "retry",

@@ -12,7 +12,7 @@ use crate::observed::{GroupKind, ObservedAccount, Protection, Realm};
 use crate::policy::Policy;
 use crate::policy::departure::{self, Dated, WorksiteClass};
 use crate::report::Explanation;
-use crate::step::{Action, Due, Expect, Step, StepId, Target};
+use crate::step::{ANSWERED_NO, Action, Due, Expect, Step, StepId, Target};
 use crate::wishes::Wish;
 use corroboration::{corroborated, is_linked};
 use jiff::civil::Date;
@@ -203,7 +203,7 @@ impl Reconciled {
             Step::new(input.case.id, input.person.id, connector.clone(), action, expect, due, rule);
         let known = (input.journal)(step.id);
         let settled =
-            known.as_ref().is_some_and(|state| !state.has_ended() || (once && state.is_done()));
+            known.as_ref().is_some_and(|state| !state.has_ended() || (once && is_settled(state)));
         if !settled {
             self.steps.push(step);
         }
@@ -326,4 +326,10 @@ pub fn deletions(
         all.push((rule.connector.clone(), action, Rule::D6, due));
     }
     Ok(all)
+}
+
+/// Made, or answered with No by those who were asked: neither is begun once more by itself.
+fn is_settled(state: &StepState) -> bool {
+    state.is_done()
+        || matches!(state, StepState::Refused { cause } if cause.code.as_deref() == Some(ANSWERED_NO))
 }

@@ -40,7 +40,8 @@ pub(super) async fn asked(
         actor: caller.name.to_string(),
     };
     let now = daemon.now();
-    let cycle = daemon.cycle();
+    // Who left before is no news; of each deletion their supervisor hears before it is made.
+    let cycle = daemon.cycle().quietly();
     if !request.write {
         // The same code on a copy: what the report says is what writing would do.
         let scratch = Cycle { store: daemon.store.scratch().await?, ..cycle };

@@ -1,6 +1,7 @@
 //! `lapsed due`: the calendar, each date with its reason and its clause.
 
 use crate::control::console::ConsoleError;
+use crate::cycle::asked::rule_of;
 use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
 use crate::store::{CaseFilter, Reader, StepFilter, StoredStep};
@@ -56,8 +57,37 @@ pub async fn entries(
             ));
         }
     }
+    all.extend(reminders(cycle, &read, until, today).await?);
     all.sort_by(|a, b| (a.0, &a.1.person, &a.1.what).cmp(&(b.0, &b.1.person, &b.1.what)));
     Ok(all.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// Days on which those who were asked are reminded, or a person is told that they don't answer.
+async fn reminders(
+    cycle: &Cycle,
+    read: &Reader<'_>,
+    until: Option<Date>,
+    today: Date,
+) -> Result<Vec<(Date, DueEntry)>, CycleError> {
+    let filter = StepFilter { states: vec!["asked"], ..StepFilter::default() };
+    let asked = read.steps(&filter).await?;
+    let entry = |stored: &StoredStep| {
+        let date = stored.recheck_on.filter(|on| until.is_none_or(|until| *on <= until))?;
+        let rule = rule_of(&cycle.config, &stored.step)?;
+        let last = stored.recheck_index >= u32::from(rule.reminders);
+        let what = stored.step.action.describe();
+        let entry = DueEntry {
+            date: date.to_string(),
+            overdue: date <= today,
+            person: stored.step.action.account().label.clone(),
+            what: if last { format!("overdue: {what}") } else { format!("remind: {what}") },
+            why: format!("{} work days without an answer", rule.remind_after_work_days),
+            clause: cycle.config.policy.citations.cite(stored.step.rule),
+            waits_for: None,
+        };
+        Some((date, entry))
+    };
+    Ok(asked.iter().filter_map(entry).collect())
 }
 
 /// What keeps things from being deleted.

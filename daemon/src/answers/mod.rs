@@ -4,8 +4,10 @@ mod adopting;
 mod audit;
 mod calendar;
 mod commands;
+mod forms;
 mod holds;
 mod notices;
+mod outbox;
 mod people;
 mod plans;
 mod reload;
@@ -26,13 +28,14 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
-    DepartRequest, DoneView, DueView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, TicketsView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use std::sync::Arc;
 
@@ -59,8 +62,17 @@ impl Console for Desk {
     fn holds(&self) -> Answer<'_, HoldsView> {
         Box::pin(holds::holds(&self.0))
     }
+    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
+        Box::pin(forms::forms(&self.0, all))
+    }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
+    }
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView> {
+        Box::pin(outbox::notices(&self.0, who))
+    }
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView> {
+        Box::pin(outbox::preview(&self.0, kind, who))
     }
     fn tickets(&self) -> Answer<'_, TicketsView> {
         Box::pin(tickets::tickets(&self.0))
@@ -108,6 +120,9 @@ impl Console for Desk {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(commands::settle(&self.0, caller, request))
+    }
+    fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
+        Box::pin(forms::confirm(&self.0, caller, request))
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         Box::pin(adopting::asked(&self.0, caller, request))

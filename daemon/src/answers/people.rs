@@ -57,6 +57,7 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
             .map(|wish| wish_line(&cycle, wish))
             .collect(),
         cases,
+        told: super::outbox::told(&cycle, &read, person.id).await?,
         set_aside: asides.iter().filter(theirs).map(|a| aside_view(&cycle, a)).collect(),
     })
 }

@@ -1,7 +1,9 @@
 //! `lapsed status`: whether all is well, and what to do where it is not.
 
 use crate::control::console::ConsoleError;
+use crate::cycle::asked::is_overdue;
 use crate::cycle::carry_out::{PAUSED, health_key, note};
+use crate::cycle::confirm::answered_no;
 use crate::service::Daemon;
 use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
@@ -129,6 +131,7 @@ async fn attention(
     rejected_plans(read, &mut all).await?;
     stuck_steps(read, &mut all).await?;
     gone_targets(daemon, read, &mut all, now).await?;
+    overdue_forms(read, &mut all).await?;
     for connector in &view.connectors {
         about_connector(connector, &mut all);
     }
@@ -264,6 +267,15 @@ async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<
     };
     for step in read.steps(&filter).await? {
         let state = step.state.name();
+        if answered_no(&step.state) {
+            push(
+                all,
+                "form_refused",
+                format!("{}: {}", step.step.action.describe(), note(&step.state)),
+                "settle it with them; their new answer is filed with lapsed confirm TOKEN --file PATH",
+            );
+            continue;
+        }
         let remedy = match state {
             "refused" => "mend what the target names; the nightly reconcile plans it again",
             "drifted" => "look whose account it is now; lapsed person WHO",
@@ -300,6 +312,25 @@ async fn gone_targets(
             "target_gone",
             format!("{what} on {connector} is tried since {since}: {}", note(&step.state)),
             "bring the system back, or do it by hand there; it is tried on by itself",
+        );
+    }
+    Ok(())
+}
+
+async fn overdue_forms(
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+) -> Result<(), ConsoleError> {
+    let filter = StepFilter { states: vec!["asked"], ..StepFilter::default() };
+    let mut asked = read.steps(&filter).await?;
+    asked.retain(|stored| stored.state.receipt().is_some_and(is_overdue));
+    for stored in asked.iter().take(LISTED) {
+        let what = stored.step.action.describe();
+        push(
+            all,
+            "form_overdue",
+            format!("{what}: {}", note(&stored.state)),
+            "call them; their answer is filed with lapsed confirm TOKEN --file PATH",
         );
     }
     Ok(())

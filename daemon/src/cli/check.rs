@@ -102,6 +102,7 @@ fn folders(config: &Config) -> Vec<ProbeView> {
         ("inbox.rejected", &inbox.rejected),
     ]
     .into_iter()
+    .chain(inbox.confirmations.as_ref().map(|of| ("inbox.confirmations.folder", &of.folder)))
     .map(|(name, path)| {
         let path = path.as_path();
         let problem = match std::fs::read_dir(path) {

@@ -4,14 +4,17 @@ mod adopt;
 mod audit;
 mod check;
 mod completions;
+mod confirm;
 pub mod connect;
 mod deletions;
 mod depart;
 mod due;
 pub mod exit;
+mod forms;
 mod helper;
 mod hold;
 mod man;
+mod notices;
 pub mod output;
 mod person;
 mod plan;
@@ -160,8 +163,14 @@ pub enum AskedCommand {
     Pause(deletions::PauseArgs),
     /// Let deletions go on
     Resume(deletions::PauseArgs),
+    /// List what others were asked to do, and where that stands
+    Forms(forms::FormsArgs),
+    /// File the answer of those who were asked, with its document
+    Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
     SetAside(set_aside::SetAsideArgs),
+    /// Show who was told what by mail, and what waits
+    Notices(notices::NoticesArgs),
     /// List tickets at the help desk, and those that wait to be opened
     #[command(after_help = "Example:\n  lapsed tickets")]
     Tickets,
@@ -243,7 +252,10 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
+        AskedCommand::Forms(args) => forms::forms(client, output, &args).await,
+        AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
+        AskedCommand::Notices(args) => notices::notices(client, output, &args).await,
         AskedCommand::Tickets => tickets::tickets(client, output).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
         AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,

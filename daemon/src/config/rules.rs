@@ -147,6 +147,10 @@ impl Judge<'_> {
             ("inbox.accepted", inbox.accepted == inbox.folder),
             ("inbox.rejected", inbox.rejected == inbox.folder || inbox.rejected == inbox.accepted),
         ];
+        let confirmations = inbox.confirmations.as_ref().map(|section| &section.folder);
+        let taken = [&inbox.folder, &inbox.accepted, &inbox.rejected];
+        let of_confirmations = confirmations.is_some_and(|folder| taken.contains(&folder));
+        let same = same.into_iter().chain([("inbox.confirmations.folder", of_confirmations)]);
         for (path, same) in same {
             if same {
                 let advice = "give each of `folder`, `accepted` and `rejected` its own";

@@ -105,6 +105,10 @@ pub struct State {
     /// The name of a systemd credential that holds the PostgreSQL password.
     #[serde(default)]
     pub password_credential: Option<CredentialName>,
+    /// Where confirmations are kept, each under its digest; the folder `documents` beside a SQLite
+    /// database where absent, `/var/lib/lapsed/documents` with PostgreSQL.
+    #[serde(default)]
+    pub documents: Option<AbsolutePath>,
     /// Connections to the database at most.
     #[serde(default = "eight")]
     #[schemars(range(min = 1, max = 500))]
@@ -137,6 +141,16 @@ impl SecretSource {
 }
 
 impl State {
+    /// Where confirmations are kept.
+    #[must_use]
+    pub fn documents(&self) -> PathBuf {
+        match (&self.documents, &self.database) {
+            (Some(named), _) => named.as_path().to_owned(),
+            (None, DatabaseUrl::Sqlite(path)) => path.as_path().with_file_name("documents"),
+            (None, DatabaseUrl::Postgres(_)) => PathBuf::from("/var/lib/lapsed/documents"),
+        }
+    }
+
     /// Where the database password is to be had, if one is needed.
     #[must_use]
     pub fn password(&self) -> Option<SecretSource> {
@@ -271,6 +285,10 @@ pub struct Inbox {
     pub accepted: AbsolutePath,
     /// Where a file goes that was rejected, with the reasons; on the same file system as `folder`.
     pub rejected: AbsolutePath,
+    /// Where scanned confirmations of forms are put (D5, D14); without it they come by `lapsed confirm`
+    /// only.
+    #[serde(default)]
+    pub confirmations: Option<Confirmations>,
     /// How often the folder is looked at, also without a hint from the kernel (network file systems).
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 3600))]
@@ -279,6 +297,21 @@ pub struct Inbox {
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 3600))]
     pub settle_seconds: u32,
+}
+
+/// Where scanned confirmations of forms are put: the token stands in the file's name, or in a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmations {
+    /// The folder; what was filed goes to `accepted` from there, and what was not to `rejected`.
+    pub folder: AbsolutePath,
+    /// Accounts of this machine whose files count beside those of operators: that of a scanner, say.
+    #[serde(default)]
+    pub from: Members,
+    /// Largest file in bytes.
+    #[serde(default = "twenty_mebibytes")]
+    #[schemars(range(min = 1, max = 1_073_741_824))]
+    pub max_bytes: u64,
 }
 
 impl Inbox {
@@ -418,6 +451,9 @@ impl Default for Logging {
     }
 }
 
+fn twenty_mebibytes() -> u64 {
+    20 * 1024 * 1024
+}
 fn two() -> u32 {
     2
 }

@@ -4,10 +4,10 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
-    DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, TicketsView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::civil::Date;
+use lapsed_core::notice_rules::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -170,9 +171,24 @@ impl Client {
     pub async fn holds(&self) -> Asked<HoldsView> {
         self.look(Call::Holds, &[]).await
     }
+    /// What others were asked to do; `all` with what has ended.
+    pub async fn forms(&self, all: bool) -> Asked<FormsView> {
+        self.look(Call::Forms, &[("all", if all { "true" } else { "false" })]).await
+    }
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
         self.look(Call::SetAsides, &[]).await
+    }
+    /// Who was told what by mail, and what waits.
+    pub async fn notices(&self, person: Option<&str>) -> Asked<NoticesView> {
+        let query: Vec<_> = person.map(|who| ("person", who)).into_iter().collect();
+        self.look(Call::Notices, &query).await
+    }
+    /// A notice as it would be written.
+    pub async fn notice_preview(&self, kind: Kind, person: Option<&str>) -> Asked<LetterView> {
+        let mut query = vec![("kind", kind.name())];
+        query.extend(person.map(|who| ("person", who)));
+        self.look(Call::NoticePreview, &query).await
     }
     /// Tickets at the help desk, and those that wait to be opened.
     pub async fn tickets(&self) -> Asked<TicketsView> {
@@ -228,6 +244,10 @@ impl Client {
     /// Settles something that was set aside.
     pub async fn settle_set_aside(&self, request: &SettleRequest) -> Asked<DoneView> {
         self.change(Call::SettleSetAside, request).await
+    }
+    /// Files the answer of those who were asked.
+    pub async fn confirm(&self, request: &ConfirmRequest) -> Asked<DoneView> {
+        self.change(Call::Confirm, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

@@ -2,13 +2,14 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, DecisionRequest, DelegateRequest,
-    DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView, KeepRequest, LiftRequest,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, TicketsView,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 
 /// An answer on its way.
@@ -29,8 +30,14 @@ pub trait Console: Send + Sync + 'static {
     fn plan<'a>(&'a self, hash: &'a str) -> Answer<'a, PlanView>;
     /// Standing holds.
     fn holds(&self) -> Answer<'_, HoldsView>;
+    /// What others were asked to do: what is open, or all of it.
+    fn forms(&self, all: bool) -> Answer<'_, FormsView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
+    /// Who was told what by mail, and what waits; of one person, where one is named.
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView>;
+    /// A notice of a kind as it would be written: about a person, or with an example's values.
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView>;
     /// Tickets at the help desk, and those that wait to be opened.
     fn tickets(&self) -> Answer<'_, TicketsView>;
     /// Rows of the audit, oldest first.
@@ -63,6 +70,8 @@ pub trait Console: Send + Sync + 'static {
         caller: &'a Caller,
         request: SettleRequest,
     ) -> Answer<'a, DoneView>;
+    /// Files the answer of those who were asked.
+    fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -21,7 +21,10 @@ pub enum Call {
     Plans,
     Plan,
     Holds,
+    Forms,
     SetAsides,
+    Notices,
+    NoticePreview,
     Tickets,
     Audit,
     AuditVerify,
@@ -35,6 +38,7 @@ pub enum Call {
     Pause,
     Resume,
     SettleSetAside,
+    Confirm,
     Adopt,
     Reload,
 }
@@ -66,7 +70,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 22] = {
+pub const ENDPOINTS: [Endpoint; 24] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
@@ -76,7 +80,10 @@ pub const ENDPOINTS: [Endpoint; 22] = {
         row(Call::Plans,          Get,  "/v1/plans",            Viewer,        "plans"),
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
+        row(Call::Forms,          Get,  "/v1/forms",            Viewer,        "forms"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
+        row(Call::Notices,        Get,  "/v1/notices",          Viewer,        "notices"),
+        row(Call::NoticePreview,  Get,  "/v1/notices/preview",  Viewer,        "notices --preview"),
         row(Call::Tickets,        Get,  "/v1/tickets",          Viewer,        "tickets"),
         row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
@@ -90,17 +97,20 @@ pub const ENDPOINTS: [Endpoint; 22] = {
         row(Call::Pause,          Post, "/v1/deletions/pause",  Operator,      "pause deletions"),
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),
         row(Call::SettleSetAside, Post, "/v1/set-aside/settle", Operator,      "set-aside settle"),
+        row(Call::Confirm,        Post, "/v1/confirm",          Operator,      "confirm"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
 };
 
 impl Endpoint {
-    /// The longest request body that is read, in bytes: only `adopt` carries a file.
+    /// The longest request body that is read, in bytes: `adopt` and `confirm` carry a file.
     #[must_use]
     pub fn body_limit(&self) -> usize {
         match self.call {
             Call::Adopt => 64 * 1024 * 1024,
+            // 20 MiB in base64, and room for the rest.
+            Call::Confirm => 27 * 1024 * 1024,
             _ => 64 * 1024,
         }
     }

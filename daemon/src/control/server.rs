@@ -16,6 +16,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -229,6 +230,14 @@ struct PersonQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct FormsQuestion {
+    /// Those that have ended, too.
+    #[serde(default)]
+    all: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PlansQuestion {
     /// Names of states, with commas between; empty for all.
     #[serde(default)]
@@ -239,6 +248,19 @@ struct PlansQuestion {
 #[serde(deny_unknown_fields)]
 struct PlanQuestion {
     hash: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoticesQuestion {
+    person: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviewQuestion {
+    kind: Kind,
+    person: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -323,7 +345,14 @@ fn handler(call: Call) -> MethodRouter<Control> {
         }),
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
+        Call::Forms => look!(FormsQuestion, |console, asked| console.forms(asked.all).await),
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
+        Call::Notices => {
+            look!(NoticesQuestion, |console, asked| console.notices(asked.person.as_deref()).await)
+        }
+        Call::NoticePreview => look!(PreviewQuestion, |console, asked| {
+            console.notice_preview(asked.kind, asked.person.as_deref()).await
+        }),
         Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),
@@ -337,6 +366,7 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Pause => change!(pause),
         Call::Resume => change!(resume),
         Call::SettleSetAside => change!(settle_set_aside),
+        Call::Confirm => change!(confirm),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

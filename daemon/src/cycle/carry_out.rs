@@ -11,7 +11,7 @@
 //! outcomes refused by the fencing token, and the steps with their next owner.
 
 use super::pace::Pace;
-use super::{Cycle, CycleError, DAEMON};
+use super::{Cycle, CycleError, DAEMON, asked};
 use crate::store::{AuditEntry, CaseFilter, Claim, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
 use futures_util::future::join_all;
@@ -23,7 +23,9 @@ use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::pacing::Leave;
 use lapsed_core::policy::departure::{WorksiteClass, worksite_class};
 use lapsed_core::standing::{Standing, standing};
-use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step, StepId, next_attempt};
+use lapsed_core::step::{
+    ASKED, Action, Cause, Fault, Outcome, Receipt, Seen, Step, StepId, next_attempt,
+};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -103,6 +105,7 @@ impl Executor {
             self.pace.begun(name, batch.len());
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
+                self.remind(name, hand).await?;
                 return Ok(all);
             }
             let (round, answered) = self.batch(name, hand, &batch).await?;
@@ -306,6 +309,9 @@ impl Executor {
         stored: &StoredStep,
         now: Timestamp,
     ) -> StepUpdate {
+        if matches!(update.state, StepState::Asked { .. }) {
+            return self.first_reminder(update, stored, now);
+        }
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
         }
@@ -512,14 +518,30 @@ pub fn note(state: &StepState) -> String {
         StepState::Done { receipt: None } | StepState::Verified { receipt: None, .. } => {
             "it was so already".into()
         }
-        StepState::Asked { receipt, .. } => match receipt.before.get("asked") {
-            Some(whom) => format!("asked {}; not confirmed yet", whom.join(", ")),
-            None => "asked; not confirmed yet".into(),
-        },
+        StepState::Asked { receipt, .. } => asked_note(receipt),
         StepState::Done { receipt: Some(_) } => "changed".into(),
+        StepState::Verified { receipt: Some(receipt), .. }
+            if receipt.before.contains_key(ASKED) =>
+        {
+            "confirmed by those who were asked".into()
+        }
         StepState::Verified { receipt: Some(_), .. } => "changed and read back".into(),
         StepState::Drifted { found } => found.description.clone(),
         StepState::Cancelled { reason } => reason.clone(),
+    }
+}
+
+fn asked_note(receipt: &Receipt) -> String {
+    let mut note = match receipt.before.get(ASKED) {
+        Some(whom) => format!("asked {}", whom.join(", ")),
+        None => "asked".into(),
+    };
+    if let Some(days) = receipt.before.get(asked::REMINDED) {
+        note += &format!("; reminded on {}", days.join(", "));
+    }
+    match receipt.before.get(asked::OVERDUE).and_then(|since| since.first()) {
+        Some(since) => note + &format!("; overdue since {since}"),
+        None => note + "; not confirmed yet",
     }
 }
 
@@ -531,7 +553,7 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
     match result {
         Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
         Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
-        Ok(Outcome::Asked(receipt)) => StepEvent::Asked(receipt, now),
+        Ok(Outcome::Asked(receipt)) => StepEvent::Asked(counted(receipt, attempts), now),
         Ok(Outcome::Partly(found)) => {
             let soon = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
             StepEvent::RetryAt(soon, Cause::new(found.description))
@@ -541,6 +563,14 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
         Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
         Err(Fault::Unknown(cause)) => StepEvent::ReplyLost(cause),
     }
+}
+
+/// After an earlier attempt those who were asked may have been asked before; the record says so.
+fn counted(mut receipt: Receipt, attempts: u32) -> Receipt {
+    if attempts > 1 {
+        receipt.before.insert("attempts".into(), vec![attempts.to_string()]);
+    }
+    receipt
 }
 
 /// What a look at a step makes of it; nothing where the server could not be asked.

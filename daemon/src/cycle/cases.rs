@@ -9,6 +9,7 @@ use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId}
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
+use lapsed_core::step::ASKED;
 use serde_json::json;
 
 impl Cycle {
@@ -196,12 +197,37 @@ impl Cycle {
         let waits =
             |s: &&StoredStep| matches!(s.state, StepState::Planned | StepState::Waiting { .. });
         let cancel = |s: &StoredStep| s.on(StepEvent::Cancel(why.to_owned())).ok();
-        let updates: Vec<StepUpdate> = steps.iter().filter(waits).filter_map(cancel).collect();
+        let asked = |s: &&StoredStep| matches!(s.state, StepState::Asked { .. });
+        let stops = |s: &&StoredStep| waits(s) || asked(s);
+        let updates: Vec<StepUpdate> = steps.iter().filter(stops).filter_map(cancel).collect();
         tx.set_steps(&updates, now).await?;
+        for stored in steps.iter().filter(asked) {
+            self.tell_those_asked(tx, stored, now).await?;
+        }
         for plan in tx.read().plans(&[PlanState::Held]).await? {
             if plan.plan.only_case() == Some(case) {
                 tx.set_plan_state(&plan.plan.hash, PlanState::Replaced, None).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Who was asked to end access goes on with it unless they are told (D10): a person has to.
+    async fn tell_those_asked(
+        &self,
+        tx: &mut Tx,
+        stored: &StoredStep,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let asked = stored.state.receipt().and_then(|receipt| receipt.before.get(ASKED));
+        let whom = asked.map(|whom| whom.join(", ")).unwrap_or_default();
+        let reason = format!(
+            "the departure is off: tell {} not to act on \"{}\"",
+            if whom.is_empty() { stored.step.connector.as_str() } else { &whom },
+            stored.step.action.describe()
+        );
+        if let Some(person) = tx.read().people(&[stored.step.person]).await?.first() {
+            tx.set_aside_once(&aside(person, &reason, now)?).await?;
         }
         Ok(())
     }

@@ -28,8 +28,6 @@ pub struct Decided {
     pub plans: Vec<(Plan, PlanState)>,
     /// Targets that could not be read; who is affected is looked at again next round.
     pub unreadable: BTreeMap<ConnectorName, Fault>,
-    /// Nobody is told by mail of accounts that were found shut.
-    pub quiet: bool,
 }
 
 /// How many people one round plans for at the most; the rest follow at once in the next round.
@@ -140,8 +138,7 @@ impl Cycle {
             self.store.read().people(&ids).await?.into_iter().map(|p| (p.id, p)).collect();
         let departing =
             cases.into_iter().filter_map(|case| Some((people.remove(&case.person)?, case)));
-        // Those who left long ago are no news; before each deletion their supervisors hear of it.
-        let mut decided = Decided { quiet: true, ..Decided::default() };
+        let mut decided = Decided::default();
         let (proposed, work) = self.propose(departing.collect(), now, &mut decided).await?;
         let version = self.config.policy.version();
         let mut more = Vec::new();
@@ -321,8 +318,8 @@ impl Cycle {
             }
         }
         // With the dates that were just planned.
-        for case in shut.iter().filter(|_| !decided.quiet) {
-            self.tell_shut(&tx, *case, now).await?;
+        for case in shut {
+            self.tell_shut(&tx, case, now).await?;
         }
         let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
         tx.clear_to_decide(&done, marks).await?;

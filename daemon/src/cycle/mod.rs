@@ -3,12 +3,15 @@
 //! A wake-up carries no input, it only says "look again": everything that a round needs stands in the
 //! store. `plan` and `simulate` run the same code on a scratch copy of the store, without hands.
 
+pub mod asked;
 pub mod carry_out;
 pub mod cases;
 mod clocks;
+pub mod confirm;
 pub mod decide;
 pub mod departing;
 pub mod pace;
+mod receipts;
 pub mod take;
 mod wished;
 
@@ -48,6 +51,19 @@ pub enum CycleError {
 }
 
 impl Cycle {
+    /// The same, telling nobody by mail: for what is only rehearsed, and for what is long past.
+    #[must_use]
+    pub fn quietly(self) -> Self {
+        match self.config.notices {
+            None => self,
+            Some(_) => {
+                let mut config = Config::clone(&self.config);
+                config.notices = None;
+                Self { config: Arc::new(config), ..self }
+            }
+        }
+    }
+
     /// Whether a target can be asked to do something.
     pub(crate) fn able(&self, name: &ConnectorName, ability: Ability) -> bool {
         let settings = self.config.connectors.get(name);

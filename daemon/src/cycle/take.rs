@@ -148,6 +148,7 @@ impl Cycle {
             }),
             ..AuditEntry::new(now, DAEMON, "drop.rejected")
         });
+        self.tell_rejected(&tx, drop, rejection, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -207,6 +208,7 @@ impl Cycle {
             }),
             ..AuditEntry::new(now, DAEMON, "drop.accepted")
         });
+        self.tell_taken(&tx, drop, &summary, now).await?;
         tx.commit().await?;
         Ok(summary)
     }

@@ -26,4 +26,5 @@ pub(crate) use look::Look;
 pub use preview::{PreviewError, preview};
 pub(crate) use sender::MAIL_HEALTH;
 pub use sender::Post;
+pub(crate) use wording::written;
 pub use wording::{Wording, WordingError};

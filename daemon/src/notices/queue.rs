@@ -8,11 +8,12 @@ use crate::store::{
 };
 use jiff::Timestamp;
 use lapsed_core::facts::{Case, CaseId, CaseState, Person};
-use lapsed_core::notice_rules::{About, Deletion, Kind, Told, Wanted, deletions};
+use lapsed_core::notice_rules::{About, Deletion, Kind, Thing, Told, Wanted, deletions};
 use lapsed_core::observed::{Realm, Trust, TrustKind};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::shown::shown;
 use lapsed_core::standing::{End, Standing, standing};
+use lapsed_core::wishes::{self, Wish};
 
 /// Cases looked at in one transaction.
 const AT_ONCE: usize = 100;
@@ -152,15 +153,16 @@ impl Cycle {
         let Some(person) = read.person(case.person).await? else { return Ok(None) };
         let filter = StepFilter { cases: vec![case.id], ..StepFilter::default() };
         let steps = read.steps(&filter).await?;
-        let holds = read.holds_of(person.id).await?;
-        let held = holds.iter().any(|hold| hold.lifted_at.is_none()).then_some(HELD);
+        let held = (!read.holds_over(person.id).await?.is_empty()).then_some(HELD);
+        let wishes = read.wishes_of(&[person.id]).await?;
         let filter = NoticeFilter { cases: vec![case.id], ..NoticeFilter::default() };
         let notices = read.notices(&filter).await?;
         let end = match standing(&person, now, &self.config.time_zone) {
             Standing::Left(end) | Standing::Leaving(end) => Some(end),
             Standing::Employed | Standing::Unknown => None,
         };
-        let deletions = deletions(&case, steps.iter().map(|s| (&s.step, &s.state)), held);
+        let mut deletions = deletions(&case, steps.iter().map(|s| (&s.step, &s.state)), held);
+        keep(&mut deletions, &wishes);
         let trust = self.trust(tx, &case, &person, now).await?;
         Ok(Some(Known { case, person, deletions, notices, trust, end }))
     }
@@ -245,6 +247,24 @@ fn user_id(known: &Known) -> String {
     let found = accounts.find(|a| directory(a.realm)).map(|a| a.user_id.to_string());
     let found = found.or_else(|| known.person.user_ids().first().map(ToString::to_string));
     shown(&found.unwrap_or_else(|| format!("person {}", known.person.id)))
+}
+
+/// A mailbox that somebody needs, or that is to be kept, stays while that is so (D8, D9).
+fn keep(deletions: &mut [Deletion], wishes: &[Wish]) {
+    let stays = |wish: &Wish| {
+        wish.stands()
+            && matches!(
+                wish.what,
+                wishes::Wanted::Delegate { .. } | wishes::Wanted::KeepMail { .. }
+            )
+    };
+    if !wishes.iter().any(stays) {
+        return;
+    }
+    for deletion in deletions.iter_mut().filter(|d| d.thing == Thing::Mailbox) {
+        deletion.on = None;
+        deletion.reason = "somebody needs it".into();
+    }
 }
 
 fn told(notice: &StoredNotice) -> Told {

@@ -115,7 +115,7 @@ impl Wording {
 
 /// Writes a notice, by the built-in wording where the agency's own does not work with these facts: nothing
 /// goes untold for it. `about` is the subject should even that fail.
-pub(super) fn written(wording: &Wording, kind: Kind, facts: &Facts, about: &str) -> Letter {
+pub(crate) fn written(wording: &Wording, kind: Kind, facts: &Facts, about: &str) -> Letter {
     let own = wording.write(kind, facts);
     let written = own.or_else(|error| {
         tracing::error!(%error, "own wording of a notice does not work; the built-in one is used");

@@ -1,16 +1,15 @@
 //! From complete files in the inbox to facts, each with its receipt beside it.
 
 use super::Daemon;
-use crate::cycle::take::{Drop, Summary, Taking};
+use crate::cycle::take::{Drop, Taking};
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::drops::{DropError, Handled, Ready};
 use crate::store::AuditEntry;
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::SourceName;
-use lapsed_core::intake::receipt;
+use lapsed_core::intake::Rejection;
 use lapsed_core::intake::spec::Done;
-use lapsed_core::intake::{Rejection, digest};
 use serde_json::json;
 use std::time::Instant;
 
@@ -70,12 +69,11 @@ impl Daemon {
             }
             Err(error) => return Err(error.into()),
         };
-        let taking = cycle
-            .take_drop(Drop { feed, file_name: &name, bytes: &bytes, done: done.as_deref() }, now)
-            .await?;
-        let (how, text) = receipt_of(cycle, feed, &name, &bytes, &taking, now);
+        let content = Drop { feed, file_name: &name, bytes: &bytes, done: done.as_deref() };
+        let taking = cycle.take_drop(content, now).await?;
         report(&name, feed, &taking);
-        self.finish(cycle, drop, how, now, &text).await
+        let text = cycle.receipt(content, &taking, now);
+        self.finish(cycle, drop, handled(&taking), now, &text).await
     }
 
     async fn finish(
@@ -111,42 +109,12 @@ pub(crate) fn feed_of<'a>(cycle: &'a Cycle, name: &str) -> Option<&'a SourceName
     cycle.config.feeds.iter().find(|(_, feed)| feed.files.matches(name)).map(|(name, _)| name)
 }
 
-fn receipt_of(
-    cycle: &Cycle,
-    feed: &SourceName,
-    name: &str,
-    bytes: &[u8],
-    taking: &Taking,
-    now: Timestamp,
-) -> (Handled, String) {
-    let read_at = now.to_zoned(cycle.config.time_zone.clone());
-    let digest = digest(bytes);
-    let about =
-        receipt::About { feed: feed.as_str(), file_name: name, read_at: &read_at, digest: &digest };
+/// Where a drop goes that was handled so.
+fn handled(taking: &Taking) -> Handled {
     match taking {
-        Taking::Rejected(rejection) => (Handled::Rejected, receipt::of_rejected(about, rejection)),
-        Taking::Repeated(_) => (Handled::Accepted, receipt::of_repeated(about)),
-        Taking::Taken(summary) => {
-            let text =
-                receipt::of_taken(about, &summary.taken, &summary.unmatched, summary.effect());
-            (Handled::Accepted, text + &missing(summary))
-        }
+        Taking::Rejected(_) => Handled::Rejected,
+        Taking::Repeated(_) | Taking::Taken(_) => Handled::Accepted,
     }
-}
-
-fn missing(summary: &Summary) -> String {
-    if summary.missing.is_empty() {
-        return String::new();
-    }
-    let mut text = format!(
-        "\nIn the last full drop and not in this one: {}. Absence is no notice; nothing was changed for\n\
-         them. If they have left, send them with their last day:\n",
-        summary.missing.len()
-    );
-    for key in summary.missing.iter().take(1_000) {
-        text += &format!("  {}\n", lapsed_core::shown::shown_in_a_cell(key));
-    }
-    text
 }
 
 fn report(name: &str, feed: &SourceName, taking: &Taking) {

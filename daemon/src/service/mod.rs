@@ -1,5 +1,6 @@
 //! The running daemon: its state, its rounds, and what wakes them.
 
+mod confirmations;
 mod inbox;
 mod late;
 mod patience;
@@ -54,6 +55,7 @@ pub struct Daemon {
     tell: Arc<Notify>,
     look_around: AtomicBool,
     inbox: Mutex<Inbox>,
+    confirmations: Option<Mutex<Inbox>>,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
 
@@ -74,6 +76,14 @@ impl Daemon {
             config.inbox.rejected.as_path().to_owned(),
             config.inbox.settle(),
         );
+        let confirmations = config.inbox.confirmations.as_ref().map(|section| {
+            Mutex::new(Inbox::new(
+                section.folder.as_path().to_owned(),
+                config.inbox.accepted.as_path().to_owned(),
+                config.inbox.rejected.as_path().to_owned(),
+                config.inbox.settle(),
+            ))
+        });
         let decide = Arc::new(Notify::new());
         let patient = patience::patient(&hands.eyes(), &decide);
         let owner = owner_name(&config);
@@ -93,6 +103,7 @@ impl Daemon {
             tell: Arc::new(Notify::new()),
             look_around: AtomicBool::new(true),
             inbox: Mutex::new(inbox),
+            confirmations,
             roles,
         })
     }

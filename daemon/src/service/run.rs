@@ -53,6 +53,9 @@ impl Daemon {
             // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
             log_failure("taking the inbox", &error);
         }
+        if let Err(error) = self.take_confirmations().await {
+            log_failure("filing confirmations", &error);
+        }
         let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
@@ -104,6 +107,7 @@ impl Daemon {
         self.post(CancellationToken::new()).begin().await?;
         // Nobody comes back for what is still being written: one look, one pause, and a second look.
         self.take_inbox().await?;
+        self.take_confirmations().await?;
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
@@ -164,6 +168,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), deciding(daemon.clone())));
     tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
+    tasks.spawn(until(stop.clone(), watching_confirmations(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
     tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
@@ -341,6 +346,18 @@ impl Daemon {
     }
 }
 
+/// Confirmations are looked for at every poll; the kernel's word makes it sooner.
+async fn watching_confirmations(daemon: Arc<Daemon>) {
+    let folder = daemon.cycle().config.inbox.confirmations.as_ref().map(|of| of.folder.clone());
+    let Some((_watcher, mut names)) = folder.and_then(|at| wake::watch(at.as_path())) else {
+        return std::future::pending().await;
+    };
+    while let Some(name) = names.recv().await {
+        daemon.confirmation_finished(&name).await;
+        daemon.decide.notify_one();
+    }
+}
+
 async fn watching(daemon: Arc<Daemon>) {
     let folder = daemon.cycle().config.inbox.folder.as_path().to_owned();
     let Some((_watcher, mut names)) = wake::watch(&folder) else {
@@ -417,6 +434,30 @@ async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
     }
 }
 
+/// Since when the state can't be reached, and whether the on-call knows.
+#[derive(Debug, Default)]
+struct Away {
+    since: Option<jiff::Timestamp>,
+    told: bool,
+}
+
+impl Away {
+    /// Once it has lasted as long as a target may be silent, the on-call is told; once.
+    async fn tell(&mut self, daemon: &Daemon, error: &CycleError) {
+        let now = daemon.now();
+        let since = *self.since.get_or_insert(now);
+        let Some(minutes) =
+            daemon.cycle().config.notices.as_ref().map(|n| n.connector_down_minutes)
+        else {
+            return;
+        };
+        if !self.told && now.duration_since(since) >= SignedDuration::from_mins(minutes.into()) {
+            self.told = true;
+            daemon.tell_that_the_state_is_away(since, &error.to_string()).await;
+        }
+    }
+}
+
 /// Tells people what they have to know. Nothing waits for it, and it waits for its mail server alone. A
 /// notice that is being handed over is finished before it stops.
 async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
@@ -424,6 +465,7 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
     /// Departures ahead are looked through so often even when nothing says so.
     const AROUND: SignedDuration = SignedDuration::from_mins(15);
     let mut looked: Option<jiff::Timestamp> = None;
+    let mut away = Away::default();
     while !stop.is_cancelled() {
         let now = daemon.now();
         let stale = looked.is_none_or(|at| now.duration_since(at) >= AROUND);
@@ -431,11 +473,13 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
         let look = if stale || asked { Look::Around } else { Look::AtTheQueue };
         let pause = match daemon.tell_round(look, &stop).await {
             Ok(_) => {
+                away = Away::default();
                 looked = if look == Look::Around { Some(now) } else { looked };
                 PAUSE
             }
             Err(error) => {
                 log_failure("telling", &error);
+                away.tell(&daemon, &error).await;
                 AFTER_FAILURE
             }
         };

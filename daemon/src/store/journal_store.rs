@@ -77,6 +77,8 @@ pub struct StepFilter {
     pub plan: Option<PlanHash>,
     /// In states of these names, unless empty.
     pub states: Vec<&'static str>,
+    /// Only those of this kind of action.
+    pub action: Option<&'static str>,
     /// Of this connector.
     pub connector: Option<ConnectorName>,
     /// Due on or after this date; leaves out what is due at once.
@@ -171,6 +173,9 @@ fn filtered(filter: &StepFilter) -> Select<steps::Entity> {
     }
     if !filter.states.is_empty() {
         query = query.filter(steps::Column::State.is_in(filter.states.iter().copied()));
+    }
+    if let Some(action) = filter.action {
+        query = query.filter(steps::Column::Action.eq(action));
     }
     if let Some(connector) = &filter.connector {
         query = query.filter(steps::Column::Connector.eq(connector.as_str()));

@@ -75,6 +75,7 @@ model_of!(
     population_holds,
     wishes,
     audit,
+    documents,
 );
 
 /// A row with the same primary key takes the new values.

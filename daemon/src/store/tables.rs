@@ -352,6 +352,33 @@ pub(super) mod to_decide {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// What those who were asked answered, and by which document.
+pub(super) mod documents {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "documents")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) case_id: Uuid,
+        pub(crate) step: Uuid,
+        pub(crate) sha256: Option<String>,
+        pub(crate) bytes: i64,
+        pub(crate) file_name: String,
+        pub(crate) answer: String,
+        pub(crate) reason: Option<String>,
+        pub(crate) token_digest: Option<String>,
+        pub(crate) filed_by: String,
+        pub(crate) filed_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// The outbox.
 pub(super) mod notices {
     use sea_orm::entity::prelude::*;

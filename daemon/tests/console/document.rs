@@ -35,7 +35,10 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plans => ("`states` with commas between, all if none", "PlansView"),
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
+        Call::Forms => ("`all` true for those that have ended, too", "FormsView"),
         Call::SetAsides => ("", "SetAsidesView"),
+        Call::Notices => ("`person`, if any", "NoticesView"),
+        Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
         Call::Tickets => ("", "TicketsView"),
         Call::Audit => {
             ("`after` a row, `limit` up to 1000, `person`; all may be absent", "AuditView")
@@ -49,6 +52,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Depart => ("[DepartRequest](#departrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
+        Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -92,7 +96,10 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PersonView>(&mut generator);
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
+    add::<FormsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
+    add::<NoticesView>(&mut generator);
+    add::<LetterView>(&mut generator);
     add::<TicketsView>(&mut generator);
     add::<AuditView>(&mut generator);
     add::<AuditVerifyView>(&mut generator);
@@ -111,6 +118,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<KeepRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
+    add::<ConfirmRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);
     let found: Map<String, Value> = generator.take_definitions(true);
     let mut schemas: Vec<_> = found.into_iter().collect();

@@ -11,6 +11,7 @@ use lapsed::control::roles::{Caller, Identity};
 use lapsed::control::server::{Control, router};
 use lapsed::views::*;
 use lapsed_core::facts::{Actor, Invalid};
+use lapsed_core::notice_rules::Kind;
 use lapsed_core::plan::PlanState;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,8 +75,20 @@ impl Console for FakeConsole {
     fn holds(&self) -> Answer<'_, HoldsView> {
         ready(Ok(samples::holds()))
     }
+    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
+        self.note(format!("forms {all}"));
+        ready(Ok(samples::forms()))
+    }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))
+    }
+    fn notices<'a>(&'a self, who: Option<&'a str>) -> Answer<'a, NoticesView> {
+        self.note(format!("notices {who:?}"));
+        ready(Ok(samples::notices()))
+    }
+    fn notice_preview<'a>(&'a self, kind: Kind, who: Option<&'a str>) -> Answer<'a, LetterView> {
+        self.note(format!("preview {kind} {who:?}"));
+        ready(Ok(samples::letter()))
     }
     fn tickets(&self) -> Answer<'_, TicketsView> {
         ready(Ok(samples::tickets()))
@@ -131,6 +144,11 @@ impl Console for FakeConsole {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         self.done(&format!("settle {}", request.id), caller)
+    }
+    fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
+        let length = request.content.as_ref().map_or(0, String::len);
+        let what = format!("confirm {} {:?} {length} bytes", request.form, request.refused);
+        self.done(&what, caller)
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         self.note(format!(

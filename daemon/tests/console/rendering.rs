@@ -23,6 +23,8 @@ fn texts() -> Vec<(&'static str, String)> {
         ("plan", text(&samples::plan())),
         ("holds", text(&samples::holds())),
         ("set_asides", text(&samples::set_asides())),
+        ("notices", text(&samples::notices())),
+        ("letter", text(&samples::letter())),
         ("tickets", text(&samples::tickets())),
         ("audit", text(&samples::audit())),
         ("audit_verify", text(&samples::audit_verify())),

@@ -30,6 +30,7 @@ fn body(call: Call) -> &'static str {
         Call::Depart => r#"{"person":"mzsmitj","reason":"r","last_day":null}"#,
         Call::Pause | Call::Resume => r#"{"reason":"r"}"#,
         Call::SettleSetAside => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
+        Call::Confirm => r#"{"form": "K7Q2-M4XZ-9TDF", "content": "c2Nhbg==", "refused": null}"#,
         Call::Adopt => {
             r#"{"feed":"hr","file_name":"f","content":"","write":false,"clocks_start":null}"#
         }
@@ -42,6 +43,7 @@ fn target(endpoint: Endpoint) -> String {
         Call::Person => "?who=mzsmitj",
         Call::Plan => "?hash=3f9c01ab77de",
         Call::Due => "?until=2026-12-31",
+        Call::NoticePreview => "?kind=manager",
         Call::Plans => "?states=held,passed",
         _ => "",
     };

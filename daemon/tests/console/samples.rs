@@ -144,6 +144,7 @@ pub fn person() -> PersonView {
             ],
         }],
         set_aside: set_asides().rows,
+        told: vec![text("manager to boss@dmh.test: sent 2026-11-11 17:00:05 -06:00")],
     }
 }
 
@@ -192,6 +193,61 @@ pub fn holds() -> HoldsView {
             review_on: Some(text("2027-06-01")),
         }],
     }
+}
+
+pub fn forms() -> FormsView {
+    let form = FormView {
+        id: text("5b1c7a52-0d3e-5c46-8f5e-2f8a6c2f7b10"),
+        person: text("mzsmitj"),
+        request: text("CIMOR"),
+        connector: text("dhss"),
+        state: text("overdue"),
+        asked: vec![format!("access@dhss.test {HOSTILE}")],
+        asked_at: Some(text("2026-11-02T09:00:00-06:00")),
+        reminders: 2,
+        next: None,
+        note: text(
+            "asked access@dhss.test; reminded on 2026-11-09, 2026-11-17; overdue since 2026-11-24",
+        ),
+        document: None,
+        filed: None,
+        clause: text("D5: DMH DOR 8.300, Disabling User Accounts 6"),
+    };
+    let confirmed = FormView {
+        id: text("9c0d2b11-77aa-5e0b-9f35-6d2d1a8f4c01"),
+        request: text("OMIS"),
+        state: text("confirmed"),
+        reminders: 0,
+        note: text("confirmed by those who were asked"),
+        document: Some(text("8f14e45fceea167a5a36dedd4bea2543c9f0f895fb98ab9159f51fd0297e236d")),
+        filed: Some(text("by kim, 2026-11-04 10:00:00 -06:00")),
+        asked_at: None,
+        ..form.clone()
+    };
+    FormsView { forms: vec![form, confirmed] }
+}
+
+pub fn notices() -> NoticesView {
+    NoticesView {
+        notices: vec![NoticeView {
+            id: text("5d0c5f0e-0000-5000-8000-000000000009"),
+            kind: text("manager"),
+            about: format!("mzsmitj {HOSTILE}"),
+            to: vec![text("boss@dmh.test")],
+            state: text("unverified"),
+            queued_at: text("2026-11-11T17:00:04-06:00"),
+            sent_at: None,
+            subject: text("Maria Núñez (mzsmitj) has left: what is yours to do"),
+            note: text("the connection ended"),
+        }],
+        waiting: 3,
+        unverified: 1,
+        failed: 0,
+    }
+}
+
+pub fn letter() -> LetterView {
+    LetterView { subject: format!("Left {HOSTILE}"), body: format!("One\n{HOSTILE}\n") }
 }
 
 pub fn set_asides() -> SetAsidesView {

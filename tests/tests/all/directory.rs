@@ -18,3 +18,4 @@ mod outages;
 mod paging;
 mod protection;
 mod support;
+mod trust;

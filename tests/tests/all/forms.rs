@@ -8,4 +8,5 @@
 )]
 
 mod conformance;
+mod departure;
 mod support;

@@ -20,6 +20,7 @@ mod latency;
 mod laws;
 mod mail;
 mod mailbox;
+mod notices;
 mod request_tracker;
 mod scenarios;
 mod servers;

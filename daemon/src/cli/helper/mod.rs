@@ -93,7 +93,10 @@ fn serve<R: Serialize + From<Fault>>(
     line.push(b'\n');
     socket
         .write_all(&line)
+        .and_then(|()| socket.shutdown(std::net::Shutdown::Both))
         .map_err(|problem| Failure::caused(&problem, "The daemon asks again by itself."))?;
+    // A copy of many files outlives its answer.
+    home::archive::wait_for_copies();
     Ok(Exit::Fine)
 }
 

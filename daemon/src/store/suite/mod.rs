@@ -5,8 +5,10 @@ pub mod audit;
 pub mod claims;
 pub mod fixtures;
 pub mod journal;
+pub mod notices;
 pub mod orders;
 pub mod records;
+pub mod tickets;
 pub mod transactions;
 
 /// How a test ends: errors say enough by themselves.
@@ -74,6 +76,8 @@ macro_rules! store_suite {
                 a_user_id_once_taken_stays_taken,
                 settings_take_any_value,
                 one_daemon_at_a_time_has_the_turn;
+            tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
+                a_matter_has_one_ticket_at_a_time;
             audit: the_audit_of_many_writers_is_one_chain,
                 a_hash_is_made_as_documented,
                 each_tampering_is_found,
@@ -86,6 +90,15 @@ macro_rules! store_suite {
                 a_row_taken_out_under_the_daemon_is_an_alarm,
                 a_checkpoint_file_that_is_gone_or_short_is_an_alarm,
                 two_daemons_with_files_of_their_own_raise_no_alarm;
+            notices: the_same_notice_is_queued_once,
+                a_notice_of_a_dropped_decision_is_not_there,
+                several_senders_never_hand_the_same_notice_over,
+                a_sender_that_lost_its_lease_hands_nothing_over,
+                what_was_being_handed_over_when_its_daemon_died_is_in_doubt,
+                a_restarted_sender_doubts_its_own_at_once,
+                a_digest_carries_what_waits_for_it,
+                a_flood_is_counted_by_kind_and_address,
+                people_are_found_by_their_supervisor;
         }
     };
     (@ $suite:path, $place:path; $($module:ident: $($name:ident),+;)+) => {

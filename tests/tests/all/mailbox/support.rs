@@ -67,12 +67,12 @@ pub fn end_of_sessions(user: &str) -> Step {
 
 pub fn delegation(user: &str, to: &str) -> Step {
     let to = UserId::new(to).unwrap();
-    step(user, |account| Action::DelegateMailbox { account, to, wish: Uuid::nil() })
+    step(user, |account| Action::DelegateMailbox { account, to, wish: uuid::Uuid::nil() })
 }
 
 pub fn end_of_delegation(user: &str, to: &str) -> Step {
     let to = UserId::new(to).unwrap();
-    step(user, |account| Action::EndDelegation { account, to, wish: Uuid::nil() })
+    step(user, |account| Action::EndDelegation { account, to, wish: uuid::Uuid::nil() })
 }
 
 pub fn disabling(user: &str) -> Step {

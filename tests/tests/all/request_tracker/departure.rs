@@ -170,12 +170,14 @@ fn a_refused_step_waits_for_its_ticket_and_moves_when_that_is_resolved() {
         Ok((
             state_of(site, &user_id, &format!("out of group {name}"))?,
             state_of(site, &user_id, "ask to revoke Mainframe")?,
-            site.printed(&["audit", "list", "--person", &user_id])?,
+            site.json(&["audit", "list", "--person", &user_id])?.to_string(),
         ))
     })
     .unwrap();
     assert_eq!((left.as_str(), asked_for.as_str()), ("verified", "verified"));
     assert!(audit.contains(&format!("resolved by ticket {second}")), "{audit}");
-    let listed = asked(&mut site, |site| site.printed(&["tickets"])).unwrap();
-    assert_eq!(listed.matches("resolved").count(), 3, "{listed}");
+    let listed = asked(&mut site, |site| site.json(&["tickets"])).unwrap();
+    let states: Vec<&Value> =
+        listed["tickets"].as_array().unwrap().iter().map(|ticket| &ticket["state"]).collect();
+    assert_eq!(states, ["resolved"; 3], "{listed}");
 }

@@ -5,6 +5,7 @@ use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::scim::{self, Update};
 use lapsed_core::observed::{Protection, Scope};
 use lapsed_core::step::{Fault, Outcome, Seen};
+use lapsed_tests::dovecot::Dovecot;
 use lapsed_tests::relay::{Relay, Target};
 use lapsed_tests::scim::Scim;
 use rstest::rstest;
@@ -167,6 +168,23 @@ async fn a_server_that_is_down_slow_or_cut_off_is_waited_for() {
         let down = apply(system, revocation(&ann, "ann")).await;
         assert!(matches!(&down, Err(Fault::Retry(_))), "{down:?}");
     }
+}
+
+/// The SCIM server speaks no TLS; another one that speaks HTTP over it shows a certificate as well.
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_told_and_nothing_is_sent() {
+    let server = Dovecot::start_encrypted(&["ann"]).unwrap();
+    let scim = Scim::start().unwrap();
+    let mut settings = of(&scim);
+    settings.url = format!("https://127.0.0.1:{}", server.http_port());
+    settings.ca_file = Some(server.other_ca_path().to_owned());
+    let ending = apply(&scim::connect(&settings).unwrap(), revocation("7", "ann")).await;
+    let Err(Fault::Retry(cause)) = &ending else { panic!("{ending:?}") };
+    assert!(cause.message.contains("certificate into ca_file"), "{cause}");
+    settings.ca_file = Some(server.ca_path().to_owned());
+    let ending = apply(&scim::connect(&settings).unwrap(), revocation("7", "ann")).await;
+    let Err(Fault::Retry(cause)) = &ending else { panic!("{ending:?}") };
+    assert!(cause.message.contains("nothing at this address"), "the way is free now: {cause}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::support::*;
 use lapsed_connectors::command::{
     self, CommandKind, CommandSettings, ExitMeaning, Operation, Program,
 };
-use lapsed_connectors::contract::{Apply, Observe};
+use lapsed_connectors::contract::Observe;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Realm, Scope};
 use lapsed_core::step::{Fault, Outcome, Seen, Step};
