@@ -130,7 +130,6 @@ fn word(result: &Result<Outcome, Fault>) -> &'static str {
         Ok(Outcome::Drifted(_)) => "drifted",
         Ok(Outcome::Partly(_)) => "partly",
         Ok(Outcome::Asked(_)) => "asked",
-        Ok(Outcome::Partly(_)) => "partly",
         Err(Fault::Retry(_)) => "retry",
         Err(Fault::Refused(_)) => "refused",
         Err(Fault::Unknown(_)) => "unknown",

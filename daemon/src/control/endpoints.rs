@@ -70,7 +70,7 @@ const fn row(
 
 /// Every call. What is not here can't be asked of the daemon.
 #[rustfmt::skip]
-pub const ENDPOINTS: [Endpoint; 24] = {
+pub const ENDPOINTS: [Endpoint; 26] = {
     use Method::{Get, Post};
     use Role::{Administrator, Auditor, Operator, Viewer};
     [
