@@ -129,10 +129,9 @@ fn answered(reply: Reply) -> Result<Value, Trouble> {
         StatusCode::BAD_REQUEST => {
             Err(Trouble::Refused(Cause::coded("Dovecot did not understand the request", code())))
         }
-        StatusCode::TOO_MANY_REQUESTS => Err(Trouble::NotBegun(Cause::coded(
-            "the server is busy; it will be tried again",
-            code(),
-        ))),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(Trouble::NotBegun(
+            Cause::coded("the server is busy; it will be tried again", code()),
+        )),
         _ => Err(Trouble::Lost(format!("the server failed within itself (HTTP {})", reply.status))),
     }
 }
@@ -173,7 +172,7 @@ mod tests {
 
     fn read(body: &str) -> Result<Value, Trouble> {
         let body = hyper::body::Bytes::copy_from_slice(body.as_bytes());
-        payload(&answered(Reply { status: StatusCode::OK, body })?)
+        payload(&answered(Reply { status: StatusCode::OK, body, retry_after: None })?)
     }
 
     #[rstest]

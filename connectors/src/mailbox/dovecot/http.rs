@@ -7,13 +7,13 @@ use base64::Engine;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use secrecy::ExposeSecret;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 const PATH: &str = "/doveadm/v1";
 /// A listing of one user's mailboxes is far smaller, whatever it holds.
 const LARGEST_REPLY: usize = 4 * 1024 * 1024;
+/// The server is left alone no longer, whatever it asks for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Why there is no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(super) enum Failed {
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
+    /// For how long the server wants to be left alone (RFC 9110 10.2.3), where it says so in seconds.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// Sends requests to one server.
@@ -47,11 +51,37 @@ pub(super) struct Http {
     pub(super) key: SecretSource,
     pub(super) connect: Duration,
     pub(super) command: Duration,
+    /// Before this moment a busy server wants to hear nothing.
+    pub(super) not_before: Mutex<Option<Instant>>,
 }
 
 impl Http {
     /// Sends one command, or asks for the list of commands when there is no body.
     pub(super) async fn send(&self, body: Option<Vec<u8>>) -> Result<Reply, Failed> {
+        self.wait_is_over()?;
+        let reply = self.send_now(body).await?;
+        if matches!(reply.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            && let Some(wait) = reply.retry_after
+        {
+            let moment = Instant::now().checked_add(wait.min(LONGEST_WAIT));
+            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+        }
+        Ok(reply)
+    }
+
+    fn wait_is_over(&self) -> Result<(), Failed> {
+        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = not_before.map(|moment| moment.saturating_duration_since(Instant::now()));
+        match left {
+            Some(left) if !left.is_zero() => Err(Failed::NotSent(format!(
+                "asked to be left alone for another {} s",
+                left.as_secs() + 1
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn send_now(&self, body: Option<Vec<u8>>) -> Result<Reply, Failed> {
         let request = self.request(body)?;
         let tcp = TcpStream::connect((self.address.host.as_str(), self.address.port));
         let tcp = self.in_time(async { tcp.await.map_err(|e| unreachable_because(&e)) }).await?;
@@ -115,13 +145,14 @@ impl Http {
             let sending = async {
                 let reply = sender.send_request(request).await.map_err(|e| lost(&e))?;
                 let status = reply.status();
+                let retry_after = seconds_to_wait(reply.headers().get(RETRY_AFTER));
                 let body = Limited::new(reply.into_body(), LARGEST_REPLY).collect().await;
                 let body =
                     body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
                         Some(_) => Failed::Lost("the reply is too long to be one".into()),
                         None => Failed::Lost(format!("the reply was cut off: {error}")),
                     })?;
-                Ok(Reply { status, body: body.to_bytes() })
+                Ok(Reply { status, body: body.to_bytes(), retry_after })
             };
             // The connection does its part only while it is polled, and ends with this request.
             tokio::pin!(sending);
@@ -142,6 +173,10 @@ impl Http {
         let slow = || Err(Failed::Lost(format!("no reply within {seconds} s")));
         tokio::time::timeout(self.command, talk).await.unwrap_or_else(|_| slow())
     }
+}
+
+fn seconds_to_wait(header: Option<&HeaderValue>) -> Option<Duration> {
+    header?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn unreachable_because(error: &std::io::Error) -> Failed {

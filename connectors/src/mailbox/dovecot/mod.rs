@@ -28,7 +28,7 @@ use lapsed_core::observed::{Observed, Scope};
 use lapsed_core::step::{Fault, Outcome, Seen, Step};
 use mailboxes::Own;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A Dovecot server.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ pub fn connect(settings: &DovecotSettings) -> Result<Dovecot, SettingsError> {
         key,
         connect: settings.timeouts.connect(),
         command: settings.timeouts.command(),
+        not_before: Mutex::default(),
     };
     let own = Own {
         shared_prefixes: settings.shared_prefixes.clone(),

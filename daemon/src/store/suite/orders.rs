@@ -179,7 +179,6 @@ fn account(
     groups: Vec<GroupLink>,
 ) -> Result<ObservedAccount, lapsed_core::facts::Invalid> {
     Ok(ObservedAccount {
-        held_in_trust: Vec::new(),
         id: name(format!("guid-{number}"))?,
         user_id: name(format!("Z{number}Doe"))?,
         other_user_ids: Vec::new(),

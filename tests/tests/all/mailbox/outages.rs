@@ -90,6 +90,7 @@ async fn a_change_without_an_answer_is_unknown(#[case] answer: Option<(u16, &str
 #[rstest]
 #[case::temporary(exit(75), true)]
 #[case::busy((429, String::new()), true)]
+#[case::unavailable((503, String::new()), true)]
 #[case::not_allowed(exit(77), false)]
 #[case::no_such_command(
     (200, r#"[["error",{"type":"unknownMethod","exitCode":0},"lapsed"]]"#.into()),
@@ -135,4 +136,20 @@ async fn a_count_that_cannot_be_read_deletes_nothing() {
     let ending = apply(&open(&settings), deletion("ann")).await;
     assert!(matches!(&ending, Err(Fault::Retry(_))), "{ending:?}");
     assert_eq!(*responder.asked.lock().unwrap(), ["mailboxList", "mailboxStatus"]);
+}
+
+#[tokio::test]
+async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+    let responder = Responder::start(|command| match command {
+        "mailboxList" => Some((429, String::new())),
+        other => one_mail(other),
+    });
+    responder.retry_after("120");
+    let (_folder, settings) = of_responder(&responder);
+    let mail = open(&settings);
+    for _ in 0..2 {
+        let ending = apply(&mail, deletion("ann")).await;
+        assert!(matches!(&ending, Err(Fault::Retry(_))), "{ending:?}");
+    }
+    assert_eq!(*responder.asked.lock().unwrap(), ["mailboxList"], "the second try waited");
 }

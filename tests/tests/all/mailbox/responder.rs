@@ -11,6 +11,7 @@ pub struct Responder {
     pub port: u16,
     /// Commands in the order in which they came.
     pub asked: Arc<Mutex<Vec<String>>>,
+    retry_after: Arc<Mutex<Option<String>>>,
 }
 
 impl Responder {
@@ -19,13 +20,20 @@ impl Responder {
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&asked);
+        let retry_after = Arc::new(Mutex::new(None));
+        let wait = Arc::clone(&retry_after);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that gave up is no failure of the responder.
-                let _ = answer(stream, &rule, &noted);
+                let _ = answer(stream, &rule, &noted, &wait);
             }
         });
-        Self { port, asked }
+        Self { port, asked, retry_after }
+    }
+
+    /// From now on every answer asks to be left alone for so long.
+    pub fn retry_after(&self, seconds: &str) {
+        *self.retry_after.lock().unwrap() = Some(seconds.to_owned());
     }
 
     pub fn url(&self) -> String {
@@ -37,6 +45,7 @@ fn answer(
     stream: TcpStream,
     rule: &impl Fn(&str) -> Answer,
     asked: &Mutex<Vec<String>>,
+    retry_after: &Mutex<Option<String>>,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
@@ -55,7 +64,10 @@ fn answer(
     let command = request[0][0].as_str().unwrap_or_default().to_owned();
     asked.lock().unwrap().push(command.clone());
     if let Some((status, text)) = rule(&command) {
-        let head = format!("HTTP/1.1 {status} Status\r\nContent-Length: {}\r\n\r\n", text.len());
+        let wait = retry_after.lock().unwrap().clone();
+        let wait = wait.map(|wait| format!("Retry-After: {wait}\r\n")).unwrap_or_default();
+        let length = text.len();
+        let head = format!("HTTP/1.1 {status} Status\r\n{wait}Content-Length: {length}\r\n\r\n");
         reader.get_mut().write_all(format!("{head}{text}").as_bytes())?;
     }
     Ok(())
