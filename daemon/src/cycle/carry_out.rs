@@ -17,6 +17,7 @@ use crate::targets::Hands;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_connectors::contract::Apply;
+use lapsed_connectors::settings::Ability;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName, Person, PersonId};
 use lapsed_core::journal::{StepEvent, StepState};
@@ -101,7 +102,7 @@ impl Executor {
             let Leave::Steps(most) = self.pace.leave(name, rules, (self.clock)()) else {
                 return Ok(all);
             };
-            let batch = self.claim(name, most).await?;
+            let batch = self.claim(name, most.min(self.at_most(name))).await?;
             self.pace.begun(name, batch.len());
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
@@ -140,6 +141,18 @@ impl Executor {
         Ok(())
     }
 
+    /// What is mailed can't be found again, so that each form's outcome is stored before the next; systems
+    /// are asked one account at a time, and their batch must end within the lease.
+    fn at_most(&self, name: &ConnectorName) -> u32 {
+        if self.cycle.able(name, Ability::Request) {
+            1
+        } else if self.cycle.able(name, Ability::Access) {
+            25
+        } else {
+            u32::MAX
+        }
+    }
+
     async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
@@ -169,7 +182,11 @@ impl Executor {
     ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
         let results = self.apply(hand, &steps).await;
-        let silent = |result: &_| matches!(result, Err(Fault::Retry(_) | Fault::Unknown(_)));
+        // A protocol's own code is an answer: busy, or refused for this object, but there.
+        let silent = |result: &_| match result {
+            Err(Fault::Retry(cause) | Fault::Unknown(cause)) => cause.code.is_none(),
+            _ => false,
+        };
         let answered = !results.iter().all(silent);
         let mut outcomes = self.record(name, batch, results).await?;
         let look: Vec<StoredStep> = outcomes
@@ -436,10 +453,9 @@ impl Executor {
             });
         }
         tx.save_cases(&cases).await?;
-        for case in &cases {
-            self.cycle.tell_shut(&tx, case.id, now).await?;
-        }
         tx.commit().await?;
+        let shut: Vec<CaseId> = cases.iter().map(|case| case.id).collect();
+        self.cycle.tell_shut(&shut, now).await;
         Ok(())
     }
 

@@ -61,6 +61,9 @@ impl Daemon {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
             self.note_trouble(connector, fault).await?;
         }
+        for connector in &decided.answered {
+            self.note_answer(connector).await?;
+        }
         for (plan, state) in &decided.plans {
             let (hash, steps) = (plan.hash.short(), plan.steps.len());
             match state {
@@ -84,6 +87,20 @@ impl Daemon {
         let seconds = i64::from(self.cycle().config.execution.lease_seconds);
         let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
         Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
+    }
+
+    /// A target that answers is no longer down, unless its steps fail.
+    async fn note_answer(&self, connector: &ConnectorName) -> Result<(), CycleError> {
+        use lapsed_core::pacing::Breaker;
+        let key = crate::cycle::carry_out::health_key(connector);
+        let known = self.store.read().setting::<Option<lapsed_core::step::Cause>>(&key).await?;
+        let tried = self.pace.breaker(connector) == Breaker::Closed { failures: 0 };
+        if tried && known.flatten().is_some() {
+            let tx = self.store.begin().await?;
+            tx.set_setting(&key, &None::<lapsed_core::step::Cause>).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     async fn note_trouble(
