@@ -38,6 +38,7 @@ impl SystemAccount {
             name: PersonName { last: self.last_name.unwrap_or_default(), ..PersonName::default() },
             description: None,
             home: None,
+            uid_number: None,
             mail: None,
             protection: None,
             groups: Vec::new(),

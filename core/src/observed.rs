@@ -23,6 +23,8 @@ pub struct PersonKeys {
     pub user_ids: Vec<UserId>,
     /// Objects already known to be theirs.
     pub ids: Vec<StableId>,
+    /// Home directories as the account names them: who else has one of them (D6). Only a directory knows.
+    pub homes: Vec<String>,
 }
 
 /// All that is in scope. It exists only if the listing ended cleanly: a cut listing is a `Fault`.
@@ -61,6 +63,9 @@ pub struct ObservedAccount {
     pub description: Option<String>,
     /// Home directory as the target names it.
     pub home: Option<String>,
+    /// The account's number on file systems (RFC 2307 `uidNumber`), where the directory has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid_number: Option<u32>,
     /// Mail address.
     pub mail: Option<String>,
     /// Why it must not be touched as a matter of course.

@@ -115,6 +115,9 @@ pub enum Action {
         /// Where the directory said it is when the plan was made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         home: Option<String>,
+        /// The account's number on file systems (RFC 2307 `uidNumber`) when the plan was made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uid_number: Option<u32>,
         /// The wish that asks for it.
         wish: uuid::Uuid,
         /// What to keep, as paths below the home directory; empty for all of it.
@@ -134,6 +137,9 @@ pub enum Action {
         /// Where the directory said it is when the plan was made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         home: Option<String>,
+        /// The account's number on file systems (RFC 2307 `uidNumber`) when the plan was made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uid_number: Option<u32>,
     },
 }
 
@@ -247,6 +253,16 @@ impl Action {
             Self::DelegateMailbox { wish, .. }
             | Self::EndDelegation { wish, .. }
             | Self::ArchiveHome { wish, .. } => Some(*wish),
+            _ => None,
+        }
+    }
+
+    /// The home directory that is read or deleted, as the directory named it when the plan was made; the
+    /// outer `None` where the action touches no home.
+    #[must_use]
+    pub fn touches_home(&self) -> Option<Option<&str>> {
+        match self {
+            Self::ArchiveHome { home, .. } | Self::DeleteHome { home, .. } => Some(home.as_deref()),
             _ => None,
         }
     }
@@ -405,8 +421,14 @@ pub enum Outcome {
     /// Somebody else was asked and has to act: the step stays open until they confirm (D5, H2). The
     /// receipt says under which token or number.
     Asked(Receipt),
-    /// Part of it is done, and the rest goes on in the next round: a home of a million files.
-    Partly(Found),
+    /// Part of it is done, and the rest goes on in a later round: a home of a million files, or one whose
+    /// days in quarantine are not over.
+    Partly {
+        /// How far it is, for people.
+        found: Found,
+        /// Not before this moment; at once where absent.
+        again_at: Option<Timestamp>,
+    },
     /// The object is not what the plan expected: nothing was changed.
     Drifted(Found),
 }

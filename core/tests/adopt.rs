@@ -66,6 +66,7 @@ fn adopted(other_user_ids: &[&str], other_numbers: &[&str]) -> Adoption {
         name: name(),
         description: None,
         home: None,
+        uid_number: None,
         mail: None,
         protection: None,
         groups: Vec::new(),

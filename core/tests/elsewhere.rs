@@ -56,6 +56,7 @@ fn account(realm: Realm, user_id: &str) -> ObservedAccount {
         name: PersonName { last: "Smith".into(), first: "John".into(), preferred: None },
         description: None,
         home: None,
+        uid_number: None,
         mail: None,
         protection: None,
         groups: vec![GroupLink {

@@ -98,6 +98,7 @@ fn account(user_id: &str) -> ObservedAccount {
         name: PersonName { last: "Smith".into(), first: "John".into(), preferred: None },
         description: None,
         home: None,
+        uid_number: None,
         mail: None,
         protection: None,
         groups: vec![group("nurses", GroupKind::Plain)],

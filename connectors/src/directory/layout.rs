@@ -32,6 +32,7 @@ pub(super) struct Names {
     pub(super) first_name: String,
     pub(super) description: String,
     pub(super) home: String,
+    pub(super) uid_number: String,
     pub(super) mail: String,
 }
 
@@ -45,6 +46,7 @@ impl Names {
             first_name: or(&given.first_name, "givenName"),
             description: or(&given.description, "description"),
             home: or(&given.home, "homeDirectory"),
+            uid_number: or(&given.uid_number, "uidNumber"),
             mail: or(&given.mail, "mail"),
         }
     }
@@ -86,6 +88,7 @@ impl Layout {
             names.first_name.clone(),
             names.description.clone(),
             names.home.clone(),
+            names.uid_number.clone(),
             names.mail.clone(),
         ]);
         let mailbox = exchange.into_iter().flat_map(Exchange::read);
@@ -175,7 +178,8 @@ impl Layout {
             .map(|n| filter::equals(&names.employee_number, n.as_str()));
         let ids = keys.user_ids.iter().map(|id| filter::equals(&names.user_id, id.as_str()));
         let objects = keys.ids.iter().filter_map(|id| dialect.id_filter(id));
-        numbers.chain(ids).chain(objects).collect()
+        let homes = keys.homes.iter().map(|home| filter::equals(&names.home, home));
+        numbers.chain(ids).chain(objects).chain(homes).collect()
     }
 
     /// True when one of the person's keys is on the account.
@@ -186,6 +190,7 @@ impl Layout {
         keys.ids.iter().any(|own| Some(own) == id)
             || keys.employee_numbers.iter().any(|n| has(&self.names.employee_number, &n.folded()))
             || keys.user_ids.iter().any(|user| has(&self.names.user_id, &user.folded()))
+            || keys.homes.iter().any(|home| has(&self.names.home, &home.trim().to_lowercase()))
     }
 }
 

@@ -128,6 +128,7 @@ impl KeyIndex {
         let mut by_key: HashMap<String, Vec<StableId>> = HashMap::new();
         for (id, entry) in entries {
             let values = entry.texts(&names.employee_number).chain(entry.texts(&names.user_id));
+            let values = values.chain(entry.texts(&names.home));
             for key in values.chain([id.as_str()]) {
                 by_key.entry(key.trim().to_lowercase()).or_default().push(id.clone());
             }
@@ -140,7 +141,8 @@ impl KeyIndex {
         let numbers = keys.employee_numbers.iter().map(EmployeeNumber::folded);
         let users = keys.user_ids.iter().map(UserId::folded);
         let ids = keys.ids.iter().map(StableId::folded);
-        let all = numbers.chain(users).chain(ids);
+        let homes = keys.homes.iter().map(|home| home.trim().to_lowercase());
+        let all = numbers.chain(users).chain(ids).chain(homes);
         all.flat_map(|key| self.by_key.get(&key).cloned().unwrap_or_default()).collect()
     }
 }
@@ -233,6 +235,7 @@ fn account(
         },
         description: text(&names.description),
         home: text(&names.home),
+        uid_number: entry.text(&names.uid_number).and_then(|number| number.trim().parse().ok()),
         mail: text(&names.mail),
         protection,
         groups: Vec::new(),

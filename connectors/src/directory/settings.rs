@@ -145,6 +145,8 @@ pub struct AttributeNames {
     pub description: Option<String>,
     /// Home directory; `homeDirectory`.
     pub home: Option<String>,
+    /// Number on file systems, for `owner_check: uid` of a `home` connector; `uidNumber`.
+    pub uid_number: Option<String>,
     /// Mail address; `mail`.
     pub mail: Option<String>,
 }

@@ -9,6 +9,7 @@ use super::settings::HomeSettings;
 use crate::contract::Probed;
 pub use crate::helper::Caller;
 use crate::helper::{Door, LONGEST_LINE};
+use jiff::Timestamp;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::step::{Cause, Fault, Outcome, Seen};
 use serde::{Deserialize, Serialize};
@@ -111,7 +112,7 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
     match request.call {
         Call::Delete { order, seconds } => {
             let seconds = Duration::from_secs(seconds.min(settings.slice_seconds).into());
-            match keeper.delete(&order, Instant::now() + seconds) {
+            match keeper.delete(&order, Instant::now() + seconds, Timestamp::now()) {
                 Ok(outcome) => Reply::Deleted(outcome),
                 Err(fault) => Reply::Failed(fault),
             }

@@ -12,6 +12,7 @@ use super::folders::{
 use super::place::{Place, locate};
 use super::settings::{HomeSettings, OwnerCheck};
 use crate::contract::Probed;
+use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Fault, Found, Outcome, Receipt, Seen, StepId};
 use nix::unistd::User;
@@ -45,6 +46,9 @@ pub struct Order {
     /// The departure: names what was copied for it.
     #[serde(default)]
     pub case: Uuid,
+    /// The account's number on file systems when the plan was made, where the directory has one.
+    #[serde(default)]
+    pub uid_number: Option<u32>,
 }
 
 /// What stands beside a home in the quarantine: enough to put it back by hand.
@@ -53,6 +57,9 @@ struct Note {
     from: String,
     user_id: UserId,
     counted: Counted,
+    /// When it was moved there: its days in quarantine run from then.
+    #[serde(default)]
+    since: Option<Timestamp>,
 }
 
 /// Deletes homes as the settings allow.
@@ -80,18 +87,19 @@ impl Keeper {
         Self { settings }
     }
 
-    /// Deletes a home, until the time is over; then the same call again goes on where this one ended.
+    /// Deletes a home, until the time is over; then the same call again goes on where this one ended. With
+    /// days of grace it stays whole in quarantine until they are over at `now`.
     ///
     /// # Errors
-    /// Refused where the home is not what may be deleted; nothing is then moved. Retry where the time
-    /// was over or the file system was not there.
-    pub fn delete(&self, order: &Order, until: Instant) -> Result<Outcome, Fault> {
+    /// Refused where the home is not what may be deleted; nothing is then moved. Retry where the file
+    /// system was not there.
+    pub fn delete(&self, order: &Order, until: Instant, now: Timestamp) -> Result<Outcome, Fault> {
         let place = self.place(order)?;
         let ground = self.ground(&place.root)?;
         let entry = order.step.to_string();
         let mut top = ground.waiting(&entry)?;
         if top.is_none() {
-            match self.take(&ground, &place, order, until)? {
+            match self.take(&ground, &place, order, (until, now))? {
                 Taken::InQuarantine => top = ground.waiting(&entry)?,
                 Taken::Other(found) => return Ok(Outcome::Drifted(found)),
                 // Gone before, unless a note says that this step had begun.
@@ -99,15 +107,48 @@ impl Keeper {
                 Taken::NotThere => {}
             }
         }
-        let counted = ground.note(&entry).map(|note| note.counted);
+        let note = ground.note(&entry);
         if let Some(top) = top {
-            self.clear(&ground, &top, &entry, until)?;
+            let since = note.as_ref().and_then(|note| note.since);
+            if let Some(waits) = self.grace(&top, since, now)? {
+                return Ok(waits);
+            }
+            if let Some(found) = self.clear(&ground, &top, &entry, until)? {
+                return Ok(Outcome::Partly { found, again_at: None });
+            }
         }
+        let counted = note.map(|note| note.counted);
         let failed = |errno| fault(errno, "the quarantine");
         forget(&ground.quarantine, order.case)?;
         gone(unlinkat(&ground.quarantine, note_name(&entry), AtFlags::empty())).map_err(failed)?;
         fsync(&ground.quarantine).map_err(failed)?;
         Ok(Outcome::Changed(receipt(&place, counted)))
+    }
+
+    /// What to say while the days in quarantine are not over; `None` once they are. Where the note says
+    /// no day, the folder's own last change does: moving it was one, and so is any deletion in it, so that
+    /// it only ever counts too late.
+    fn grace(
+        &self,
+        top: &OwnedFd,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, Fault> {
+        if self.settings.grace_days == 0 {
+            return Ok(None);
+        }
+        let since = match since {
+            Some(since) => since,
+            None => changed(top)?,
+        };
+        let grace = SignedDuration::from_hours(24 * i64::from(self.settings.grace_days));
+        let over = since.checked_add(grace).unwrap_or(Timestamp::MAX);
+        if now >= over {
+            return Ok(None);
+        }
+        let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let description = format!("in quarantine since {}, deleted on {}", day(since), day(over));
+        Ok(Some(Outcome::Partly { found: Found { description }, again_at: Some(over) }))
     }
 
     /// Whether the home is gone from its place and from the quarantine.
@@ -197,7 +238,7 @@ impl Keeper {
         ground: &Ground,
         place: &Place,
         order: &Order,
-        until: Instant,
+        (until, now): (Instant, Timestamp),
     ) -> Result<Taken, Fault> {
         let Some(parent) = ground.parent(place)? else { return Ok(Taken::NotThere) };
         let failed = |errno| fault(errno, "the home");
@@ -210,7 +251,8 @@ impl Keeper {
         let counted = count(&home, until).map_err(failed)?;
         let entry = order.step.to_string();
         let user_id = order.user_id.clone();
-        ground.write_note(&entry, &Note { from: place.shown(), user_id, counted })?;
+        let note = Note { from: place.shown(), user_id, counted, since: Some(now) };
+        ground.write_note(&entry, &note)?;
         let moved = renameat_with(
             &parent,
             &place.name,
@@ -236,6 +278,9 @@ impl Keeper {
             return Ok(());
         }
         let owner = fstat(home).map_err(|errno| fault(errno, "the home"))?.st_uid;
+        if self.settings.owner_check == OwnerCheck::Uid {
+            return owned_by(owner, order.uid_number);
+        }
         let account = User::from_name(order.user_id.as_str()).map_err(|errno| {
             let why = "this machine could not look up the account's number; see its name service";
             Fault::Retry(Cause::coded(why, errno.to_string()))
@@ -258,15 +303,16 @@ impl Keeper {
         top: &OwnedFd,
         entry: &str,
         until: Instant,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<Found>, Fault> {
         let mut pace = Pace::new(until, self.settings.files_per_second);
         let failed = |errno| fault(errno, "the home in quarantine");
         match empty(top, &mut pace).map_err(failed)? {
             Emptied::Whole => {}
             Emptied::Partly => {
                 let done = pace.done();
-                let why = format!("{done} files and folders deleted in this round; it goes on");
-                return Err(Fault::Retry(Cause::new(why)));
+                let description =
+                    format!("{done} files and folders deleted in this round; it goes on");
+                return Ok(Some(Found { description }));
             }
             Emptied::Refilled => {
                 let why = "a program still makes files in the home; end it";
@@ -274,8 +320,30 @@ impl Keeper {
             }
         }
         gone(unlinkat(&ground.quarantine, entry, AtFlags::REMOVEDIR)).map_err(failed)?;
-        Ok(())
+        Ok(None)
     }
+}
+
+/// Whether the owner is the account with the number that the directory named.
+fn owned_by(owner: u32, uid_number: Option<u32>) -> Result<(), Fault> {
+    let refused = |why: &str| Err(Fault::Refused(Cause::new(why)));
+    match uid_number {
+        None => refused(
+            "the directory named no `uidNumber` when the plan was made, so that the owner can't be checked; \
+             delete by hand, or set another `owner_check`",
+        ),
+        Some(0) => refused("the directory names the `uidNumber` 0, which is root's; mend it there"),
+        Some(number) if number == owner => Ok(()),
+        Some(_) => refused("the home belongs to another account; find out whose it is"),
+    }
+}
+
+/// When a folder was last moved or changed.
+fn changed(folder: &OwnedFd) -> Result<Timestamp, Fault> {
+    let known = fstat(folder).map_err(|errno| fault(errno, "the home in quarantine"))?;
+    Timestamp::from_second(known.st_ctime).map_err(|error| {
+        Fault::Retry(Cause::coded("the file system's clock is beyond all times", error.to_string()))
+    })
 }
 
 /// Something else was moved than what was looked at: it goes back.

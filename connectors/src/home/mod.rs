@@ -23,7 +23,7 @@ use helper::{Call, Caller, Reply, Request, answer, ask};
 use keeper::Order;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Action, Cause, Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Seen, Step};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,8 +102,8 @@ impl Home {
         let left = until.saturating_duration_since(Instant::now()).as_secs();
         let seconds = u32::try_from(left).unwrap_or(u32::MAX);
         if seconds == 0 {
-            let why = "the time of this round was used up by others; its turn comes";
-            return Err(Fault::Retry(Cause::new(why)));
+            let description = "the time of this round was used up by others; its turn comes".into();
+            return Ok(Outcome::Partly { found: Found { description }, again_at: None });
         }
         let call = match task {
             Task::Delete(order) => Call::Delete { order, seconds },
@@ -134,17 +134,18 @@ enum Task {
 }
 
 fn task(step: &Step) -> Result<Task, Fault> {
-    let of = |home: &Option<String>| Order {
+    let of = |home: &Option<String>, uid_number: &Option<u32>| Order {
         step: step.id,
         user_id: step.expect.user_id.clone(),
         home: home.clone(),
         case: step.case.0,
+        uid_number: *uid_number,
     };
     match &step.action {
-        Action::DeleteHome { home, .. } => Ok(Task::Delete(of(home))),
-        Action::ArchiveHome { home, wish, paths, recipient, .. } => {
+        Action::DeleteHome { home, uid_number, .. } => Ok(Task::Delete(of(home, uid_number))),
+        Action::ArchiveHome { home, uid_number, wish, paths, recipient, .. } => {
             Ok(Task::Archive(ArchiveOrder {
-                home: of(home),
+                home: of(home, uid_number),
                 wish: *wish,
                 paths: paths.clone(),
                 recipient: recipient.clone(),

@@ -37,6 +37,11 @@ pub struct HomeSettings {
     /// since the file system is then not mounted.
     #[serde(default = "default_quarantine")]
     pub quarantine: String,
+    /// Days that a home stays whole in quarantine before it is deleted there. They run from the day on
+    /// which it was moved, and never begin before its due date; 0: deleted at once.
+    #[serde(default)]
+    #[schemars(range(max = 3_650))]
+    pub grace_days: u32,
     /// Whom a home must belong to before it is touched.
     #[serde(default)]
     pub owner_check: OwnerCheck,
@@ -121,6 +126,9 @@ pub enum OwnerCheck {
     /// The account of this machine (also by `sssd` or `winbind`) that is named like the user ID.
     #[default]
     Name,
+    /// The number that the directory has for the account (RFC 2307 `uidNumber`), as it was when the plan
+    /// was made: where this machine does not know the accounts by name.
+    Uid,
     /// Anyone: for mounts that show all files as one owner's.
     Off,
 }

@@ -5,6 +5,7 @@ use super::helper::{Call, Caller, Reply, Request, answer};
 use super::keeper::{Keeper, Order};
 use super::place::locate;
 use super::settings::{HomeSettings, OwnerCheck};
+use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::step::{Fault, Outcome, Seen, StepId};
 use rstest::rstest;
@@ -73,7 +74,11 @@ impl Homes {
     }
 
     fn delete(&self, user_id: &str) -> Result<Outcome, Fault> {
-        self.keeper().delete(&order(user_id), soon())
+        self.delete_at(user_id, Timestamp::UNIX_EPOCH)
+    }
+
+    fn delete_at(&self, user_id: &str, now: Timestamp) -> Result<Outcome, Fault> {
+        self.keeper().delete(&order(user_id), soon(), now)
     }
 
     fn quarantined(&self) -> Vec<String> {
@@ -89,6 +94,7 @@ fn order(user_id: &str) -> Order {
         user_id: UserId::new(user_id).unwrap(),
         home: None,
         case: uuid::Uuid::nil(),
+        uid_number: None,
     }
 }
 
@@ -297,10 +303,10 @@ fn twenty_thousand_files_are_deleted_in_slices_and_counted_once() {
     let mut slices = 0;
     let receipt = loop {
         slices += 1;
-        match homes.keeper().delete(&order("mzsmitj"), Instant::now() + Duration::from_millis(100))
-        {
+        let until = Instant::now() + Duration::from_millis(100);
+        match homes.keeper().delete(&order("mzsmitj"), until, Timestamp::UNIX_EPOCH) {
             Ok(Outcome::Changed(receipt)) => break receipt,
-            Err(Fault::Retry(_)) => {
+            Ok(Outcome::Partly { again_at: None, .. }) => {
                 assert!(!home.exists(), "nothing can be half there");
                 let seen = homes.keeper().read_back(&order("mzsmitj"));
                 assert!(matches!(seen, Ok(Seen::Otherwise(_))), "{seen:?}");
@@ -345,6 +351,80 @@ fn a_crash_at_any_point_is_taken_up_again(#[case] left: &str) {
     assert!(!home.exists());
     assert_eq!(homes.quarantined(), [] as [&str; 0]);
     assert_eq!(homes.delete("mzsmitj"), Ok(Outcome::AlreadySo));
+}
+
+fn at(hours: i64) -> Timestamp {
+    let due: Timestamp = "2026-05-31T05:00:00Z".parse().unwrap();
+    due.checked_add(SignedDuration::from_hours(hours)).unwrap()
+}
+
+#[test]
+fn a_home_stays_whole_in_quarantine_until_its_days_are_over() {
+    let mut homes = Homes::new();
+    homes.settings.grace_days = 7;
+    let home = homes.home("mzsmitj");
+    let inside = homes.root().join(".lapsed-quarantine").join(order("mzsmitj").step.to_string());
+    // The later calls are those after a crash or a restart: each is a new keeper.
+    for hours in [0, 1, 7 * 24 - 1] {
+        let Ok(Outcome::Partly { found, again_at }) = homes.delete_at("mzsmitj", at(hours)) else {
+            panic!("not in quarantine")
+        };
+        assert_eq!(
+            found.description,
+            "in quarantine since 2026-05-31 05:00 UTC, deleted on 2026-06-07 05:00 UTC"
+        );
+        assert_eq!(again_at, Some(at(7 * 24)));
+        assert!(!home.exists() && inside.join("letters/one").exists());
+        let seen = homes.keeper().read_back(&order("mzsmitj"));
+        assert!(matches!(seen, Ok(Seen::Otherwise(_))), "{seen:?}");
+    }
+    let Ok(Outcome::Changed(receipt)) = homes.delete_at("mzsmitj", at(7 * 24)) else {
+        panic!("not deleted")
+    };
+    assert_eq!(receipt.before["files"], ["2"]);
+    assert_eq!(homes.quarantined(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_note_that_is_lost_never_shortens_the_days_in_quarantine() {
+    let mut homes = Homes::new();
+    homes.settings.grace_days = 1;
+    homes.home("mzsmitj");
+    let before = Timestamp::now();
+    assert!(matches!(homes.delete_at("mzsmitj", before), Ok(Outcome::Partly { .. })));
+    let quarantine = homes.root().join(".lapsed-quarantine");
+    fs::remove_file(quarantine.join(format!("{}.json", order("mzsmitj").step))).unwrap();
+    let after = |hours| before.checked_add(SignedDuration::from_hours(hours)).unwrap();
+    assert!(matches!(homes.delete_at("mzsmitj", after(23)), Ok(Outcome::Partly { .. })));
+    assert!(matches!(homes.delete_at("mzsmitj", after(25)), Ok(Outcome::Changed(_))));
+}
+
+#[rstest]
+#[case::the_owners(|own| Some(own), None)]
+#[case::anothers(|own| Some(own + 1), Some("another account"))]
+#[case::roots(|_| Some(0), Some("root's"))]
+#[case::none(|_| None, Some("named no `uidNumber`"))]
+fn a_home_belongs_to_the_number_that_the_directory_named(
+    #[case] number: fn(u32) -> Option<u32>,
+    #[case] refused: Option<&str>,
+) {
+    if !is_root("giving a home to another owner") {
+        return;
+    }
+    let mut homes = Homes::new();
+    homes.settings.owner_check = OwnerCheck::Uid;
+    let home = homes.home("mzsmitj");
+    chown(&home, Some(4_711), None).unwrap();
+    let order = Order { uid_number: number(4_711), ..order("mzsmitj") };
+    let result = homes.keeper().delete(&order, soon(), at(0));
+    match refused {
+        None => assert!(matches!(result, Ok(Outcome::Changed(_))), "{result:?}"),
+        Some(why) => {
+            let said = refusal(result);
+            assert!(said.contains(why), "{said}");
+            assert!(home.join("plan").exists());
+        }
+    }
 }
 
 #[test]
@@ -400,7 +480,8 @@ fn a_place_outside_is_no_place(#[case] user_id: &str, #[case] path: &str) {
     let place = locate(&homes.settings, &UserId::new(user_id).unwrap(), None);
     assert!(place.is_err(), "{place:?}");
     // Whoever skips the check of the settings is stopped here all the same.
-    let result = Keeper::new(homes.settings.clone()).delete(&order(user_id), soon());
+    let result =
+        Keeper::new(homes.settings.clone()).delete(&order(user_id), soon(), Timestamp::UNIX_EPOCH);
     assert!(matches!(result, Err(Fault::Refused(_))), "{result:?}");
     assert!(homes.root().join(".lapsed-quarantine").exists());
 }

@@ -173,6 +173,7 @@ impl Rest {
             other_employee_numbers: Vec::new(),
             description: None,
             home: None,
+            uid_number: None,
             mail: None,
             groups: Vec::new(),
             held_in_trust: Vec::new(),

@@ -29,6 +29,7 @@ impl Rest {
             user_ids: UserId::new(NOBODY).into_iter().collect(),
             employee_numbers: EmployeeNumber::new(NOBODY).into_iter().collect(),
             ids: Vec::new(),
+            homes: Vec::new(),
         };
         let problem = match self.accounts_of(&[nobody]).await {
             Ok(found) if found.is_empty() => None,

@@ -127,6 +127,7 @@ impl Scim {
             name: account.name(),
             description: None,
             home: None,
+            uid_number: None,
             mail: account.mail(),
             protection: self.protection(account, several),
             groups: Vec::new(),

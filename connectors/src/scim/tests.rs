@@ -114,7 +114,7 @@ fn word(result: &Result<Outcome, Fault>) -> &'static str {
         Ok(Outcome::Changed(_)) => "changed",
         Ok(Outcome::AlreadySo) => "already",
         Ok(Outcome::Drifted(_)) => "drifted",
-        Ok(Outcome::Partly(_)) => "asked",
+        Ok(Outcome::Partly { .. }) => "asked",
         Ok(Outcome::Asked(_)) => "asked",
         Err(Fault::Retry(_)) => "retry",
         Err(Fault::Refused(_)) => "refused",
@@ -307,6 +307,7 @@ async fn an_account_is_found_by_either_key_and_comes_once() {
         user_ids: vec![UserId::new("mzsmitj").unwrap(), UserId::new("a\" or b").unwrap()],
         employee_numbers: vec![EmployeeNumber::new("00123").unwrap()],
         ids: Vec::new(),
+        homes: Vec::new(),
     };
     let observed = to(&double).observe(&Scope::People(vec![keys])).await.unwrap();
     let [account] = observed.accounts.as_slice() else { panic!("{observed:?}") };

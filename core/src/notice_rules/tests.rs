@@ -30,7 +30,7 @@ fn step(case: &Case, mailbox: bool, date: Date) -> Step {
     let action = if mailbox {
         Action::DeleteMailbox { account }
     } else {
-        Action::DeleteHome { account, home: None }
+        Action::DeleteHome { account, home: None, uid_number: None }
     };
     let expect = Expect { user_id: UserId::new("mzsmitj").unwrap(), employee_number: None };
     let due = Due::On { date, reason: "14 days".into() };

@@ -301,9 +301,11 @@ impl Reconciled {
         {
             let due = Due::On { date: dated.date, reason: dated.reason };
             let action = match action {
-                Action::DeleteHome { account: at, .. } => {
-                    Action::DeleteHome { account: at, home: account.home.clone() }
-                }
+                Action::DeleteHome { account: at, .. } => Action::DeleteHome {
+                    account: at,
+                    home: account.home.clone(),
+                    uid_number: account.uid_number,
+                },
                 other => other,
             };
             self.add(input, &connector, account, (action, due, rule));
@@ -331,7 +333,7 @@ pub fn deletions(
     }
     if let Some(rule) = &policy.departure.home {
         let due = departure::home_deletion(from, class, rule).map_err(|e| e.to_string())?;
-        let action = Action::DeleteHome { account: account.clone(), home: None };
+        let action = Action::DeleteHome { account: account.clone(), home: None, uid_number: None };
         all.push((rule.connector.clone(), action, Rule::D6, due));
     }
     Ok(all)

@@ -60,6 +60,7 @@ impl Reconciled {
         let archive = Action::ArchiveHome {
             account: target(account),
             home: account.home.clone(),
+            uid_number: account.uid_number,
             wish: wish.id,
             paths: paths.to_vec(),
             recipient: to.clone(),

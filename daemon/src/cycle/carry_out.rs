@@ -181,7 +181,7 @@ impl Executor {
         batch: &[StoredStep],
     ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
-        let results = self.apply(hand, &steps).await;
+        let results = self.apply_where_homes_are_safe(hand, batch, &steps).await?;
         // A protocol's own code is an answer: busy, or refused for this object, but there.
         let silent = |result: &_| match result {
             Err(Fault::Retry(cause) | Fault::Unknown(cause)) => cause.code.is_none(),
@@ -213,7 +213,11 @@ impl Executor {
     }
 
     /// A call that outlasts its time is given up; what became of it is looked up, never assumed.
-    async fn apply(&self, hand: &dyn Apply, steps: &[Step]) -> Vec<Result<Outcome, Fault>> {
+    pub(super) async fn apply(
+        &self,
+        hand: &dyn Apply,
+        steps: &[Step],
+    ) -> Vec<Result<Outcome, Fault>> {
         // The lease bounds the batch: past it, another daemon may take the steps over.
         let lease = Duration::from_secs(u64::from(self.cycle.config.execution.lease_seconds));
         match tokio::time::timeout(lease, hand.apply(steps)).await {
@@ -556,9 +560,10 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
         Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
         Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
         Ok(Outcome::Asked(receipt)) => StepEvent::Asked(counted(receipt, attempts), now),
-        Ok(Outcome::Partly(found)) => {
+        Ok(Outcome::Partly { found, again_at }) => {
             let soon = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
-            StepEvent::RetryAt(soon, Cause::new(found.description))
+            let at = again_at.map_or(soon, |at| at.max(soon));
+            StepEvent::RetryAt(at, Cause::new(found.description))
         }
         Ok(Outcome::Drifted(found)) => StepEvent::Drifted(found),
         Err(Fault::Retry(cause)) => StepEvent::RetryAt(next_attempt(now, attempts), cause),

@@ -213,6 +213,7 @@ impl Cycle {
                 .filter(|a| &a.connector == target)
                 .map(|a| a.id.clone())
                 .collect(),
+            homes: Vec::new(),
         }
     }
 
@@ -383,6 +384,7 @@ mod tests {
             name: PersonName { last: "Smith".into(), first: "John".into(), preferred: None },
             description: None,
             home: None,
+            uid_number: None,
             mail: None,
             protection: None,
             groups: Vec::new(),

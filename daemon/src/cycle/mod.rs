@@ -10,6 +10,7 @@ mod clocks;
 pub mod confirm;
 pub mod decide;
 pub mod departing;
+mod homes;
 pub mod pace;
 mod receipts;
 pub mod take;

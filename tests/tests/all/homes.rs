@@ -174,6 +174,65 @@ fn the_helper_deletes_a_home_that_the_daemon_asks_for() {
     plays(true);
 }
 
+/// What the audit says of the deletion of somebody's home: the detail of every row of one event.
+fn deletion_rows(site: &Site, user_id: &str, event: &str) -> Done<String> {
+    let audit = site.json(&["audit", "list", "--person", user_id])?;
+    let rows = audit["rows"].as_array().cloned().unwrap_or_default();
+    let of_event = rows.iter().filter(|row| row["event"] == event);
+    let details = of_event.filter_map(|row| row["detail"].as_str());
+    let about = format!("delete home directory of {user_id}");
+    Ok(details.filter(|detail| detail.contains(&about)).collect())
+}
+
+#[test]
+fn a_home_that_another_account_has_stays_and_none_is_touched_while_nobody_can_be_asked() {
+    let (agency, mut slapd, mut site) = adopted(320).unwrap();
+    site.stop().unwrap();
+    let root = homes_in(&site, "in_process: true").unwrap();
+    let leavers = agency.ordinary_leavers(3);
+    let user_id = |index: usize| agency.people[leavers[index]].user_id().unwrap().to_owned();
+    let (gone, shared, sharer) = (user_id(0), user_id(1), user_id(2));
+    let (gone_home, shared_home) = (home(&root, &gone).unwrap(), home(&root, &shared).unwrap());
+    let sharer_dn = lapsed_tests::agency::Agency::openldap_dn(slapd.base(), &sharer);
+    let change = format!(
+        "dn: {sharer_dn}\nchangetype: modify\nreplace: homeDirectory\nhomeDirectory: {}/\n",
+        shared_home.display()
+    );
+    slapd.load_ldif(&change).unwrap();
+    site.start().unwrap();
+    let departures = leavers[..2].iter().map(|leaver| Departure::on(*leaver, yesterday()));
+    let options = HrOptions::full(super::departure::today(), 2, departures.collect());
+    site.drop_file("hr-2.csv", agency.to_hr_csv(&options)).unwrap();
+    for leaver in [&gone, &shared] {
+        site.wait_for("dated", || {
+            let due = site.json(&["due"])?.to_string();
+            Ok(is_shut(&account(&slapd, leaver)?)
+                && due.contains(&format!("delete home directory of {leaver}")))
+        })
+        .unwrap();
+    }
+    assert!(site.stop().unwrap());
+
+    slapd.stop().unwrap();
+    let then = super::departure::today().checked_add(jiff::Span::new().days(200)).unwrap();
+    site.set_clock(&format!("{then} 12:00:00"));
+    site.start().unwrap();
+    site.wait_for("waiting for the directory", || {
+        Ok(deletion_rows(&site, &gone, "step.waiting")?.contains("can't be asked"))
+    })
+    .unwrap();
+    assert!(gone_home.exists() && shared_home.exists());
+
+    slapd.start().unwrap();
+    site.wait_for("the home is gone", || Ok(!gone_home.exists())).unwrap();
+    site.wait_for("drifted", || {
+        let said = deletion_rows(&site, &shared, "step.drifted")?;
+        Ok(said.contains(&format!("the home of {shared} is also that of {sharer}")))
+    })
+    .unwrap();
+    assert!(shared_home.join("letters/one").exists());
+}
+
 fn request(user_id: &str, directory: &str) -> String {
     format!(
         r#"{{"connector":"homes","call":{{"delete":{{"order":{{"step":"{}","user_id":"{user_id}","home":{directory}}},"seconds":30}}}}}}"#,

@@ -22,6 +22,7 @@ use super::folders::{beneath, gone, open_below, open_root};
 use super::keeper::{Keeper, Order, fault};
 use super::settings::ArchiveSettings;
 use copy::{Bounds, Parts, copy, full};
+use jiff::{SignedDuration, Timestamp};
 use kept::{Note, Notes};
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Fault, Found, Outcome, Receipt, Seen};
@@ -57,6 +58,9 @@ pub struct ArchiveOrder {
     pub recipient: UserId,
 }
 
+/// A copy that goes on is asked about after so long.
+const ASKED_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+
 /// Copies that go on after their request was answered.
 static GOING_ON: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 
@@ -72,8 +76,7 @@ pub fn wait_for_copies() {
 /// Makes the copy, until the time is over; then it goes on, and the same call again tells how far it is.
 ///
 /// # Errors
-/// Refused where not all of it can be copied: nothing is deleted then. Retry where it goes on, or the disk
-/// is full.
+/// Refused where not all of it can be copied: nothing is deleted then. Retry where the disk is full.
 pub fn archive(keeper: &Keeper, order: &ArchiveOrder, until: Instant) -> Result<Outcome, Fault> {
     let (sender, receiver) = sync_channel(1);
     let (keeper, order) = (keeper.clone(), order.clone());
@@ -96,7 +99,7 @@ pub fn archive(keeper: &Keeper, order: &ArchiveOrder, until: Instant) -> Result<
             let mut all = GOING_ON.lock().unwrap_or_else(PoisonError::into_inner);
             all.retain(|thread| !thread.is_finished());
             all.push(thread);
-            Err(Fault::Retry(Cause::new("files are being copied; it goes on")))
+            Ok(going_on("files are being copied; it goes on".into()))
         }
     }
 }
@@ -202,7 +205,14 @@ fn make(keeper: &Keeper, order: &ArchiveOrder) -> Result<Outcome, Fault> {
     }
     let folder = folder_of(settings, order, Way::Make)?;
     let name = format!("{}-{}.tar.zst", order.home.user_id.folded(), order.wish);
-    let draft = Draft::begin(&folder, &name)?;
+    let draft = match Draft::begin(&folder, &name)? {
+        Begun::Draft(draft) => draft,
+        Begun::ByAnother { written } => {
+            return Ok(going_on(format!(
+                "files are being copied, {written} bytes of archive so far; it goes on"
+            )));
+        }
+    };
     let home = ground.home(&place)?.ok_or_else(|| {
         Fault::Refused(Cause::new(format!(
             "there is no home at {}; take the wish back (lapsed keep WHO --end) if there is nothing to keep",
@@ -236,6 +246,21 @@ fn make(keeper: &Keeper, order: &ArchiveOrder) -> Result<Outcome, Fault> {
     Ok(Outcome::Changed(receipt(&note)))
 }
 
+/// A copy goes on by itself; it is asked about again after a while.
+fn going_on(description: String) -> Outcome {
+    let again_at = Timestamp::now().checked_add(ASKED_AGAIN).ok();
+    Outcome::Partly { found: Found { description }, again_at }
+}
+
+/// What came of beginning an archive.
+enum Begun<'a> {
+    Draft(Draft<'a>),
+    /// An earlier request for it is not done yet.
+    ByAnother {
+        written: u64,
+    },
+}
+
 /// An archive that is being written: gone again unless it is finished.
 struct Draft<'a> {
     folder: &'a OwnedFd,
@@ -246,7 +271,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn begin(folder: &'a OwnedFd, name: &'a str) -> Result<Self, Fault> {
+    fn begin(folder: &'a OwnedFd, name: &'a str) -> Result<Begun<'a>, Fault> {
         let part = format!(".{name}.part");
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let failed = |errno| fault(errno, "the recipient's folder for archives");
@@ -257,10 +282,7 @@ impl<'a> Draft<'a> {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 let written = file.metadata().map(|data| data.len()).unwrap_or(0);
-                let why = format!(
-                    "files are being copied, {written} bytes of archive so far; it goes on"
-                );
-                return Err(Fault::Retry(Cause::new(why)));
+                return Ok(Begun::ByAnother { written });
             }
             Err(errno) => return Err(failed(errno)),
         }
@@ -268,7 +290,7 @@ impl<'a> Draft<'a> {
         // What a crash left is begun anew.
         draft.file.set_len(0).map_err(full)?;
         draft.is_in_place(&draft.part)?;
-        Ok(draft)
+        Ok(Begun::Draft(draft))
     }
 
     /// The folder may belong to its recipient: what stands under a name there is compared.

@@ -95,6 +95,7 @@ impl User {
             name: self.person.clone(),
             description: None,
             home: None,
+            uid_number: None,
             mail: self.mail.clone(),
             protection: self.never(never).map(|because| Protection::Never { because }),
             groups: Vec::new(),

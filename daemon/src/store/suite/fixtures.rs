@@ -101,7 +101,7 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
         Do::Leave(group) => {
             Action::LeaveGroup { account, group: target(format!("group-{group}"))? }
         }
-        Do::DeleteHome => Action::DeleteHome { account, home: None },
+        Do::DeleteHome => Action::DeleteHome { account, home: None, uid_number: None },
         Do::DeleteMailbox => Action::DeleteMailbox { account },
         Do::DeleteAccount => Action::DeleteAccount { account },
         Do::Give(wish) => Action::DelegateMailbox { account, to: name("reader")?, wish },
@@ -109,6 +109,7 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
         Do::Archive(wish) => Action::ArchiveHome {
             account,
             home: None,
+            uid_number: None,
             wish,
             paths: Vec::new(),
             recipient: name("reader")?,

@@ -189,6 +189,7 @@ fn account(
         name: Default::default(),
         description: None,
         home: None,
+        uid_number: None,
         mail: None,
         protection: None,
         groups,

@@ -45,6 +45,33 @@ async fn an_account_is_found_by_its_number_and_shut() {
 }
 
 #[tokio::test]
+async fn everyone_with_a_home_is_found_by_it_and_by_nothing_that_only_looks_like_it() {
+    let housed = |uid: &str, number: &str, home: &str| {
+        let posix = someone(uid).with("objectClass", "posixAccount").with("uidNumber", number);
+        posix.with("gidNumber", "2000").with("homeDirectory", home)
+    };
+    let slapd = slapd(&[
+        housed("zann", "2000", "/home/shared (*)"),
+        housed("zbob", "2001", "/home/shared (*)"),
+        housed("zcat", "2002", "/home/shared (x)"),
+        someone("zdan"),
+    ]);
+    let directory = open(&of_slapd(&slapd));
+    let found = async |home: &str| {
+        let keys = PersonKeys { homes: vec![home.to_owned()], ..PersonKeys::default() };
+        let seen = directory.observe(&Scope::People(vec![keys])).await.unwrap();
+        let mut all: Vec<_> =
+            seen.accounts.iter().map(|a| (a.user_id.to_string(), a.uid_number)).collect();
+        all.sort();
+        all
+    };
+    let both = [("zann".to_owned(), Some(2_000)), ("zbob".to_owned(), Some(2_001))];
+    assert_eq!(found("/home/shared (*)").await, both);
+    assert_eq!(found("/home/*").await, []);
+    assert_eq!(person(&directory, "zdan").await.uid_number, None);
+}
+
+#[tokio::test]
 async fn a_leaver_is_shut_stamped_scrambled_and_out_of_all_groups_in_one_batch() {
     let mut ann = someone("zann").with("userPassword", "known-to-ann").with("description", "clerk");
     ann = ann.with("objectClass", "posixAccount").with("uidNumber", "2000");

@@ -72,6 +72,7 @@ pub async fn found(
         user_ids: user_ids.iter().map(|id| UserId::new(*id).unwrap()).collect(),
         employee_numbers: numbers.iter().map(|n| EmployeeNumber::new(*n).unwrap()).collect(),
         ids: Vec::new(),
+        homes: Vec::new(),
     };
     Ok(system.observe(&Scope::People(vec![keys])).await?.accounts)
 }

@@ -199,6 +199,7 @@ pub async fn found(
         employee_numbers: number.map(|n| EmployeeNumber::new(n).unwrap()).into_iter().collect(),
         user_ids: user_id.map(|id| UserId::new(id).unwrap()).into_iter().collect(),
         ids: Vec::new(),
+        homes: Vec::new(),
     };
     Ok(system.observe(&Scope::People(vec![keys])).await?.accounts)
 }

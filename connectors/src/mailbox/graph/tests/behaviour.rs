@@ -51,6 +51,7 @@ async fn people_are_found_by_name_number_and_identity_each_once() {
         employee_numbers: vec![EmployeeNumber::new("E-1").unwrap()],
         user_ids: vec![UserId::new("ZANN").unwrap(), UserId::new("o'neil").unwrap()],
         ids: vec![StableId::new(BOB).unwrap(), StableId::new("uid=x,dc=y").unwrap()],
+        homes: Vec::new(),
     };
     let Observed { accounts, .. } = graph.observe(&Scope::People(vec![keys])).await.unwrap();
     let [ann, bob] = accounts.as_slice() else { panic!("{accounts:?}") };
