@@ -258,3 +258,44 @@ fn the_security_officer_of_the_worksite_is_asked_and_one_who_is_not_known_is_som
     place.security_officer = vec!["lso-rolla@dmh.test".into()];
     assert_eq!(told(&run(&policy, &[own()], &[], &none), Rule::D14).len(), 1);
 }
+
+#[test]
+fn a_name_that_only_looks_linked_in_a_system_makes_nobodys_account_the_leavers() {
+    let mut policy = Policy::built_in();
+    policy.departure.linked_accounts = vec!["adm-{{ user_id }}".into()];
+    policy.departure.delete_accounts.insert(connector("cimor"), 30);
+    let jones = PersonName { last: "Jones".into(), first: "Mary".into(), preferred: None };
+    let theirs = |id: &str| ObservedAccount { name: jones.clone(), ..account(Realm::System, id) };
+    let accounts = [
+        own(),
+        (connector("cimor"), theirs("mzjones")),
+        (connector("cimor"), ObservedAccount { name: jones.clone(), ..theirs("adm-mzjones") }),
+        (connector("cimor"), nameless("adm-mzjones")),
+    ];
+    let found = run(&policy, &accounts, &[], &none);
+    assert_eq!(told(&found, Rule::D4), [""; 0]);
+    assert_eq!(found.doubtful.len(), 3, "{:?}", found.doubtful);
+}
+
+#[test]
+fn a_person_with_accounts_in_systems_only_is_asked_about_and_put_before_a_person() {
+    let mut policy = Policy::built_in();
+    policy.departure.requests.push(request(RequestScope::default()));
+    let only = [(connector("omis"), account(Realm::System, "smithj"))];
+    let found = run(&policy, &only, &[], &none);
+    assert_eq!(told(&found, Rule::D4), ["omis: revoke access of smithj"]);
+    assert_eq!(told(&found, Rule::D5).len(), 1);
+    assert!(found.doubtful.iter().any(|text| text.contains("only in systems")));
+}
+
+#[test]
+fn an_account_that_is_shut_and_does_not_agree_is_somebodys_business() {
+    let mut policy = Policy::built_in();
+    policy.departure.requests.push(request(RequestScope::default()));
+    let (name, own) = own();
+    let married = PersonName { last: "Miller".into(), first: "John".into(), preferred: None };
+    let shut = ObservedAccount { enabled: false, groups: Vec::new(), name: married, ..own };
+    let found = run(&policy, &[(name, shut)], &[], &none);
+    assert!(found.steps.is_empty() && found.findings.is_empty());
+    assert!(found.doubtful[0].contains("none agrees with the notice"), "{:?}", found.doubtful);
+}

@@ -57,8 +57,8 @@ asked      -       -    -    asked -       -       refused -       verified -   
 done       -       -    -    -     -       -       -       -       verified unverified -         -
 verified   -       -    -    -     -       -       -       -       verified unverified -         planned
 unverified -       -    -    -     -       -       -       -       verified unverified -         planned
-drifted    -       -    -    -     -       -       -       -       -        -          -         planned
-refused    -       -    -    -     -       -       -       -       -        -          -         planned
+drifted    -       -    -    -     -       -       -       -       verified -          -         planned
+refused    -       -    -    -     -       -       -       -       verified -          -         planned
 cancelled  -       -    -    -     -       -       -       -       -        -          -         planned
 ";
 

@@ -144,6 +144,12 @@ impl Inbox {
         }
     }
 
+    /// Whether the last look found a file that may still be being written.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.looks.is_empty()
+    }
+
     /// Lists the complete drops, by name. `wants_done` says whether a drop is incomplete without its
     /// `.done` file; `settle_at_once` is for rehearsals, which take every file for complete.
     pub fn ready(

@@ -8,6 +8,7 @@ pub mod cycle;
 pub mod documents;
 pub mod drops;
 pub mod notices;
+pub mod order_form;
 pub mod rehearse;
 pub mod service;
 pub mod store;

@@ -4,8 +4,14 @@
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
 mod orders;
+mod requests;
+mod told;
 
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
+pub use requests::{
+    AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
+};
+pub use told::{FormView, FormsView, LetterView, NoticeView, NoticesView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,51 +152,6 @@ pub struct DropView {
     pub set_aside: u64,
     /// Why it was rejected.
     pub reason: Option<String>,
-}
-
-/// `lapsed notices`: who was told what by mail, and what waits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NoticesView {
-    /// Notices, newest first.
-    pub notices: Vec<NoticeView>,
-    /// How many wait to be sent, a digest's lines included.
-    pub waiting: u64,
-    /// How many of which nobody knows whether they arrived.
-    pub unverified: u64,
-    /// How many the mail server will not have.
-    pub failed: u64,
-}
-
-/// One notice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NoticeView {
-    /// Its id; the mail's Message-ID begins with it.
-    pub id: String,
-    /// `manager`, `deletion_ahead`, `security_officer`, `alarm`, …
-    pub kind: String,
-    /// What it is about: a user ID, a file, a kind of alarm.
-    pub about: String,
-    /// Mail addresses; empty until they were looked up.
-    pub to: Vec<String>,
-    /// `queued`, `sending`, `sent`, `unverified`, `failed` or `superseded`.
-    pub state: String,
-    /// Since when it is there.
-    pub queued_at: String,
-    /// When the mail server took it.
-    pub sent_at: Option<String>,
-    /// Its subject.
-    pub subject: String,
-    /// Why it is not sent, or in which digest it is; empty when there is nothing to say.
-    pub note: String,
-}
-
-/// `lapsed notices --preview KIND`: a notice as it would be written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LetterView {
-    /// Its subject.
-    pub subject: String,
-    /// Its text.
-    pub body: String,
 }
 
 /// `lapsed due`: the calendar.
@@ -348,44 +309,6 @@ pub struct SetAsideView {
 pub struct SetAsidesView {
     /// Rows and people that wait for a person to settle them, oldest first.
     pub rows: Vec<SetAsideView>,
-}
-
-/// `lapsed forms`: what others were asked to do, and what they answered.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FormsView {
-    /// By the day on which was asked.
-    pub forms: Vec<FormView>,
-}
-
-/// One thing that others were asked to do (D5, D14, H1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FormView {
-    /// Id by which it is confirmed where the token is not at hand: that of its step.
-    pub id: String,
-    /// User ID.
-    pub person: String,
-    /// What is asked for: the request's name in the YAML.
-    pub request: String,
-    /// The connector that asked.
-    pub connector: String,
-    /// `sent`, `overdue` (a person has to call them), `confirmed`, `refused`, or `called off`.
-    pub state: String,
-    /// Who was asked.
-    pub asked: Vec<String>,
-    /// When they were asked; absent where it is not known any more.
-    pub asked_at: Option<String>,
-    /// Reminders that went out.
-    pub reminders: u64,
-    /// Day of the next reminder, or on which it becomes overdue.
-    pub next: Option<String>,
-    /// What happened, in words.
-    pub note: String,
-    /// SHA-256 of the document of the latest answer.
-    pub document: Option<String>,
-    /// Who filed that answer, and when.
-    pub filed: Option<String>,
-    /// Rule and clause.
-    pub clause: String,
 }
 
 /// `lapsed hold list`.
@@ -606,79 +529,4 @@ pub struct ErrorView {
     pub error: String,
     /// What to do.
     pub advice: String,
-}
-
-/// Body of `release` and `reject`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DecisionRequest {
-    /// The plan's hash, or at least its first twelve characters.
-    pub hash: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// Body of `depart`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DepartRequest {
-    /// User ID, employee number or person id.
-    pub person: String,
-    /// Why, and on whose word.
-    pub reason: String,
-    /// Last day worked; absent means now.
-    pub last_day: Option<jiff::civil::Date>,
-    /// Take the operators' own notices about the person back instead.
-    #[serde(default)]
-    pub withdraw: bool,
-}
-
-/// Body of `pause` and `resume`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PauseRequest {
-    /// Why.
-    pub reason: String,
-}
-
-/// Body of `set-aside settle`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SettleRequest {
-    /// Id of the entry, from `set-aside list`, or an unambiguous beginning of it.
-    pub id: String,
-    /// How it was settled.
-    pub reason: String,
-}
-
-/// Body of `confirm`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConfirmRequest {
-    /// The form's token, or at least eight characters of the id that `forms` shows.
-    pub form: String,
-    /// The document's name; empty where none comes with it.
-    #[serde(default)]
-    pub file_name: String,
-    /// The document's bytes, base64; absent only with `refused`.
-    pub content: Option<String>,
-    /// Why they said no; absent where they confirmed.
-    pub refused: Option<String>,
-}
-
-/// Body of `adopt`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdoptRequest {
-    /// The feed's name in the YAML.
-    pub feed: String,
-    /// The feed file's name, for messages.
-    pub file_name: String,
-    /// The file's bytes, base64: the daemon may not read the caller's folders.
-    pub content: String,
-    /// Write; otherwise report only.
-    pub write: bool,
-    /// From which day the clocks of accounts that are shut already run; today where absent, never earlier
-    /// than stated.
-    pub clocks_start: Option<jiff::civil::Date>,
 }

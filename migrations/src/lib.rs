@@ -14,6 +14,7 @@ mod m20261122_000001_confirmations;
 mod m20261122_000002_tickets;
 mod m20261122_000003_notices;
 mod m20261122_000004_wishes;
+mod m20261122_000006_order_forms;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_tickets::Migration),
             Box::new(m20261122_000003_notices::Migration),
             Box::new(m20261122_000004_wishes::Migration),
+            Box::new(m20261122_000006_order_forms::Migration),
         ]
     }
 }

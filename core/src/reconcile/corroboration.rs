@@ -11,14 +11,14 @@ use crate::policy::departure;
 /// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
 /// agrees; an operator who named the account is his own second attribute.
 pub(super) fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
-    if is_linked(input, account) {
-        return Ok(());
-    }
     if let Some(number) = &account.employee_number {
         let theirs = input.person.numbers_ever();
         if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {
             return Err("the account carries another employee number".into());
         }
+    }
+    if account.realm == Realm::Directory && is_linked(input, account) {
+        return Ok(());
     }
     if account.realm == Realm::System && account.name.last.is_empty() {
         return known_by_directory(input, account);
@@ -69,8 +69,13 @@ pub(super) fn is_linked(input: &Departure<'_>, account: &ObservedAccount) -> boo
 /// An account of a system that shows no name: HR's number on it, or the user ID of a directory account
 /// that agrees in name and number, says whose it is. User IDs are never given twice (N5).
 fn known_by_directory(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
-    if account.employee_number.is_some() {
+    let theirs = input.person.numbers_ever();
+    let number = account.employee_number.as_ref();
+    if number.is_some_and(|number| theirs.iter().any(|n| n.folded() == number.folded())) {
         return Ok(());
+    }
+    if number.is_some() {
+        return Err("it carries a number that is not known to be the person's".into());
     }
     let same = |other: &ObservedAccount| {
         other.realm == Realm::Directory

@@ -44,6 +44,21 @@ impl Reconciled {
         }
     }
 
+    /// Somebody with accounts in systems and none in a directory: others are asked all the same, and what
+    /// hangs on an account of a directory is for a person to see to.
+    pub(super) fn only_systems(&mut self, input: &Departure<'_>) {
+        let theirs = input.accounts.iter().map(|(_, account)| account);
+        let theirs = theirs.filter(|account| corroborated(input, account).is_ok());
+        if let Some(account) = theirs.clone().next() {
+            self.request(input, account);
+        }
+        self.doubtful.push(
+            "there is no account in a directory, only in systems: look whether there is one under another \
+             key, and see to deletions by hand"
+                .into(),
+        );
+    }
+
     /// Accounts of systems that the policy wants deleted, some days after the departure was shut (D4).
     pub(super) fn delete_accounts(&mut self, input: &Departure<'_>) -> Result<(), String> {
         let from = input.case.disabled_on.unwrap_or(input.today);

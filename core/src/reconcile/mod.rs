@@ -101,6 +101,9 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
     let directories = || input.accounts.iter().filter(|(_, a)| a.realm == Realm::Directory);
     if !directories().any(|(_, account)| touchable(account)) {
         out.all_shut = false;
+        if directories().next().is_none() {
+            out.only_systems(input);
+        }
         return Ok(out);
     }
     if let Some(account) = own_account(input, &out.findings) {
@@ -108,6 +111,12 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         out.wished(input, account);
         out.schedule_deletions(input, account)?;
         out.request(input, account);
+    } else if out.all_shut {
+        out.doubtful.push(
+            "every account is shut, and none agrees with the notice in name and number: mailbox, home directory \
+             and requests to others were not planned; look whose the account is"
+                .into(),
+        );
     }
     out.delete_accounts(input)?;
     Ok(out)

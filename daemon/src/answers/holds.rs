@@ -3,6 +3,7 @@
 use super::commands::{cited, needed};
 use super::people::hold_line;
 use super::the_person;
+use super::word::Word;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::Cycle;
@@ -10,7 +11,7 @@ use crate::service::Daemon;
 use crate::store::{StepFilter, Tx};
 use crate::views::{DoneView, HoldRequest, HoldView, HoldsView, LiftRequest};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Actor, GroupName, LocationId, Person, PersonKind};
+use lapsed_core::facts::{GroupName, LocationId, Person, PersonKind};
 use lapsed_core::holds::{Held, Hold, Population};
 use lapsed_core::journal::StepState;
 use lapsed_core::mask::mask;
@@ -136,7 +137,7 @@ pub(super) async fn hold(
     caller: &Caller,
     request: HoldRequest,
 ) -> Result<DoneView, ConsoleError> {
-    place(daemon, &caller.name, request).await
+    place(daemon, &Word::of(&caller.name), request).await
 }
 
 pub(super) async fn lift(
@@ -144,13 +145,13 @@ pub(super) async fn lift(
     caller: &Caller,
     request: LiftRequest,
 ) -> Result<DoneView, ConsoleError> {
-    take_off(daemon, &caller.name, request).await
+    take_off(daemon, &Word::of(&caller.name), request).await
 }
 
 /// Places a hold on somebody's word.
-pub(crate) async fn place(
+pub(super) async fn place(
     daemon: &Daemon,
-    by: &Actor,
+    by: &Word<'_>,
     request: HoldRequest,
 ) -> Result<DoneView, ConsoleError> {
     needed(&request.authority, "who ordered the hold", "--authority")?;
@@ -171,18 +172,20 @@ pub(crate) async fn place(
         authority: mask(&request.authority),
         reason: mask(&request.reason),
         placed_at: daemon.now(),
-        placed_by: by.clone(),
+        placed_by: by.who.clone(),
         review_on: request.review_on,
         lifted_at: None,
     };
     let mut tx = daemon.store.begin().await?;
+    by.note(&tx).await?;
     tx.save_hold(&hold).await?;
     let late = too_late(&tx, &whose).await?;
     let detail = json!({
         "authority": hold.authority, "reason": hold.reason, "review_on": hold.review_on,
         "population": hold.population().map(Population::describe),
     });
-    tx.audit(cited(daemon, by, Rule::D6, whose.person(), ("hold.placed", detail)));
+    let event = ("hold.placed", by.detail(detail));
+    tx.audit(cited(daemon, by.who, Rule::D6, whose.person(), event));
     let covered = match hold.population() {
         Some(population) => {
             format!(", {} of the people known now", tx.read().people_in(population).await?)
@@ -216,9 +219,9 @@ async fn too_late(tx: &Tx, whose: &Whose) -> Result<String, ConsoleError> {
 }
 
 /// Lifts what an authority ordered, on somebody's word.
-pub(crate) async fn take_off(
+pub(super) async fn take_off(
     daemon: &Daemon,
-    by: &Actor,
+    by: &Word<'_>,
     request: LiftRequest,
 ) -> Result<DoneView, ConsoleError> {
     needed(&request.authority, "who ordered the lifting", "--authority")?;
@@ -240,6 +243,7 @@ pub(crate) async fn take_off(
     let wanted = whose.held();
     standing.retain(|hold| hold.of == wanted);
     let (standing, others) = theirs(&whose, standing, &request.authority)?;
+    by.note(&tx).await?;
     for hold in &standing {
         tx.save_hold(&Hold { lifted_at: Some(now), ..hold.clone() }).await?;
     }
@@ -247,7 +251,8 @@ pub(crate) async fn take_off(
         "authority": request.authority, "reason": mask(&request.reason), "holds": standing.len(),
         "population": match &whose { Whose::All(population) => Some(population.describe()), Whose::One(_) => None },
     });
-    tx.audit(cited(daemon, by, Rule::D6, whose.person(), ("hold.lifted", detail)));
+    let event = ("hold.lifted", by.detail(detail));
+    tx.audit(cited(daemon, by.who, Rule::D6, whose.person(), event));
     let over = match whose.person() {
         Some(person) => tx.read().holds_over(person.id).await?.len(),
         None => others,

@@ -15,12 +15,14 @@ mod status;
 mod tickets;
 mod trouble;
 mod wishes;
+mod word;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
 pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
 pub(crate) use status::attention_now;
+pub(crate) use word::{Filed, Word, follow};
 
 use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleError, ErrorKind};
 use crate::control::roles::Caller;

@@ -3,13 +3,14 @@
 
 use super::commands::{cited, needed};
 use super::the_person;
+use super::word::Word;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::service::Daemon;
 use crate::store::{StepFilter, Tx};
 use crate::views::{DelegateRequest, DoneView, KeepRequest};
 use lapsed_connectors::settings::Ability;
-use lapsed_core::facts::{Actor, CaseId, ConnectorName, Person, UserId};
+use lapsed_core::facts::{CaseId, ConnectorName, Person, UserId};
 use lapsed_core::journal::StepState;
 use lapsed_core::mask::mask;
 use lapsed_core::observed::{PersonKeys, Realm, Scope};
@@ -25,7 +26,7 @@ pub(super) async fn delegate(
     caller: &Caller,
     request: DelegateRequest,
 ) -> Result<DoneView, ConsoleError> {
-    delegate_as(daemon, &caller.name, request).await
+    delegate_as(daemon, &Word::of(&caller.name), request).await
 }
 
 pub(super) async fn keep(
@@ -33,13 +34,13 @@ pub(super) async fn keep(
     caller: &Caller,
     request: KeepRequest,
 ) -> Result<DoneView, ConsoleError> {
-    keep_as(daemon, &caller.name, request).await
+    keep_as(daemon, &Word::of(&caller.name), request).await
 }
 
 /// A mailbox for somebody else, or no longer, on somebody's word.
-pub(crate) async fn delegate_as(
+pub(super) async fn delegate_as(
     daemon: &Daemon,
-    by: &Actor,
+    by: &Word<'_>,
     request: DelegateRequest,
 ) -> Result<DoneView, ConsoleError> {
     let DelegateRequest { person, to, authority, end } = request;
@@ -57,9 +58,9 @@ pub(crate) async fn delegate_as(
 }
 
 /// Files or mail to be kept, or no longer, on somebody's word.
-pub(crate) async fn keep_as(
+pub(super) async fn keep_as(
     daemon: &Daemon,
-    by: &Actor,
+    by: &Word<'_>,
     request: KeepRequest,
 ) -> Result<DoneView, ConsoleError> {
     let KeepRequest { person, to, paths, mail, authority, end } = request;
@@ -131,7 +132,7 @@ struct Uttered {
     destroys: &'static str,
 }
 
-async fn utter(daemon: &Daemon, by: &Actor, uttered: Uttered) -> Result<DoneView, ConsoleError> {
+async fn utter(daemon: &Daemon, by: &Word<'_>, uttered: Uttered) -> Result<DoneView, ConsoleError> {
     let Uttered { person, authority, what, destroys } = uttered;
     needed(&authority, "on whose word it is", "--authority")?;
     let person = the_person(daemon, &person).await?;
@@ -146,7 +147,7 @@ async fn utter(daemon: &Daemon, by: &Actor, uttered: Uttered) -> Result<DoneView
         person: person.id,
         what,
         authority: mask(&authority),
-        asked_by: by.clone(),
+        asked_by: by.who.clone(),
         at: now,
         ended_at: None,
         ended_because: None,
@@ -154,9 +155,12 @@ async fn utter(daemon: &Daemon, by: &Actor, uttered: Uttered) -> Result<DoneView
     let mut tx = daemon.store.begin().await?;
     let standing = tx.read().wishes_of(&[person.id]).await?;
     if standing.iter().any(|known| known.stands() && known.what == wish.what) {
+        by.note(&tx).await?;
+        tx.commit().await?;
         return Ok(DoneView { message: format!("it is wished already: {}", wish.what.describe()) });
     }
     // Written first: claims that look just now end before, and what they began is seen.
+    by.note(&tx).await?;
     tx.save_wishes(std::slice::from_ref(&wish)).await?;
     too_late(&tx, &person, destroys).await?;
     tx.mark_to_decide(&[person.id], now).await?;
@@ -165,7 +169,8 @@ async fn utter(daemon: &Daemon, by: &Actor, uttered: Uttered) -> Result<DoneView
         "paths": wish.what.paths().len(), "authority": wish.authority,
     });
     let event = format!("wish.{}", wish.what.name());
-    tx.audit(cited(daemon, by, wish.what.rule(), Some(&person), (&event, detail)));
+    let event = (event.as_str(), by.detail(detail));
+    tx.audit(cited(daemon, by.who, wish.what.rule(), Some(&person), event));
     tx.commit().await?;
     daemon.wake();
     Ok(DoneView {
@@ -240,7 +245,11 @@ struct Ending<'a> {
     names: &'a [&'a str],
 }
 
-async fn finish(daemon: &Daemon, by: &Actor, ending: Ending<'_>) -> Result<DoneView, ConsoleError> {
+async fn finish(
+    daemon: &Daemon,
+    by: &Word<'_>,
+    ending: Ending<'_>,
+) -> Result<DoneView, ConsoleError> {
     let Ending { person, to, authority, names } = ending;
     needed(&authority, "on whose word it ends", "--authority")?;
     let person = the_person(daemon, &person).await?;
@@ -262,13 +271,15 @@ async fn finish(daemon: &Daemon, by: &Actor, ending: Ending<'_>) -> Result<DoneV
     };
     for wish in &mut wishes {
         wish.ended_at = Some(now);
-        wish.ended_because = Some(format!("told so by {by}"));
+        wish.ended_because = Some(format!("told so by {}", by.who));
     }
+    by.note(&tx).await?;
     tx.save_wishes(&wishes).await?;
     tx.mark_to_decide(&[person.id], now).await?;
     let ids: Vec<Uuid> = wishes.iter().map(|wish| wish.id).collect();
     let detail = json!({ "wishes": ids, "authority": mask(&authority) });
-    tx.audit(cited(daemon, by, rule, Some(&person), ("wish.ended", detail)));
+    let event = ("wish.ended", by.detail(detail));
+    tx.audit(cited(daemon, by.who, rule, Some(&person), event));
     tx.commit().await?;
     daemon.wake();
     let whose: Vec<String> = wishes.iter().map(|wish| wish.what.describe()).collect();

@@ -103,6 +103,7 @@ fn folders(config: &Config) -> Vec<ProbeView> {
     ]
     .into_iter()
     .chain(inbox.confirmations.as_ref().map(|of| ("inbox.confirmations.folder", &of.folder)))
+    .chain(inbox.forms.as_ref().map(|of| ("inbox.forms.folder", &of.folder)))
     .map(|(name, path)| {
         let path = path.as_path();
         let problem = match std::fs::read_dir(path) {

@@ -33,8 +33,8 @@ pub use notices::{KindRule, NoticeSettings};
 pub use pattern::FilePattern;
 pub use problem::{ConfigErrors, Place, Problem, Warning};
 pub use sections::{
-    Agency, Audit, Confirmations, Control, Execution, File, Inbox, LogFormat, LogLevel, Logging,
-    Members, Role, Roles, Schedule, SecretSource, State,
+    Agency, Audit, Confirmations, Control, Execution, File, Forms, Inbox, LogFormat, LogLevel,
+    Logging, Members, Role, Roles, Schedule, SecretSource, State,
 };
 pub use values::{
     AbsolutePath, BadValue, CredentialName, CronPattern, DatabaseUrl, TimeOfDay, ZoneName,

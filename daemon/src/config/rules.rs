@@ -148,9 +148,14 @@ impl Judge<'_> {
             ("inbox.rejected", inbox.rejected == inbox.folder || inbox.rejected == inbox.accepted),
         ];
         let confirmations = inbox.confirmations.as_ref().map(|section| &section.folder);
+        let forms = inbox.forms.as_ref().map(|section| &section.folder);
         let taken = [&inbox.folder, &inbox.accepted, &inbox.rejected];
         let of_confirmations = confirmations.is_some_and(|folder| taken.contains(&folder));
-        let same = same.into_iter().chain([("inbox.confirmations.folder", of_confirmations)]);
+        let of_forms =
+            forms.is_some_and(|folder| taken.contains(&folder) || confirmations == Some(folder));
+        let more =
+            [("inbox.confirmations.folder", of_confirmations), ("inbox.forms.folder", of_forms)];
+        let same = same.into_iter().chain(more);
         for (path, same) in same {
             if same {
                 let advice = "give each of `folder`, `accepted` and `rejected` its own";

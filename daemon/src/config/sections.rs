@@ -289,6 +289,10 @@ pub struct Inbox {
     /// only.
     #[serde(default)]
     pub confirmations: Option<Confirmations>,
+    /// Where forms are put that order a hold, a delegation or a copy (D6, D8); without it they come by
+    /// `lapsed hold`, `lapsed delegate` and `lapsed keep` only.
+    #[serde(default)]
+    pub forms: Option<Forms>,
     /// How often the folder is looked at, also without a hint from the kernel (network file systems).
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 3600))]
@@ -312,6 +316,18 @@ pub struct Confirmations {
     #[serde(default = "twenty_mebibytes")]
     #[schemars(range(min = 1, max = 1_073_741_824))]
     pub max_bytes: u64,
+}
+
+/// Where forms are put that order something of a leaver's things, each a JSON file (`docs/forms.md`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forms {
+    /// The folder; what was taken goes to `accepted` from there, and what was not to `rejected`.
+    pub folder: AbsolutePath,
+    /// Accounts of this machine whose files count beside those of operators: that of the counsel's office,
+    /// say.
+    #[serde(default)]
+    pub from: Members,
 }
 
 impl Inbox {

@@ -12,22 +12,21 @@
 
 use super::pace::Pace;
 use super::{Cycle, CycleError, DAEMON, asked};
-use crate::store::{AuditEntry, CaseFilter, Claim, StepFilter, StepUpdate, StoredStep};
+use crate::store::{AuditEntry, Claim, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_connectors::contract::Apply;
+use lapsed_connectors::settings::Ability;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Case, CaseId, CaseState, ConnectorName, Person, PersonId};
+use lapsed_core::facts::{CaseState, ConnectorName};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::pacing::Leave;
-use lapsed_core::policy::departure::{WorksiteClass, worksite_class};
-use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::{
     ASKED, Action, Cause, Fault, Outcome, Receipt, Seen, Step, StepId, next_attempt,
 };
 use serde_json::json;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -101,7 +100,7 @@ impl Executor {
             let Leave::Steps(most) = self.pace.leave(name, rules, (self.clock)()) else {
                 return Ok(all);
             };
-            let batch = self.claim(name, most).await?;
+            let batch = self.claim(name, most.min(self.at_most(name))).await?;
             self.pace.begun(name, batch.len());
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
@@ -140,6 +139,18 @@ impl Executor {
         Ok(())
     }
 
+    /// What is mailed can't be found again, so that each form's outcome is stored before the next; systems
+    /// are asked one account at a time, and their batch must end within the lease.
+    fn at_most(&self, name: &ConnectorName) -> u32 {
+        if self.cycle.able(name, Ability::Request) {
+            1
+        } else if self.cycle.able(name, Ability::Access) {
+            25
+        } else {
+            u32::MAX
+        }
+    }
+
     async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
@@ -169,7 +180,11 @@ impl Executor {
     ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
         let results = self.apply_where_homes_are_safe(hand, batch, &steps).await?;
-        let silent = |result: &_| matches!(result, Err(Fault::Retry(_) | Fault::Unknown(_)));
+        // A protocol's own code is an answer: busy, or refused for this object, but there.
+        let silent = |result: &_| match result {
+            Err(Fault::Retry(cause) | Fault::Unknown(cause)) => cause.code.is_none(),
+            _ => false,
+        };
         let answered = !results.iter().all(silent);
         let mut outcomes = self.record(name, batch, results).await?;
         let look: Vec<StoredStep> = outcomes
@@ -372,87 +387,6 @@ impl Executor {
             }
         }
         Ok(())
-    }
-
-    /// The first day with every account of a case shut starts its clocks and freezes its worksite class.
-    async fn after_disabling(&self, batch: &[StoredStep]) -> Result<(), CycleError> {
-        let disabling = |s: &&StoredStep| matches!(s.step.action, Action::Disable { .. });
-        let (ids, people): (BTreeSet<CaseId>, BTreeSet<PersonId>) =
-            batch.iter().filter(disabling).map(|s| (s.step.case, s.step.person)).unzip();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let filter = CaseFilter { people: people.into_iter().collect(), ..CaseFilter::default() };
-        let mut cases = self.cycle.store.read().cases(&filter).await?;
-        cases.retain(|case| ids.contains(&case.id) && case.disabled_on.is_none());
-        let filter =
-            StepFilter { cases: cases.iter().map(|c| c.id).collect(), ..StepFilter::default() };
-        let mut steps: HashMap<CaseId, Vec<StoredStep>> = HashMap::new();
-        if !cases.is_empty() {
-            for step in self.cycle.store.read().steps(&filter).await? {
-                steps.entry(step.step.case).or_default().push(step);
-            }
-        }
-        let all_shut = |case: &Case| {
-            let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
-            let mut accounts = steps.iter().filter(disabling);
-            accounts.all(|s| s.state.is_done())
-        };
-        cases.retain(all_shut);
-        if cases.is_empty() {
-            return Ok(());
-        }
-        self.start_clocks(cases, &steps).await
-    }
-
-    async fn start_clocks(
-        &self,
-        mut cases: Vec<Case>,
-        steps: &HashMap<CaseId, Vec<StoredStep>>,
-    ) -> Result<(), CycleError> {
-        let now = (self.clock)();
-        let today = self.cycle.today(now);
-        let ids: Vec<PersonId> = cases.iter().map(|case| case.person).collect();
-        let people = self.cycle.store.read().people(&ids).await?;
-        let people: HashMap<PersonId, &Person> = people.iter().map(|p| (p.id, p)).collect();
-        let mut tx = self.cycle.store.begin().await?;
-        // As they are by now: a departure that was called off meanwhile starts no clock.
-        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
-        let wanted: BTreeSet<CaseId> = cases.iter().map(|case| case.id).collect();
-        cases = tx.read().cases(&filter).await?;
-        cases.retain(|c| {
-            wanted.contains(&c.id) && c.state == CaseState::Open && c.disabled_on.is_none()
-        });
-        for case in &mut cases {
-            let person = people.get(&case.person).copied();
-            let class = case.worksite_class.unwrap_or_else(|| self.class_of(person, now));
-            case.disabled_on = Some(today);
-            case.worksite_class = Some(class);
-            self.cycle.redate_deletions(&tx, case.id, class, today).await?;
-            let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
-            tx.audit(AuditEntry {
-                person: Some(case.person),
-                case: Some(case.id),
-                user_id: steps.first().map(|s| s.step.expect.user_id.clone()),
-                clause: Some(self.cycle.config.policy.citations.cite(Rule::D6)),
-                detail: json!({ "disabled_on": today, "worksite": class }),
-                ..AuditEntry::new(now, DAEMON, "case.clocks_started")
-            });
-        }
-        tx.save_cases(&cases).await?;
-        for case in &cases {
-            self.cycle.tell_shut(&tx, case.id, now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
-    fn class_of(&self, person: Option<&Person>, now: Timestamp) -> WorksiteClass {
-        let worksite = person.and_then(|p| match standing(p, now, &self.cycle.config.time_zone) {
-            Standing::Left(end) | Standing::Leaving(end) => end.worksite,
-            Standing::Employed | Standing::Unknown => None,
-        });
-        worksite_class(worksite.as_ref(), &self.cycle.config.policy.locations)
     }
 
     /// Closes cases in which nothing is left to do and nothing is stuck.

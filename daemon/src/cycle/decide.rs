@@ -14,7 +14,7 @@ use lapsed_core::journal::StepEvent;
 use lapsed_core::plan::{Plan, PlanHash, PlanState};
 use lapsed_core::step::{Fault, Step};
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub struct Decided {
     pub plans: Vec<(Plan, PlanState)>,
     /// Targets that could not be read; who is affected is looked at again next round.
     pub unreadable: BTreeMap<ConnectorName, Fault>,
+    /// Targets that were asked and answered whole.
+    pub answered: BTreeSet<ConnectorName>,
 }
 
 /// How many people one round plans for at the most; the rest follow at once in the next round.
@@ -117,8 +119,8 @@ impl Cycle {
                 in_effect.into_iter().partition(|(_, case)| cases.contains(&case.id));
             in_effect = others;
             let (proposed, work) = self.propose(theirs, now, decided).await?;
-            if !decided.unreadable.is_empty() {
-                // With half of what there is to do, the old plan stays until all can be read.
+            if !work.iter().all(|departing| departing.directories) {
+                // With half of what there is to do, the old plan stays until every directory can be read.
                 continue;
             }
             let version = self.config.policy.version();
@@ -312,18 +314,15 @@ impl Cycle {
                 self.note_plan(&mut tx, plan, *state, &by_case, now);
             }
         }
-        for departing in work.iter().filter(|d| d.readable) {
+        for departing in &work {
             for reason in &departing.attention {
                 tx.set_aside_once(&aside(&departing.person, reason, now)?).await?;
             }
         }
-        // With the dates that were just planned.
-        for case in shut {
-            self.tell_shut(&tx, case, now).await?;
-        }
         let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
         tx.clear_to_decide(&done, marks).await?;
         tx.commit().await?;
+        self.tell_shut(&shut, now).await;
         decided.plans.extend(states.into_iter().map(|(plan, state, _)| (plan, state)));
         Ok(())
     }
@@ -441,6 +440,8 @@ pub struct Departing {
     pub attention: Vec<String>,
     /// False when a target could not be read: the person stays marked.
     pub readable: bool,
+    /// False when a directory could not be read.
+    pub directories: bool,
 }
 
 /// The parts of a round that later parts need.

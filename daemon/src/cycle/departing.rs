@@ -51,13 +51,21 @@ impl Cycle {
             let filter = StepFilter { cases, ..StepFilter::default() };
             let steps = self.store.read().steps(&filter).await?;
             let people: Vec<PersonId> = block.iter().map(|(person, _)| person.id).collect();
-            let wishes = self.store.read().wishes_of(&people).await?;
+            // Where wishes can't be read, access ends all the same: what they protect is looked at again when
+            // it is claimed, and those people stay marked.
+            let wishes = self.store.read().wishes_of(&people).await;
+            let wishes_known = wishes.is_ok();
+            if let Err(error) = &wishes {
+                tracing::error!(%error, "wishes can't be read; planned without them for now");
+            }
+            let wishes = wishes.unwrap_or_default();
             let journal: HashMap<StepId, StepState> =
                 steps.into_iter().map(|s| (s.step.id, s.state)).collect();
             let first = (proposed.len(), work.len());
             for ((person, case), (accounts, readable)) in block.iter().zip(accounts) {
                 let wishes: Vec<Wish> =
                     wishes.iter().filter(|wish| wish.person == person.id).cloned().collect();
+                let readable = Readable { all: readable.all && wishes_known, ..readable };
                 match self.one((person, case, &wishes), accounts, readable, &journal, now) {
                     Ok((changes, departing)) => {
                         proposed.push(changes);
@@ -83,7 +91,10 @@ impl Cycle {
     ) -> Vec<(Accounts, Readable)> {
         let whole = Readable { all: true, directories: true };
         let mut all: Vec<(Accounts, Readable)> = vec![(Vec::new(), whole); block.len()];
-        let away: Vec<ConnectorName> = decided.unreadable.keys().cloned().collect();
+        // What was refused for one person is asked for the next.
+        let is_away = |fault: &Fault| matches!(fault, Fault::Retry(_) | Fault::Unknown(_));
+        let away = decided.unreadable.iter().filter(|(_, fault)| is_away(fault));
+        let away: Vec<ConnectorName> = away.map(|(name, _)| name.clone()).collect();
         let shows = |name| self.able(name, Ability::Accounts) || self.able(name, Ability::Access);
         let asked = self.eyes.0.iter().filter(|(name, _)| !away.contains(name) && shows(name));
         let answers = join_all(asked.map(|(name, eye)| self.ask(name, eye.as_ref(), block))).await;
@@ -94,8 +105,15 @@ impl Cycle {
                     None => self.unreadable(name, readable),
                 }
             }
-            if let Some(fault) = fault {
-                decided.unreadable.insert(name.clone(), fault);
+            match fault {
+                Some(fault) => {
+                    decided.answered.remove(name);
+                    decided.unreadable.insert(name.clone(), fault);
+                }
+                None if !decided.unreadable.contains_key(name) => {
+                    decided.answered.insert(name.clone());
+                }
+                None => {}
             }
         }
         for name in &away {
@@ -264,7 +282,9 @@ impl Cycle {
             case.worksite_class = Some(class);
         }
         let mut attention = reconciled.doubtful.clone();
-        attention.extend(stuck(&accounts).map(str::to_owned));
+        if readable.all {
+            attention.extend(stuck(&accounts).map(str::to_owned));
+        }
         for (name, account) in accounts {
             let known =
                 |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
@@ -272,7 +292,13 @@ impl Cycle {
                 case.before.push((name, account));
             }
         }
-        Departing { person, case, attention, readable: readable.all }
+        Departing {
+            person,
+            case,
+            attention,
+            readable: readable.all,
+            directories: readable.directories,
+        }
     }
 }
 

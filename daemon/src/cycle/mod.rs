@@ -13,6 +13,7 @@ pub mod departing;
 mod homes;
 pub mod pace;
 mod receipts;
+mod shut_out;
 pub mod take;
 mod wished;
 

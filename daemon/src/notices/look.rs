@@ -76,12 +76,14 @@ impl Daemon {
             return Ok(0);
         }
         let now: Timestamp = self.now();
-        if look == Look::Around {
-            cycle.tell_what_is_ahead(now).await?;
-        }
         match answers::attention_now(self).await {
             Ok(attention) => cycle.raise_alarms(&attention, now).await?,
             Err(error) => tracing::warn!(%error, "alarms can't be looked for"),
+        }
+        if look == Look::Around
+            && let Err(error) = cycle.tell_what_is_ahead(now).await
+        {
+            tracing::error!(%error, "what is ahead can't be told; it is tried again");
         }
         cycle.write_digests(now).await?;
         self.post(stop.clone()).round().await

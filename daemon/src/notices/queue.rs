@@ -1,4 +1,4 @@
-//! Queues what is to be told of a departure, in the transaction of what causes it.
+//! Queues what is to be told of a departure.
 
 use super::facts::{CaseFacts, DeletionFacts, Facts, TrustFacts};
 use crate::config::NoticeSettings;
@@ -33,13 +33,22 @@ struct Known {
 
 impl Cycle {
     /// Queues what goes out once all accounts of a departure are shut (D9, A10, S7).
-    pub(crate) async fn tell_shut(
-        &self,
-        tx: &Tx,
-        case: CaseId,
-        now: Timestamp,
-    ) -> Result<(), CycleError> {
-        self.tell(tx, case, now, |about| about.at_disabling()).await
+    /// In a transaction of its own: nothing that goes wrong here may hold up what ends access. What was
+    /// not queued now is queued by the next look around.
+    pub(crate) async fn tell_shut(&self, cases: &[CaseId], now: Timestamp) {
+        if self.config.notices.is_none() || cases.is_empty() {
+            return;
+        }
+        let queued = async {
+            let tx = self.store.begin().await?;
+            for case in cases {
+                self.tell(&tx, *case, now, |about| about.at_disabling()).await?;
+            }
+            Ok::<_, CycleError>(tx.commit().await?)
+        };
+        if let Err(error) = queued.await {
+            tracing::error!(%error, "notices of departures were not queued; they are tried again");
+        }
     }
 
     /// Queues what those have to hear whom a departure's changed dates concern.
@@ -60,6 +69,12 @@ impl Cycle {
         }
         let mut cases = self.store.read().cases(&CaseFilter::default()).await?;
         cases.retain(|case| case.disabled_on.is_some() && case.state != CaseState::Closed);
+        let lately = self
+            .today(now)
+            .checked_sub(jiff::Span::new().days(2))
+            .unwrap_or(jiff::civil::Date::MIN);
+        let shut = cases.iter().filter(|case| case.disabled_on.is_some_and(|day| day >= lately));
+        self.tell_shut(&shut.map(|case| case.id).collect::<Vec<_>>(), now).await;
         for some in cases.chunks(AT_ONCE) {
             let tx = self.store.begin().await?;
             for case in some {

@@ -4,12 +4,10 @@
 //! Yes: a No has a reason, and comes by `lapsed confirm --refused`.
 
 use super::Daemon;
-use crate::config::{Config, Members, Role};
-use crate::control::peer::{Accounts as _, MachineAccounts};
-use crate::control::roles::{Caller, Identity};
+use super::owner::{Counts, who_filed};
 use crate::cycle::confirm::{Answered, ConfirmError, Proof, Verdict};
 use crate::cycle::{Cycle, CycleError, DAEMON};
-use crate::drops::{DropError, Handled, Owner, Ready};
+use crate::drops::{DropError, Handled, Ready};
 use crate::store::{AuditEntry, StoredStep};
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
@@ -119,7 +117,9 @@ impl Daemon {
             Err(error @ DropError::NotPlain { .. }) => return Ok(Taken::Not(error.to_string())),
             Err(error) => return Err(error.into()),
         };
-        let by = match who_filed(&cycle.config, owner).await {
+        let from = cycle.config.inbox.confirmations.as_ref().map(|of| &of.from);
+        let counts = Counts { from, key: "inbox.confirmations.from" };
+        let by = match who_filed(&cycle.config, counts, owner).await {
             Ok(by) => by,
             Err(reason) => return Ok(Taken::Not(reason)),
         };
@@ -188,36 +188,6 @@ fn told(error: ConfirmError) -> Result<Taken, LaterError> {
         }
     };
     Ok(Taken::Not(format!("{error}; {advice}")))
-}
-
-/// The name of the account that filed, if its files count.
-async fn who_filed(config: &Config, owner: Owner) -> Result<String, String> {
-    if owner.anyone_writes || owner.names > 1 {
-        return Err(
-            "anybody could have written this file (its mode, or a second name of it); copy it into the folder \
-             with a mode such as 0640".into(),
-        );
-    }
-    // Names may come over the network: not on the runtime's own threads.
-    let asked = tokio::task::spawn_blocking(move || MachineAccounts.identity(owner.uid, owner.gid));
-    let unknown = || format!("this machine does not know whose file this is (user {})", owner.uid);
-    let identity = asked.await.ok().and_then(Result::ok).ok_or_else(unknown)?;
-    let from = config.inbox.confirmations.as_ref().map(|of| &of.from);
-    let named = from.is_some_and(|members| is_member(members, &identity));
-    let caller = Caller::new(identity, &config.control.roles);
-    if named || caller.may(Role::Operator) {
-        return Ok(caller.name.to_string());
-    }
-    Err(format!(
-        "files of {} do not count; have an operator put it there, or name the account under \
-         inbox.confirmations.from",
-        caller.name
-    ))
-}
-
-fn is_member(members: &Members, identity: &Identity) -> bool {
-    members.users.iter().any(|user| user == identity.name.as_str())
-        || members.groups.iter().any(|group| identity.groups.contains(group))
 }
 
 /// The beginning of a file that is text; a scan is none.

@@ -3,6 +3,8 @@
 mod confirmations;
 mod inbox;
 mod late;
+mod order_forms;
+mod owner;
 mod patience;
 mod run;
 mod wake;
@@ -11,7 +13,7 @@ pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
 pub use run::{RunError, run};
 
-use crate::config::{Config, ConfigErrors};
+use crate::config::{AbsolutePath, Config, ConfigErrors};
 use crate::cycle::Cycle;
 use crate::cycle::carry_out::{Clock, Executor};
 use crate::cycle::pace::Pace;
@@ -56,6 +58,7 @@ pub struct Daemon {
     look_around: AtomicBool,
     inbox: Mutex<Inbox>,
     confirmations: Option<Mutex<Inbox>>,
+    order_forms: Option<Mutex<Inbox>>,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
 
@@ -76,14 +79,9 @@ impl Daemon {
             config.inbox.rejected.as_path().to_owned(),
             config.inbox.settle(),
         );
-        let confirmations = config.inbox.confirmations.as_ref().map(|section| {
-            Mutex::new(Inbox::new(
-                section.folder.as_path().to_owned(),
-                config.inbox.accepted.as_path().to_owned(),
-                config.inbox.rejected.as_path().to_owned(),
-                config.inbox.settle(),
-            ))
-        });
+        let confirmations =
+            config.inbox.confirmations.as_ref().map(|of| beside(&config, &of.folder));
+        let order_forms = config.inbox.forms.as_ref().map(|of| beside(&config, &of.folder));
         let decide = Arc::new(Notify::new());
         let patient = patience::patient(&hands.eyes(), &decide);
         let owner = owner_name(&config);
@@ -104,6 +102,7 @@ impl Daemon {
             look_around: AtomicBool::new(true),
             inbox: Mutex::new(inbox),
             confirmations,
+            order_forms,
             roles,
         })
     }
@@ -237,6 +236,16 @@ pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
         None => file.with_extension("key"),
     };
     Some(Checkpoints { file, key_file })
+}
+
+/// Another folder whose files go where those of the inbox go.
+fn beside(config: &Config, folder: &AbsolutePath) -> Mutex<Inbox> {
+    Mutex::new(Inbox::new(
+        folder.as_path().to_owned(),
+        config.inbox.accepted.as_path().to_owned(),
+        config.inbox.rejected.as_path().to_owned(),
+        config.inbox.settle(),
+    ))
 }
 
 /// This daemon's name in leases: the same after a restart, so that it takes its own steps up at once.

@@ -56,10 +56,16 @@ impl Daemon {
         if let Err(error) = self.take_confirmations().await {
             log_failure("filing confirmations", &error);
         }
+        if let Err(error) = self.take_order_forms().await {
+            log_failure("taking forms", &error);
+        }
         let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
             self.note_trouble(connector, fault).await?;
+        }
+        for connector in &decided.answered {
+            self.note_answer(connector).await?;
         }
         for (plan, state) in &decided.plans {
             let (hash, steps) = (plan.hash.short(), plan.steps.len());
@@ -86,6 +92,20 @@ impl Daemon {
         Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
     }
 
+    /// A target that answers is no longer down, unless its steps fail.
+    async fn note_answer(&self, connector: &ConnectorName) -> Result<(), CycleError> {
+        use lapsed_core::pacing::Breaker;
+        let key = crate::cycle::carry_out::health_key(connector);
+        let known = self.store.read().setting::<Option<lapsed_core::step::Cause>>(&key).await?;
+        let tried = self.pace.breaker(connector) == Breaker::Closed { failures: 0 };
+        if tried && known.flatten().is_some() {
+            let tx = self.store.begin().await?;
+            tx.set_setting(&key, &None::<lapsed_core::step::Cause>).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     async fn note_trouble(
         &self,
         connector: &ConnectorName,
@@ -108,6 +128,7 @@ impl Daemon {
         // Nobody comes back for what is still being written: one look, one pause, and a second look.
         self.take_inbox().await?;
         self.take_confirmations().await?;
+        self.take_order_forms().await?;
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
@@ -169,6 +190,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
     tasks.spawn(until(stop.clone(), watching_confirmations(daemon.clone())));
+    tasks.spawn(until(stop.clone(), watching_forms(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
     tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
@@ -255,6 +277,12 @@ async fn deciding(daemon: Arc<Daemon>) {
 
 /// One task a connector: a slow or dead target holds up no other.
 async fn executing(daemon: Arc<Daemon>, tasks: TaskTracker, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => return,
+        first = daemon.order_forms_first() => if let Err(error) = first {
+            log_failure("taking forms", &error);
+        },
+    }
     let mut known: Vec<ConnectorName> = Vec::new();
     let mut rounds = daemon.execute.subscribe();
     loop {
@@ -354,6 +382,18 @@ async fn watching_confirmations(daemon: Arc<Daemon>) {
     };
     while let Some(name) = names.recv().await {
         daemon.confirmation_finished(&name).await;
+        daemon.decide.notify_one();
+    }
+}
+
+/// Forms, too.
+async fn watching_forms(daemon: Arc<Daemon>) {
+    let folder = daemon.cycle().config.inbox.forms.as_ref().map(|of| of.folder.clone());
+    let Some((_watcher, mut names)) = folder.and_then(|at| wake::watch(at.as_path())) else {
+        return std::future::pending().await;
+    };
+    while let Some(name) = names.recv().await {
+        daemon.order_form_finished(&name).await;
         daemon.decide.notify_one();
     }
 }

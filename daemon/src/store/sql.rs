@@ -74,6 +74,7 @@ model_of!(
     person_facts,
     population_holds,
     wishes,
+    order_forms,
     audit,
     documents,
 );

@@ -482,3 +482,24 @@ pub(super) mod wishes {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Forms of the forms folder that were taken.
+pub(super) mod order_forms {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_forms")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) content: String,
+        pub(crate) sha256: String,
+        pub(crate) filed_by: String,
+        pub(crate) taken_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

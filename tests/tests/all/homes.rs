@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 /// Homes in the site's folder, and a quarantine as the operator's page tells to make it.
-fn homes_in(site: &Site, way: &str) -> Done<PathBuf> {
+pub fn homes_in(site: &Site, way: &str) -> Done<PathBuf> {
     let root = site.root().canonicalize()?.join("homes");
     fs::create_dir_all(root.join(".lapsed-quarantine"))?;
     fs::set_permissions(root.join(".lapsed-quarantine"), Permissions::from_mode(0o700))?;
@@ -30,7 +30,7 @@ fn homes_in(site: &Site, way: &str) -> Done<PathBuf> {
     Ok(root)
 }
 
-fn home(root: &Path, user_id: &str) -> Done<PathBuf> {
+pub fn home(root: &Path, user_id: &str) -> Done<PathBuf> {
     let home = root.join(user_id);
     fs::create_dir_all(home.join("letters"))?;
     fs::write(home.join("letters/one"), "Dear Sir")?;

@@ -21,6 +21,7 @@ mod laws;
 mod mail;
 mod mailbox;
 mod notices;
+mod order_forms;
 mod request_tracker;
 mod scenarios;
 mod servers;

@@ -1,0 +1,257 @@
+//! The forms folder: orders about a leaver's things, each done as the command of the same name would.
+//!
+//! A form asserts nothing by itself. It counts when its file belongs to an operator or to an account that
+//! the YAML names, and it is done whole or not at all.
+
+use super::Daemon;
+use super::owner::{Counts, who_filed};
+use crate::answers::{Filed, Word, follow};
+use crate::control::console::{ConsoleError, ErrorKind};
+use crate::cycle::{Cycle, CycleError, DAEMON};
+use crate::drops::{DropError, Handled, Ready};
+use crate::order_form::{MOST_BYTES, OrderForm};
+use crate::store::{AuditEntry, StoreError, TakenForm};
+use jiff::Timestamp;
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::Actor;
+use lapsed_core::intake::digest;
+use lapsed_core::mask::mask;
+use lapsed_core::shown::shown_within;
+use serde_json::json;
+use std::time::Instant;
+
+/// What a receipt may have, in characters.
+const LONGEST_RECEIPT: usize = 4000;
+
+/// What became of a form.
+enum Taken {
+    /// Done; the text says what.
+    Done(String),
+    /// Known: the same form was taken before.
+    Known(String),
+    /// Nothing was changed.
+    Not(Rejected),
+}
+
+/// Why a form was rejected, and what is known of the file.
+struct Rejected {
+    reason: String,
+    sha256: Option<String>,
+    owner: Option<String>,
+}
+
+/// Why a file stays where it is, to be tried again.
+#[derive(Debug, thiserror::Error)]
+enum LaterError {
+    #[error(transparent)]
+    Drop(#[from] DropError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{} ({})", .0.error, .0.advice)]
+    Busy(ConsoleError),
+}
+
+impl Daemon {
+    /// Takes every complete form of the forms folder. One that can't be taken now stays where it is, and
+    /// the others are still taken.
+    pub async fn take_order_forms(&self) -> Result<(), CycleError> {
+        let Some(folder) = &self.order_forms else { return Ok(()) };
+        let listed = folder.lock().await.ready(Instant::now(), false, |_| false);
+        let ready = listed.unwrap_or_else(|error| {
+            warn(&error);
+            Vec::new()
+        });
+        for drop in ready {
+            match self.take_order_form(&self.cycle(), &drop).await {
+                Ok(()) => {}
+                Err(LaterError::Store(error)) => return Err(error.into()),
+                Err(error) => warn(&error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what came while no daemon ran, before anything is carried out: a hold may be among it.
+    pub(super) async fn order_forms_first(&self) -> Result<(), CycleError> {
+        let Some(folder) = &self.order_forms else { return Ok(()) };
+        self.take_order_forms().await?;
+        if folder.lock().await.waits() {
+            tokio::time::sleep(self.cycle().config.inbox.settle()).await;
+            self.take_order_forms().await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the kernel said a file of the folder was closed or moved into place.
+    pub(super) async fn order_form_finished(&self, name: &std::ffi::OsStr) {
+        if let Some(folder) = &self.order_forms {
+            folder.lock().await.finished(name);
+        }
+    }
+
+    async fn take_order_form(&self, cycle: &Cycle, drop: &Ready) -> Result<(), LaterError> {
+        let now = self.now();
+        let name = drop.shown();
+        let (how, text) = match self.taken(cycle, drop, now).await? {
+            Taken::Done(text) => {
+                tracing::info!(file = %name, "form taken");
+                (Handled::Accepted, format!("DONE: {text}"))
+            }
+            Taken::Known(text) => {
+                tracing::info!(file = %name, "form was taken before");
+                (Handled::Accepted, format!("KNOWN: {text}"))
+            }
+            Taken::Not(rejected) => {
+                let reason = &rejected.reason;
+                tracing::warn!(file = %name, %reason, "form rejected");
+                let text = format!("REJECTED, and nothing was changed: {reason}");
+                self.record_rejected_form(cycle, &name, rejected, now).await?;
+                (Handled::Rejected, text)
+            }
+        };
+        let stamp =
+            now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
+        if let Some(folder) = &self.order_forms {
+            let text = format!("{}\n", shown_within(&text, LONGEST_RECEIPT));
+            folder.lock().await.finish(drop, how, &stamp, &text)?;
+        }
+        Ok(())
+    }
+
+    async fn record_rejected_form(
+        &self,
+        cycle: &Cycle,
+        name: &str,
+        rejected: Rejected,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Rejected { reason, sha256, owner } = rejected;
+        let mut tx = self.store.begin().await?;
+        tx.audit(AuditEntry {
+            clause: Some(cycle.config.policy.citations.cite(Rule::D6)),
+            detail: json!({
+                "file": mask(name), "reason": mask(&reason), "sha256": sha256, "owner": owner,
+            }),
+            ..AuditEntry::new(now, DAEMON, "order_form.rejected")
+        });
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn taken(
+        &self,
+        cycle: &Cycle,
+        drop: &Ready,
+        now: Timestamp,
+    ) -> Result<Taken, LaterError> {
+        let not = |reason: String| Rejected { reason, sha256: None, owner: None };
+        let Some(folder) = &self.order_forms else { return Ok(Taken::Not(not(String::new()))) };
+        let read = folder.lock().await.read_owned(drop, MOST_BYTES);
+        let (bytes, owner) = match read {
+            Ok(read) => read,
+            Err(DropError::TooLarge { size, limit, .. }) => {
+                let reason = format!("the file has {size} bytes, and a form may have {limit}");
+                return Ok(Taken::Not(not(reason)));
+            }
+            Err(error @ DropError::NotPlain { .. }) => {
+                return Ok(Taken::Not(not(error.to_string())));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let sha256 = digest(&bytes);
+        let from = cycle.config.inbox.forms.as_ref().map(|of| &of.from);
+        let counts = Counts { from, key: "inbox.forms.from" };
+        let owner = match who_filed(&cycle.config, counts, owner).await {
+            Ok(owner) => owner,
+            Err(reason) => {
+                return Ok(Taken::Not(Rejected { sha256: Some(sha256), ..not(reason) }));
+            }
+        };
+        let rejected = |reason: String| {
+            Taken::Not(Rejected {
+                reason,
+                sha256: Some(sha256.clone()),
+                owner: Some(owner.clone()),
+            })
+        };
+        match self.obey(cycle, &bytes, &owner, now).await {
+            Ok(taken) => Ok(taken),
+            Err(Refusal::Rejected(reason)) => Ok(rejected(reason)),
+            Err(Refusal::Later(error)) => Err(error),
+        }
+    }
+
+    /// Does what the form says, as its owner.
+    async fn obey(
+        &self,
+        cycle: &Cycle,
+        bytes: &[u8],
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Taken, Refusal> {
+        let form = OrderForm::read(bytes).map_err(|error| Refusal::Rejected(error.to_string()))?;
+        let content = form.content().map_err(|error| Refusal::Rejected(error.to_string()))?;
+        if let Some(known) = self.store.read().taken_form(form.id).await? {
+            return again(cycle, &known, &content);
+        }
+        let today = now.to_zoned(cycle.config.time_zone.clone()).date();
+        form.in_time(today).map_err(|error| Refusal::Rejected(error.to_string()))?;
+        let actor = Actor::new(format!("form:{owner}"));
+        let actor = actor.map_err(|error| Refusal::Rejected(error.to_string()))?;
+        let filed = Filed {
+            taken: TakenForm {
+                id: form.id,
+                content,
+                sha256: digest(bytes),
+                filed_by: owner.to_owned(),
+                taken_at: now,
+            },
+            reason: form.reason.as_deref().map(mask),
+        };
+        let done = follow(self, &Word::by_form(&actor, &filed), form.order()).await?;
+        Ok(Taken::Done(format!("{}; by {actor}, form {}", done.message, filed.taken.id)))
+    }
+}
+
+/// Why a form was not followed.
+enum Refusal {
+    /// For good: the reason.
+    Rejected(String),
+    /// For now.
+    Later(LaterError),
+}
+
+impl From<ConsoleError> for Refusal {
+    fn from(error: ConsoleError) -> Self {
+        match error.kind {
+            ErrorKind::Unavailable => Self::Later(LaterError::Busy(error)),
+            _ => Self::Rejected(format!("{}; {}", error.error, error.advice)),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Later(error.into())
+    }
+}
+
+/// The same id again: the same form is known, and another must not look as if it had been done.
+fn again(cycle: &Cycle, known: &TakenForm, content: &str) -> Result<Taken, Refusal> {
+    let when = cycle.shown_time(known.taken_at);
+    if known.content == content {
+        return Ok(Taken::Known(format!(
+            "form {} was taken {when} (file of {}); nothing was changed now",
+            known.id, known.filed_by
+        )));
+    }
+    Err(Refusal::Rejected(format!(
+        "another form with the id {} was taken {when}; give each order an id of its own",
+        known.id
+    )))
+}
+
+fn warn(error: &dyn std::error::Error) {
+    let why = error.source().map(ToString::to_string);
+    tracing::warn!(%error, why, "a form is left where it is");
+}
