@@ -287,7 +287,11 @@ fn a_mailbox_is_disabled_by_the_account_in_the_directory_that_disables_it() {
     let in_exchange = |account: &ObservedAccount| (connector("exchange"), account.clone());
     let all = [elsewhere.clone(), in_exchange(&linked), in_exchange(&there)];
     assert_eq!(ends(&all), [there.id], "not another directory's, not a linked one");
-    assert_eq!(ends(std::slice::from_ref(&elsewhere)), [elsewhere.1.id], "a mail server has no accounts");
+    assert_eq!(
+        ends(std::slice::from_ref(&elsewhere)),
+        [elsewhere.1.id],
+        "a mail server has no accounts"
+    );
 }
 
 fn any_account() -> impl Strategy<Value = ObservedAccount> {

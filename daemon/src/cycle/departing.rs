@@ -61,6 +61,7 @@ impl Cycle {
             let wishes = wishes.unwrap_or_default();
             let journal: HashMap<StepId, StepState> =
                 steps.into_iter().map(|s| (s.step.id, s.state)).collect();
+            let first = (proposed.len(), work.len());
             for ((person, case), (accounts, readable)) in block.iter().zip(accounts) {
                 let wishes: Vec<Wish> =
                     wishes.iter().filter(|wish| wish.person == person.id).cloned().collect();
@@ -76,6 +77,7 @@ impl Cycle {
                     }
                 }
             }
+            self.tell_shared_homes(&proposed[first.0..], &mut work[first.1..]).await;
         }
         Ok((proposed, work))
     }

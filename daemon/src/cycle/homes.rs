@@ -4,8 +4,9 @@
 //! account may be open again, be called otherwise, or carry another person's number. Every directory is
 //! asked; where one can't be read, nothing is done until it can.
 
-use super::CycleError;
 use super::carry_out::Executor;
+use super::decide::Departing;
+use super::{Cycle, CycleError};
 use crate::config::ConnectorSettings;
 use crate::store::StoredStep;
 use futures_util::future::try_join_all;
@@ -13,6 +14,7 @@ use lapsed_connectors::contract::Apply;
 use lapsed_connectors::home::HomeSettings;
 use lapsed_connectors::home::place::locate;
 use lapsed_core::facts::{ConnectorName, Person, PersonId};
+use lapsed_core::guard::Proposed;
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Scope};
 use lapsed_core::step::{Cause, Fault, Found, Outcome, Step};
 use std::collections::BTreeSet;
@@ -35,13 +37,13 @@ impl Executor {
         }
         let ids: BTreeSet<PersonId> = batch.iter().map(|stored| stored.step.person).collect();
         let people = self.cycle.store.read().people(&ids.into_iter().collect::<Vec<_>>()).await?;
-        let shown = self.accounts_with(&homes).await;
+        let shown = self.cycle.accounts_with(&homes).await;
         let stop = |step: &Step| match &shown {
             _ if !touches_home(step) => None,
             Err(cause) => Some(Err(Fault::Retry(cause.clone()))),
             Ok(shown) => {
                 let person = people.iter().find(|person| person.id == step.person);
-                let found = objection(step, person, self.homes_of(step), shown);
+                let found = objection(step, person, self.cycle.homes_of(step), shown);
                 found.map(|description| Ok(Outcome::Drifted(Found { description })))
             }
         };
@@ -62,9 +64,46 @@ impl Executor {
         let merged = stops.into_iter();
         Ok(merged.map(|stop| stop.or_else(|| applied.next()).unwrap_or_else(lost)).collect())
     }
+}
+
+impl Cycle {
+    /// Tells people of a home that two accounts share as soon as its deletion is planned, so that it can
+    /// be mended before its day. Where a directory can't be asked nothing is told: on the day it is asked
+    /// again, and nothing is deleted without its answer.
+    pub(super) async fn tell_shared_homes(
+        &self,
+        proposed: &[Proposed],
+        departing: &mut [Departing],
+    ) {
+        let all = proposed.iter().flat_map(|changes| &changes.steps);
+        let set_up = |step: &&Step| touches_home(step) && self.homes_of(step).is_some();
+        let steps: Vec<&Step> = all.filter(set_up).collect();
+        if steps.is_empty() {
+            return;
+        }
+        let shown = match self.accounts_with(&steps).await {
+            Ok(shown) => shown,
+            Err(cause) => {
+                tracing::warn!(%cause, "homes are looked at again before they are touched");
+                return;
+            }
+        };
+        for departing in departing {
+            let own = steps.iter().filter(|step| step.person == departing.person.id);
+            let told = own.filter_map(|step| {
+                let person = Some(&departing.person);
+                shown.iter().find_map(|shown| {
+                    shared(step, person, self.homes_of(step), shown, Own::IsShutToo)
+                })
+            });
+            let told: Vec<String> = told.collect();
+            departing.attention.extend(told);
+            departing.attention.dedup();
+        }
+    }
 
     fn homes_of(&self, step: &Step) -> Option<&HomeSettings> {
-        match self.cycle.config.connectors.get(&step.connector) {
+        match self.config.connectors.get(&step.connector) {
             Some(ConnectorSettings::Home(settings)) => Some(settings),
             _ => None,
         }
@@ -75,9 +114,9 @@ impl Executor {
         let keys = steps.iter().map(|step| keys_of(step, self.homes_of(step))).collect();
         let scope = Scope::People(keys);
         // Part of the lease only: the deletion has to fit in as well.
-        let seconds = self.cycle.config.execution.lease_seconds.div_ceil(4);
+        let seconds = self.config.execution.lease_seconds.div_ceil(4);
         let patience = Duration::from_secs(seconds.into());
-        let asked = self.cycle.directories().map(async |(name, eye)| {
+        let asked = self.directories().map(async |(name, eye)| {
             match tokio::time::timeout(patience, eye.observe(&scope)).await {
                 Ok(Ok(seen)) => {
                     Ok(seen.accounts.into_iter().map(|account| (name.clone(), account)).collect())
@@ -151,19 +190,37 @@ fn objection(
     settings: Option<&HomeSettings>,
     shown: &[Shown],
 ) -> Option<String> {
-    shown.iter().find_map(|(name, account)| {
-        if account.id == step.action.account().id {
-            return changed(step, account);
-        }
-        if !shares(step, settings, account) || (owns(person, name, account) && !account.enabled) {
-            return None;
-        }
-        Some(format!(
-            "the home of {} is also that of {} in {name}; give that account another home, or shut it if it is \
-             the same person's; nothing was done to the home",
-            step.expect.user_id, account.user_id
-        ))
+    shown.iter().find_map(|shown| match shown {
+        (_, account) if account.id == step.action.account().id => changed(step, account),
+        _ => shared(step, person, settings, shown, Own::MustBeShut),
     })
+}
+
+/// What of the leaver's own further accounts: shut by then, or shut in the same departure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Own {
+    MustBeShut,
+    IsShutToo,
+}
+
+/// With whom the home is shared, as a sentence for people.
+fn shared(
+    step: &Step,
+    person: Option<&Person>,
+    settings: Option<&HomeSettings>,
+    (name, account): &Shown,
+    own: Own,
+) -> Option<String> {
+    let harmless = owns(person, name, account) && (own == Own::IsShutToo || !account.enabled);
+    let is_it = account.id == step.action.account().id;
+    if is_it || harmless || !shares(step, settings, account) {
+        return None;
+    }
+    Some(format!(
+        "the home of {} is also that of {} in {name}, and is left alone: give that account another home, or \
+         shut it if it is the same person's",
+        step.expect.user_id, account.user_id
+    ))
 }
 
 /// What of the leaver's own account is no longer as the plan has it.

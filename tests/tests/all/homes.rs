@@ -211,6 +211,8 @@ fn a_home_that_another_account_has_stays_and_none_is_touched_while_nobody_can_be
         })
         .unwrap();
     }
+    let list = site.json(&["set-aside", "list"]).unwrap().to_string();
+    assert!(list.contains(&format!("the home of {shared} is also that of {sharer}")), "{list}");
     assert!(site.stop().unwrap());
 
     slapd.stop().unwrap();

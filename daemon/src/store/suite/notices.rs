@@ -220,11 +220,11 @@ pub async fn people_are_found_by_their_supervisor(settings: &DatabaseSettings) -
     tx.commit().await?;
     let found = store.read().people_supervised_by(std::slice::from_ref(&number)).await?;
     assert_eq!(found, [report.clone()]);
-    let own = store.read().people_by_keys(&[number.clone()], &[]).await?;
+    let own = store.read().people_by_keys(std::slice::from_ref(&number), &[]).await?;
     assert_eq!(own, [boss], "a supervisor's number is nobody else's");
     // As an earlier release left it.
     super::fixtures::tamper(settings, "DELETE FROM person_keys WHERE kind = 'supervisor'").await?;
-    assert!(store.read().people_supervised_by(&[number.clone()]).await?.is_empty());
+    assert!(store.read().people_supervised_by(std::slice::from_ref(&number)).await?.is_empty());
     store.index_supervisors().await?;
     assert_eq!(store.read().people_supervised_by(&[number]).await?, [report]);
     Ok(())
