@@ -40,6 +40,7 @@ macro_rules! store_suite {
                 an_extended_lease_is_not_taken_over,
                 only_passed_and_released_plans_are_carried_out,
                 a_release_expires_unless_it_was_used,
+                a_release_by_which_somebody_was_asked_is_used,
                 dates_and_retries_are_waited_for,
                 dismissals_come_first_and_groups_together,
                 ten_thousand_steps_take_seconds;
