@@ -4,14 +4,17 @@ use super::entry;
 use crate::config::{Config, ConnectorSettings, HelpDesk};
 use crate::cycle::CycleError;
 use crate::cycle::carry_out::{Executor, health_key};
-use crate::store::{StepFilter, Store, Ticket, TicketState};
+use crate::cycle::confirm::answered_no;
+use crate::store::{CaseFilter, StepFilter, Store, StoredStep, Ticket, TicketState};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_connectors::tickets::{NewTicket, TicketDesk, TicketStatus};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::ConnectorName;
+use lapsed_core::facts::{CaseState, ConnectorName};
+use lapsed_core::journal::StepState;
 use lapsed_core::pacing::Leave;
 use lapsed_core::step::{Cause, Fault, next_attempt};
 use serde_json::json;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Tickets claimed in one go.
@@ -31,6 +34,10 @@ enum Talk {
     Went(Ticket),
     /// The help desk could not be talked to: the rest waits.
     Silent(Ticket, Cause),
+}
+
+fn is_asked(stored: &StoredStep) -> bool {
+    matches!(stored.state, StepState::Asked { .. })
 }
 
 impl Clerk {
@@ -71,18 +78,26 @@ impl Clerk {
     }
 
     /// Looks at the requests that are tickets themselves: who was asked at the help desk may have given
-    /// the final word (H2).
+    /// the final word (H2). One that was rejected is looked at further: it may be resolved later.
     pub async fn look_at_requests(&self) -> Result<(), CycleError> {
         for (name, hand) in &self.executor.hands.0 {
             if !self.is_desk(name) {
                 continue;
             }
             let filter = StepFilter {
-                states: vec!["asked"],
+                states: vec!["asked", "refused"],
                 connector: Some(name.clone()),
                 ..StepFilter::default()
             };
-            let asked = self.store().read().steps(&filter).await?;
+            let mut asked = self.store().read().steps(&filter).await?;
+            if asked.iter().any(|stored| answered_no(&stored.state)) {
+                let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
+                let open = self.store().read().cases(&filter).await?;
+                let open: HashSet<_> = open.into_iter().map(|case| case.id).collect();
+                asked.retain(|s| answered_no(&s.state) && open.contains(&s.step.case) || is_asked(s));
+            } else {
+                asked.retain(is_asked);
+            }
             for block in asked.chunks(self.config().execution.batch.max(1) as usize) {
                 self.executor.look_back(hand.as_ref(), block).await?;
             }
