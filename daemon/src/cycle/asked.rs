@@ -49,6 +49,12 @@ pub fn reminders(receipt: &Receipt) -> usize {
     receipt.before.get(REMINDED).map_or(0, Vec::len)
 }
 
+/// How many reminders were tried, whatever came of them.
+fn attempted(receipt: &Receipt) -> u32 {
+    let count = |key: &str| receipt.before.get(key).map_or(0, Vec::len);
+    u32::try_from(count(REMINDED) + count(NOT_REMINDED)).unwrap_or(u32::MAX - 1)
+}
+
 /// One line about what waits for an answer, for people.
 #[must_use]
 pub fn note(receipt: &Receipt) -> String {
@@ -165,16 +171,15 @@ impl Executor {
         now: Timestamp,
     ) -> Result<bool, CycleError> {
         // Another is at it, or it was confirmed meanwhile.
-        let next = work_days_after(
-            &self.cycle.config,
-            self.cycle.today(now),
-            rule.remind_after_work_days,
-        );
+        let next =
+            work_days_after(&self.cycle.config, self.cycle.today(now), rule.remind_after_work_days);
         let Some(ours) = self.take_reminder(stored, next, now).await? else { return Ok(true) };
         let StepState::Asked { receipt, at } = &ours.state else { return Ok(true) };
         let (index, today) = (ours.recheck_index, self.cycle.today(now));
         let asked_on = self.cycle.today(*at);
-        let chase = Chase { step: &ours.step, receipt, nth: index + 1, asked_on };
+        // Reminders that began anew count on: each is a mail of its own.
+        let nth = index.max(attempted(receipt)) + 1;
+        let chase = Chase { step: &ours.step, receipt, nth, asked_on };
         let (key, text, event) = match hand.chase(&chase).await {
             Ok(Chased::Reminded) => (REMINDED, today.to_string(), "form.reminded"),
             Ok(Chased::NotHere) => {
