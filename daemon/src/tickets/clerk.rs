@@ -17,8 +17,9 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Tickets claimed in one go.
-const BATCH: u64 = 10;
+/// Tickets claimed in one go: one is a handful of requests, which a lease has to outlast, time-outs
+/// included.
+const BATCH: u64 = 1;
 
 /// Who has the daemon's tickets in hand.
 #[derive(Clone)]
@@ -94,7 +95,9 @@ impl Clerk {
                 let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
                 let open = self.store().read().cases(&filter).await?;
                 let open: HashSet<_> = open.into_iter().map(|case| case.id).collect();
-                asked.retain(|s| answered_no(&s.state) && open.contains(&s.step.case) || is_asked(s));
+                asked.retain(|s| {
+                    answered_no(&s.state) && open.contains(&s.step.case) || is_asked(s)
+                });
             } else {
                 asked.retain(is_asked);
             }
@@ -107,7 +110,9 @@ impl Clerk {
 
     /// When the next ticket is to be worked on.
     pub async fn next_at(&self) -> Result<Option<Timestamp>, CycleError> {
-        Ok(self.store().read().next_ticket_at().await?)
+        let Some(settings) = &self.config().help_desk else { return Ok(None) };
+        let may_open = self.may_open(settings, self.now()).await? > 0;
+        Ok(self.store().read().next_ticket_at(may_open).await?)
     }
 
     async fn talk(&self, settings: &HelpDesk, desk: &dyn TicketDesk) -> Result<(), CycleError> {
@@ -142,12 +147,17 @@ impl Clerk {
     }
 
     async fn claim(&self, settings: &HelpDesk, now: Timestamp) -> Result<Vec<Ticket>, CycleError> {
-        let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
-        let opened = self.store().read().tickets_opened_since(day_ago).await?;
-        let may_open = u64::from(settings.most_a_day).saturating_sub(opened);
+        let may_open = self.may_open(settings, now).await?;
         let lease = SignedDuration::from_secs(i64::from(self.config().execution.lease_seconds));
         let owner = &self.executor.owner;
         Ok(self.store().claim_tickets(owner, now, lease, BATCH, may_open).await?)
+    }
+
+    /// How many tickets may be opened still.
+    async fn may_open(&self, settings: &HelpDesk, now: Timestamp) -> Result<u64, CycleError> {
+        let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let opened = self.store().read().tickets_opened_since(day_ago).await?;
+        Ok(u64::from(settings.most_a_day).saturating_sub(opened))
     }
 
     async fn give_back(&self, tickets: impl Iterator<Item = Ticket>) -> Result<(), CycleError> {
