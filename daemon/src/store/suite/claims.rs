@@ -335,13 +335,17 @@ pub async fn a_release_by_which_somebody_was_asked_is_used(settings: &DatabaseSe
         StepEvent::ReplyLost(Cause::new("cut")),
         StepEvent::RetryAt(later(30), Cause::new("away")),
     ];
-    let updates =
-        steps.iter().zip(events).map(|(step, event)| step.on(event)).collect::<Result<Vec<_>, _>>()?;
+    let updates = steps
+        .iter()
+        .zip(events)
+        .map(|(step, event)| step.on(event))
+        .collect::<Result<Vec<_>, _>>()?;
     let tx = store.begin().await?;
     assert_eq!(tx.set_steps(&updates, NOW).await?, []);
     tx.commit().await?;
     let released = store.read().plans(&[PlanState::Released]).await?;
-    let expires = |hash| released.iter().find(|p| p.plan.hash == hash).map(|p| p.release_expires_at);
+    let expires =
+        |hash| released.iter().find(|p| p.plan.hash == hash).map(|p| p.release_expires_at);
     let found: Vec<_> = hashes.into_iter().map(expires).collect();
     assert_eq!(found, [Some(None), Some(None), Some(Some(later(100)))]);
     Ok(())

@@ -98,6 +98,7 @@ macro_rules! store_suite {
                 what_was_being_handed_over_when_its_daemon_died_is_in_doubt,
                 a_restarted_sender_doubts_its_own_at_once,
                 a_digest_carries_what_waits_for_it,
+                the_lines_of_a_digest_that_failed_wait_for_the_next,
                 a_flood_is_counted_by_kind_and_address,
                 people_are_found_by_their_supervisor;
         }
