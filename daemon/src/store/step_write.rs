@@ -207,7 +207,11 @@ impl Tx {
 }
 
 fn uses_release(state: &StepState) -> bool {
-    state.is_done() || matches!(state, StepState::Asked { .. } | StepState::Started { .. } | StepState::Unknown { .. })
+    state.is_done()
+        || matches!(
+            state,
+            StepState::Asked { .. } | StepState::Started { .. } | StepState::Unknown { .. }
+        )
 }
 
 /// Columns of one row of `set_steps`.
