@@ -3,7 +3,7 @@
 use super::templates::{Into, render};
 use super::{HelpDesk, HelpDeskSettings};
 use crate::tickets::{CorrelationKey, NewTicket, Opened, ProblemType, TicketStatus};
-use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
+use lapsed_core::step::{ANSWERED_NO, Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -38,9 +38,14 @@ impl HelpDesk {
                 let description = format!("ticket {number} is open");
                 Ok(Seen::NotYet(Found { description }))
             }
-            TicketStatus::Rejected => Err(Fault::Refused(Cause::new(format!(
-                "ticket {number} was rejected; read why, and end the access in another way"
-            )))),
+            // Heard and answered: asking once more would find the same ticket.
+            TicketStatus::Rejected => Err(Fault::Refused(Cause::coded(
+                format!(
+                    "ticket {number} was rejected; read why, end the access in another way, and set \
+                     the ticket to resolved"
+                ),
+                ANSWERED_NO,
+            ))),
         }
     }
 

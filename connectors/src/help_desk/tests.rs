@@ -9,7 +9,9 @@ use crate::settings::ConnectorKind;
 use crate::tickets::{NewTicket, ProblemType, TicketDesk, TicketStatus};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, ConnectorName, PersonId, StableId, UserId};
-use lapsed_core::step::{Action, Due, Expect, Fault, Outcome, RequestFacts, Seen, Step, Target};
+use lapsed_core::step::{
+    ANSWERED_NO, Action, Due, Expect, Fault, Outcome, RequestFacts, Seen, Step, Target,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -255,7 +257,10 @@ async fn the_help_desks_words_have_their_meaning(#[case] word: &str, #[case] sta
     match status {
         TicketStatus::Open => assert!(matches!(seen, Ok(Seen::NotYet(_)))),
         TicketStatus::Resolved => assert_eq!(seen, Ok(Seen::AsWanted)),
-        TicketStatus::Rejected => assert!(matches!(seen, Err(Fault::Refused(_)))),
+        TicketStatus::Rejected => {
+            let Err(Fault::Refused(cause)) = seen else { panic!("{seen:?}") };
+            assert_eq!(cause.code.as_deref(), Some(ANSWERED_NO), "it is not asked again each night");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `lapsed status`: whether all is well, and what to do where it is not.
 
+use crate::config::ConnectorSettings;
 use crate::control::console::ConsoleError;
 use crate::cycle::asked::is_overdue;
 use crate::cycle::carry_out::{PAUSED, health_key, note};
@@ -129,7 +130,7 @@ async fn attention(
     let mut all = Vec::new();
     held_plans(read, &mut all).await?;
     rejected_plans(read, &mut all).await?;
-    stuck_steps(read, &mut all).await?;
+    stuck_steps(daemon, read, &mut all).await?;
     gone_targets(daemon, read, &mut all, now).await?;
     overdue_forms(read, &mut all).await?;
     for connector in &view.connectors {
@@ -259,7 +260,12 @@ async fn rejected_plans(
     Ok(())
 }
 
-async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<(), ConsoleError> {
+async fn stuck_steps(
+    daemon: &Daemon,
+    read: &Reader<'_>,
+    all: &mut Vec<AttentionView>,
+) -> Result<(), ConsoleError> {
+    let cycle = daemon.cycle();
     let filter = StepFilter {
         states: vec!["refused", "drifted", "unverified"],
         limit: Some(LISTED as u64),
@@ -267,6 +273,16 @@ async fn stuck_steps(read: &Reader<'_>, all: &mut Vec<AttentionView>) -> Result<
     };
     for step in read.steps(&filter).await? {
         let state = step.state.name();
+        let desk = cycle.config.connectors.get(&step.step.connector);
+        if answered_no(&step.state) && matches!(desk, Some(ConnectorSettings::HelpDesk(_))) {
+            push(
+                all,
+                "ticket_rejected",
+                format!("{}: {}", step.step.action.describe(), note(&step.state)),
+                "read why at the help desk, see to it in another way, and set the ticket to resolved",
+            );
+            continue;
+        }
         if answered_no(&step.state) {
             push(
                 all,

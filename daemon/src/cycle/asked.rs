@@ -49,6 +49,12 @@ pub fn reminders(receipt: &Receipt) -> usize {
     receipt.before.get(REMINDED).map_or(0, Vec::len)
 }
 
+/// How many reminders were tried, whatever came of them.
+fn attempted(receipt: &Receipt) -> u32 {
+    let count = |key: &str| receipt.before.get(key).map_or(0, Vec::len);
+    u32::try_from(count(REMINDED) + count(NOT_REMINDED)).unwrap_or(u32::MAX - 1)
+}
+
 /// One line about what waits for an answer, for people.
 #[must_use]
 pub fn note(receipt: &Receipt) -> String {
@@ -138,11 +144,8 @@ impl Executor {
                 .await?;
             return Ok(true);
         }
-        let config = &self.cycle.config;
-        let rule = rule_of(config, &stored.step);
-        let next = |rule: &RequestRule| work_days_after(config, today, rule.remind_after_work_days);
         let index = stored.recheck_index;
-        let moved = match rule {
+        let moved = match rule_of(&self.cycle.config, &stored.step) {
             // Taken out of the rules: it stays open, and nobody is bothered by it any more.
             None => Moved { receipt: receipt.clone(), on: None, index, event: "" },
             Some(rule) if index >= u32::from(rule.reminders) => Moved {
@@ -151,31 +154,78 @@ impl Executor {
                 index,
                 event: FORM_OVERDUE,
             },
-            Some(rule) => {
-                let asked_on = self.cycle.today(*at);
-                let chase = Chase { step: &stored.step, receipt, nth: index + 1, asked_on };
-                let (key, text, event) = match hand.chase(&chase).await {
-                    Ok(Chased::Reminded) => (REMINDED, today.to_string(), "form.reminded"),
-                    Ok(Chased::NotHere) => {
-                        let receipt = receipt.clone();
-                        let moved = Moved { receipt, on: None, index, event: "" };
-                        self.move_on(stored, moved, *at, now).await?;
-                        return Ok(true);
-                    }
-                    Err(Fault::Refused(cause)) => {
-                        (NOT_REMINDED, format!("{today}: {cause}"), "form.not_reminded")
-                    }
-                    Err(Fault::Retry(cause) | Fault::Unknown(cause)) => {
-                        self.later(name, stored, cause, now).await?;
-                        return Ok(false);
-                    }
-                };
-                let receipt = noted(receipt, key, text);
-                Moved { receipt, on: next(rule), index: index + 1, event }
-            }
+            Some(rule) => return self.chase(name, hand, stored, rule, now).await,
         };
         self.move_on(stored, moved, *at, now).await?;
         Ok(true)
+    }
+
+    /// Reminds once: the intent is written first, so that neither another daemon nor this one after a
+    /// crash makes the same reminder. One over which a daemon died is made on the next reminder's day.
+    async fn chase(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+        stored: &StoredStep,
+        rule: &RequestRule,
+        now: Timestamp,
+    ) -> Result<bool, CycleError> {
+        // Another is at it, or it was confirmed meanwhile.
+        let next =
+            work_days_after(&self.cycle.config, self.cycle.today(now), rule.remind_after_work_days);
+        let Some(ours) = self.take_reminder(stored, next, now).await? else { return Ok(true) };
+        let StepState::Asked { receipt, at } = &ours.state else { return Ok(true) };
+        let (index, today) = (ours.recheck_index, self.cycle.today(now));
+        let asked_on = self.cycle.today(*at);
+        // Reminders that began anew count on: each is a mail of its own.
+        let nth = index.max(attempted(receipt)) + 1;
+        let chase = Chase { step: &ours.step, receipt, nth, asked_on };
+        let (key, text, event) = match hand.chase(&chase).await {
+            Ok(Chased::Reminded) => (REMINDED, today.to_string(), "form.reminded"),
+            Ok(Chased::NotHere) => {
+                let moved = Moved { receipt: receipt.clone(), on: None, index, event: "" };
+                self.move_on(&ours, moved, *at, now).await?;
+                return Ok(true);
+            }
+            Err(Fault::Refused(cause)) => {
+                (NOT_REMINDED, format!("{today}: {cause}"), "form.not_reminded")
+            }
+            Err(Fault::Retry(cause)) => {
+                // Nobody has it: it stays due.
+                let due = StoredStep { recheck_on: stored.recheck_on, ..ours.clone() };
+                self.later(name, &due, cause, now).await?;
+                return Ok(false);
+            }
+            // They may have it; a second one of the same would be a nuisance.
+            Err(Fault::Unknown(cause)) => {
+                (NOT_REMINDED, format!("{today}: not known: {cause}"), "form.not_reminded")
+            }
+        };
+        let receipt = noted(receipt, key, text);
+        let moved = Moved { receipt, on: next, index: index + 1, event };
+        self.move_on(&ours, moved, *at, now).await?;
+        Ok(true)
+    }
+
+    /// Takes a reminder in hand, on stable storage: for a while nobody else makes it. None when another
+    /// has written the step since it was read.
+    async fn take_reminder(
+        &self,
+        stored: &StoredStep,
+        next: Option<Date>,
+        now: Timestamp,
+    ) -> Result<Option<StoredStep>, CycleError> {
+        let again = now.checked_add(AGAIN_AFTER).unwrap_or(now);
+        let update = StepUpdate::new(stored, stored.state.clone())
+            .not_before(again)
+            .recheck(next.or(stored.recheck_on), stored.recheck_index);
+        let ours = stored.clone().after(update.clone());
+        let tx = self.cycle.store.begin().await?;
+        if !tx.set_steps(&[update], now).await?.is_empty() {
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(ours))
     }
 
     /// Of whom is employed again, or still for a while, nothing is asked any more (D10).

@@ -50,7 +50,9 @@ impl Cycle {
             by_address.entry(addresses).or_default().push(notice);
         }
         if settings.rule(Kind::Digest).send {
-            for (addresses, notices) in by_address {
+            for (addresses, mut notices) in by_address {
+                // The rest waits for tomorrow's: only what is told is carried.
+                notices.truncate(MOST_LINES);
                 let digest = self.digest(settings, today, addresses, &notices);
                 let lines: Vec<Uuid> = notices.iter().map(|notice| notice.id).collect();
                 tx.carry_in_digest(digest.id, &lines).await?;
@@ -96,7 +98,7 @@ impl Cycle {
 
 fn groups(notices: &[StoredNotice]) -> Vec<DigestGroup> {
     let mut groups: BTreeMap<Kind, Vec<DigestLine>> = BTreeMap::new();
-    for notice in notices.iter().take(MOST_LINES) {
+    for notice in notices {
         let body = (!notice.kind.is_for_digest_only()).then(|| set_in(&notice.body));
         let line = DigestLine { subject: notice.subject.clone(), body };
         groups.entry(notice.kind).or_default().push(line);

@@ -111,7 +111,8 @@ impl Tx {
         Ok(sql::run(&self.db(), "marking a notice as being sent", sql, values).await? > 0)
     }
 
-    /// Writes what became of a notice and gives its lease back; false when another daemon has it now.
+    /// Writes what became of a notice and gives its lease back; false when another daemon has it now. The
+    /// lines of a digest that failed wait for the next one.
     pub async fn end_notice(
         &self,
         id: Uuid,
@@ -146,6 +147,12 @@ impl Tx {
             let addresses = convert::body("addresses", addresses)?;
             let values = vec![true.into(), addresses.into(), id.into()];
             sql::run(&self.db(), "putting a notice into a digest", sql, values).await?;
+        }
+        if let (NoticeEnd::Failed(_), true) = (end, written > 0) {
+            // A digest that nobody gets tells nothing: its lines wait for the next one.
+            let sql = "UPDATE notices SET state = 'queued', digest = NULL, \
+                       lease_token = lease_token + 1 WHERE state = 'superseded' AND digest = $1";
+            sql::run(&self.db(), "giving a digest's lines back", sql, vec![id.into()]).await?;
         }
         Ok(written > 0)
     }

@@ -172,11 +172,12 @@ impl Tx {
         Ok(lost)
     }
 
-    /// A release of which something was done no longer expires: its later steps wait for their dates. One
-    /// whose target could not be reached is not used by having been tried.
+    /// A release of which something was done, or of which others were asked, no longer expires: its later
+    /// steps wait for their dates, and who was asked is not asked twice. What is under way counts as well:
+    /// its outcome is not known. One whose target could not be reached is not used by having been tried.
     async fn use_releases(&self, updates: &[StepUpdate]) -> Result<(), StoreError> {
         let done: Vec<Value> =
-            updates.iter().filter(|u| u.state.is_done()).map(|u| u.id.0.into()).collect();
+            updates.iter().filter(|u| uses_release(&u.state)).map(|u| u.id.0.into()).collect();
         for some in done.chunks(sql::rows_at_once(1)) {
             let sql = format!(
                 "UPDATE plans SET release_expires_at = NULL \
@@ -203,6 +204,14 @@ impl Tx {
         }
         Ok(ids.filter(|id| !written.contains(id)).collect())
     }
+}
+
+fn uses_release(state: &StepState) -> bool {
+    state.is_done()
+        || matches!(
+            state,
+            StepState::Asked { .. } | StepState::Started { .. } | StepState::Unknown { .. }
+        )
 }
 
 /// Columns of one row of `set_steps`.

@@ -149,7 +149,8 @@ impl Ticket {
 
 impl Store {
     /// Claims tickets to work on: queued ones whose time has come, open ones to be looked at. The lease
-    /// is on stable storage when this returns, and so is one attempt more of the queued ones. Of these at most `may_open`, the oldest first.
+    /// is on stable storage when this returns, and so is one attempt more of the queued ones. Queued ones come first, the oldest of them first, and at
+    /// most `may_open` of them.
     pub async fn claim_tickets(
         &self,
         owner: &str,
@@ -161,7 +162,8 @@ impl Store {
         // Write transactions stand in line on both databases: no two claims see the same rows.
         let tx = self.begin().await?;
         let mut claimed = Vec::new();
-        for (state, most) in [("queued", may_open.min(limit)), ("open", limit)] {
+        for (state, may) in [("queued", may_open), ("open", limit)] {
+            let most = may.min(limit.saturating_sub(claimed.len() as u64));
             let sql = format!(
                 "SELECT * FROM tickets WHERE state = $1 AND next_at <= $2 \
                  AND (lease_until IS NULL OR lease_until <= $2) \
@@ -276,15 +278,18 @@ impl Reader<'_> {
         Ok(convert::unsigned(count.unwrap_or(0)))
     }
 
-    /// When the next ticket is to be worked on.
-    pub async fn next_ticket_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = tickets::Entity::find()
-            .filter(tickets::Column::State.is_in(["queued", "open"]))
-            .order_by_asc(tickets::Column::NextAt)
-            .one(&self.db)
-            .await
-            .doing("reading tickets")?;
-        convert::moment_if("moment", row.map(|row| row.next_at))
+    /// When the next ticket is to be worked on: one in a daemon's hands not before its lease ends, and
+    /// queued ones only where some may be opened.
+    pub async fn next_ticket_at(&self, may_open: bool) -> Result<Option<Timestamp>, StoreError> {
+        let doing = "reading tickets";
+        let states = if may_open { "'queued', 'open'" } else { "'open'" };
+        let sql = format!(
+            "SELECT MIN(CASE WHEN lease_until > next_at THEN lease_until ELSE next_at END) AS next \
+             FROM tickets WHERE state IN ({states})"
+        );
+        let rows = sql::all(&self.db, doing, &sql, Vec::new()).await?;
+        let next = rows.first().map(|row| row.try_get("", "next")).transpose().doing(doing)?;
+        convert::moment_if("moment", next.flatten())
     }
 
     /// Steps of open departures that were refused or have drifted and have no ticket for it yet. A

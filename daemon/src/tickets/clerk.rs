@@ -4,18 +4,22 @@ use super::entry;
 use crate::config::{Config, ConnectorSettings, HelpDesk};
 use crate::cycle::CycleError;
 use crate::cycle::carry_out::{Executor, health_key};
-use crate::store::{StepFilter, Store, Ticket, TicketState};
+use crate::cycle::confirm::answered_no;
+use crate::store::{CaseFilter, StepFilter, Store, StoredStep, Ticket, TicketState};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_connectors::tickets::{NewTicket, TicketDesk, TicketStatus};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::ConnectorName;
+use lapsed_core::facts::{CaseState, ConnectorName};
+use lapsed_core::journal::StepState;
 use lapsed_core::pacing::Leave;
 use lapsed_core::step::{Cause, Fault, next_attempt};
 use serde_json::json;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Tickets claimed in one go.
-const BATCH: u64 = 10;
+/// Tickets claimed in one go: one is a handful of requests, which a lease has to outlast, time-outs
+/// included.
+const BATCH: u64 = 1;
 
 /// Who has the daemon's tickets in hand.
 #[derive(Clone)]
@@ -31,6 +35,10 @@ enum Talk {
     Went(Ticket),
     /// The help desk could not be talked to: the rest waits.
     Silent(Ticket, Cause),
+}
+
+fn is_asked(stored: &StoredStep) -> bool {
+    matches!(stored.state, StepState::Asked { .. })
 }
 
 impl Clerk {
@@ -71,18 +79,28 @@ impl Clerk {
     }
 
     /// Looks at the requests that are tickets themselves: who was asked at the help desk may have given
-    /// the final word (H2).
+    /// the final word (H2). One that was rejected is looked at further: it may be resolved later.
     pub async fn look_at_requests(&self) -> Result<(), CycleError> {
         for (name, hand) in &self.executor.hands.0 {
             if !self.is_desk(name) {
                 continue;
             }
             let filter = StepFilter {
-                states: vec!["asked"],
+                states: vec!["asked", "refused"],
                 connector: Some(name.clone()),
                 ..StepFilter::default()
             };
-            let asked = self.store().read().steps(&filter).await?;
+            let mut asked = self.store().read().steps(&filter).await?;
+            if asked.iter().any(|stored| answered_no(&stored.state)) {
+                let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
+                let open = self.store().read().cases(&filter).await?;
+                let open: HashSet<_> = open.into_iter().map(|case| case.id).collect();
+                asked.retain(|s| {
+                    answered_no(&s.state) && open.contains(&s.step.case) || is_asked(s)
+                });
+            } else {
+                asked.retain(is_asked);
+            }
             for block in asked.chunks(self.config().execution.batch.max(1) as usize) {
                 self.executor.look_back(hand.as_ref(), block).await?;
             }
@@ -92,7 +110,9 @@ impl Clerk {
 
     /// When the next ticket is to be worked on.
     pub async fn next_at(&self) -> Result<Option<Timestamp>, CycleError> {
-        Ok(self.store().read().next_ticket_at().await?)
+        let Some(settings) = &self.config().help_desk else { return Ok(None) };
+        let may_open = self.may_open(settings, self.now()).await? > 0;
+        Ok(self.store().read().next_ticket_at(may_open).await?)
     }
 
     async fn talk(&self, settings: &HelpDesk, desk: &dyn TicketDesk) -> Result<(), CycleError> {
@@ -127,12 +147,17 @@ impl Clerk {
     }
 
     async fn claim(&self, settings: &HelpDesk, now: Timestamp) -> Result<Vec<Ticket>, CycleError> {
-        let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
-        let opened = self.store().read().tickets_opened_since(day_ago).await?;
-        let may_open = u64::from(settings.most_a_day).saturating_sub(opened);
+        let may_open = self.may_open(settings, now).await?;
         let lease = SignedDuration::from_secs(i64::from(self.config().execution.lease_seconds));
         let owner = &self.executor.owner;
         Ok(self.store().claim_tickets(owner, now, lease, BATCH, may_open).await?)
+    }
+
+    /// How many tickets may be opened still.
+    async fn may_open(&self, settings: &HelpDesk, now: Timestamp) -> Result<u64, CycleError> {
+        let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let opened = self.store().read().tickets_opened_since(day_ago).await?;
+        Ok(u64::from(settings.most_a_day).saturating_sub(opened))
     }
 
     async fn give_back(&self, tickets: impl Iterator<Item = Ticket>) -> Result<(), CycleError> {

@@ -2,6 +2,7 @@
 
 use super::{Clerk, entry};
 use crate::cycle::CycleError;
+use crate::cycle::asked::OVERDUE;
 use crate::store::{About, AuditEntry, StoredStep, Ticket, TicketState};
 use lapsed_core::citation::Rule;
 use lapsed_core::journal::{StepEvent, StepState};
@@ -17,6 +18,9 @@ impl Clerk {
             moved |= match (ticket.state, &ticket.about) {
                 (TicketState::Resolved, About::Step(step)) => {
                     self.look_again(&ticket, *step).await?
+                }
+                (TicketState::Resolved, About::Overdue(step)) => {
+                    self.remind_anew(&ticket, *step).await?
                 }
                 (TicketState::Resolved, About::SetAside(id)) => {
                     self.settle_aside(&ticket, *id).await?
@@ -47,6 +51,23 @@ impl Clerk {
             Some(Err(Fault::Retry(_) | Fault::Unknown(_))) | None => Ok(false),
             Some(_) => self.try_again(ticket, stored).await,
         }
+    }
+
+    /// Whoever had the ticket reached them, and they have not confirmed yet: their reminders begin anew,
+    /// and a later ticket may follow (D5).
+    async fn remind_anew(&self, ticket: &Ticket, id: StepId) -> Result<bool, CycleError> {
+        let Some(stored) = self.store().read().step(id).await? else {
+            return self.acted(ticket.clone(), |_| None).await;
+        };
+        let StepState::Asked { receipt, at } = &stored.state else {
+            return self.acted(ticket.clone(), |_| None).await;
+        };
+        let number = ticket.number.clone().unwrap_or_default();
+        let note = format!("ticket {number} was resolved, but it is not confirmed: reminded anew");
+        let mut receipt = receipt.clone();
+        receipt.before.remove(OVERDUE);
+        let event = StepEvent::Asked(receipt, *at);
+        self.move_step(ticket, stored, event, &note).await
     }
 
     async fn verified(&self, ticket: &Ticket, stored: StoredStep) -> Result<bool, CycleError> {

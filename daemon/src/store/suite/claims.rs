@@ -309,6 +309,48 @@ pub async fn a_release_expires_unless_it_was_used(settings: &DatabaseSettings) -
     Ok(())
 }
 
+/// Who was asked, or may have been, is not asked anew because the release ran out meanwhile; a target that
+/// could not be reached leaves the release unused.
+pub async fn a_release_by_which_somebody_was_asked_is_used(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 3).await?;
+    let mut hashes = Vec::new();
+    for number in 0..3 {
+        let plan = planned(&store, &[now(number, Do::Disable)?], PlanState::Held).await?;
+        let decision = Decision {
+            by: Actor::new("olga").unwrap_or_else(|error| unreachable!("{error}")),
+            at: NOW,
+            reason: None,
+            expires_at: Some(later(100)),
+        };
+        let tx = store.begin().await?;
+        tx.set_plan_state(&plan.hash, PlanState::Released, Some(&decision)).await?;
+        tx.commit().await?;
+        hashes.push(plan.hash);
+    }
+    let mut steps = claim(&store, "d", 0).await?;
+    steps.sort_by_key(|stored| hashes.iter().position(|hash| *hash == stored.plan));
+    let events = [
+        StepEvent::Asked(Receipt::default(), NOW),
+        StepEvent::ReplyLost(Cause::new("cut")),
+        StepEvent::RetryAt(later(30), Cause::new("away")),
+    ];
+    let updates = steps
+        .iter()
+        .zip(events)
+        .map(|(step, event)| step.on(event))
+        .collect::<Result<Vec<_>, _>>()?;
+    let tx = store.begin().await?;
+    assert_eq!(tx.set_steps(&updates, NOW).await?, []);
+    tx.commit().await?;
+    let released = store.read().plans(&[PlanState::Released]).await?;
+    let expires =
+        |hash| released.iter().find(|p| p.plan.hash == hash).map(|p| p.release_expires_at);
+    let found: Vec<_> = hashes.into_iter().map(expires).collect();
+    assert_eq!(found, [Some(None), Some(None), Some(Some(later(100)))]);
+    Ok(())
+}
+
 pub async fn dates_and_retries_are_waited_for(settings: &DatabaseSettings) -> Ended {
     let store = open(settings).await?;
     leavers(&store, 2).await?;

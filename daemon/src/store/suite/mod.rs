@@ -40,6 +40,7 @@ macro_rules! store_suite {
                 an_extended_lease_is_not_taken_over,
                 only_passed_and_released_plans_are_carried_out,
                 a_release_expires_unless_it_was_used,
+                a_release_by_which_somebody_was_asked_is_used,
                 dates_and_retries_are_waited_for,
                 dismissals_come_first_and_groups_together,
                 ten_thousand_steps_take_seconds;
@@ -97,6 +98,7 @@ macro_rules! store_suite {
                 what_was_being_handed_over_when_its_daemon_died_is_in_doubt,
                 a_restarted_sender_doubts_its_own_at_once,
                 a_digest_carries_what_waits_for_it,
+                the_lines_of_a_digest_that_failed_wait_for_the_next,
                 a_flood_is_counted_by_kind_and_address,
                 people_are_found_by_their_supervisor;
         }

@@ -186,6 +186,33 @@ pub async fn a_digest_carries_what_waits_for_it(settings: &DatabaseSettings) -> 
     Ok(())
 }
 
+pub async fn the_lines_of_a_digest_that_failed_wait_for_the_next(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    let lines = [1, 2].map(|number| NewNotice { by_digest: true, ..notice(number) });
+    queued(&store, &lines).await?;
+    let digest = NewNotice { kind: Kind::Digest, ..notice(9) };
+    let tx = store.begin().await?;
+    tx.carry_in_digest(digest.id, &[lines[0].id]).await?;
+    tx.carry_in_digest(Uuid::from_u128(8), &[lines[1].id]).await?;
+    tx.commit().await?;
+    queued(&store, &[digest]).await?;
+    let mine = claimed(&store, "me", 0).await?.remove(0);
+    assert!(sending(&store, &mine, 0).await?);
+    let refused = NoticeEnd::Failed("550".into());
+    assert!(!ended(&store, mine.id, mine.token, &refused).await?, "another has it");
+    let of =
+        async |id| store.read().notice(id).await.map(|found| found.map(|n| (n.state, n.digest)));
+    let carried = Some((NoticeState::Superseded, Some(mine.id)));
+    assert_eq!(of(lines[0].id).await?, carried);
+    assert!(ended(&store, mine.id, mine.token + 1, &refused).await?);
+    assert_eq!(of(lines[0].id).await?, Some((NoticeState::Queued, None)));
+    let other = Some((NoticeState::Superseded, Some(Uuid::from_u128(8))));
+    assert_eq!(of(lines[1].id).await?, other, "of another digest");
+    Ok(())
+}
+
 pub async fn a_flood_is_counted_by_kind_and_address(settings: &DatabaseSettings) -> Ended {
     let store = open(settings).await?;
     queued(&store, &[notice(1), notice(2)]).await?;

@@ -45,11 +45,14 @@ pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: &DatabaseSetti
         assert!(tx.queue_ticket(&ticket(number)).await?);
     }
     tx.commit().await?;
+    assert_eq!(one.read().next_ticket_at(true).await?, Some(NOW));
+    assert_eq!(one.read().next_ticket_at(false).await?, None, "no more may be opened");
     let mine = one.claim_tickets("one", NOW, LEASE, 3, 3).await?;
     let theirs = other.claim_tickets("other", NOW, LEASE, 10, 10).await?;
     assert_eq!((mine.len(), theirs.len()), (3, 2));
     assert!(mine.iter().all(|ticket| theirs.iter().all(|their| their.id != ticket.id)));
     assert!(mine.iter().all(|ticket| ticket.attempts == 1), "one attempt is on storage");
+    assert_eq!(one.read().next_ticket_at(true).await?, Some(later(60)), "all are in hand");
 
     let taken_over = other.claim_tickets("other", later(61), LEASE, 10, 10).await?;
     assert_eq!(taken_over.len(), 5);
@@ -70,7 +73,7 @@ pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: &DatabaseSetti
     }
     tx.commit().await?;
     assert_eq!(one.read().tickets_opened_since(NOW).await?, 5);
-    assert_eq!(one.read().next_ticket_at().await?, Some(later(600)));
+    assert_eq!(one.read().next_ticket_at(true).await?, Some(later(600)));
     assert!(one.claim_tickets("one", later(599), LEASE, 10, 10).await?.is_empty());
     Ok(())
 }

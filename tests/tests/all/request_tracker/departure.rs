@@ -158,6 +158,17 @@ fn a_refused_step_waits_for_its_ticket_and_moves_when_that_is_resolved() {
     assert_eq!(there.len(), 3, "the second refusal has a ticket of its own: {there:?}");
     let second = there[2]["id"].as_str().unwrap().to_owned();
 
+    // The help desk rejects what it was asked for: a person reads of it, and it is not asked again.
+    tracker.set_status(request, "rejected").unwrap();
+    site.set_clock(&format!("{DAY} 12:45:00"));
+    site.once().unwrap();
+    let (asked_for, status) = asked(&mut site, |site| {
+        Ok((state_of(site, &user_id, "ask to revoke Mainframe")?, site.json(&["status"])?))
+    })
+    .unwrap();
+    assert_eq!(asked_for, "refused");
+    assert!(status["attention"].to_string().contains("ticket_rejected"), "{status}");
+
     // Now it is really done by hand, and both tickets end.
     let mend = format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {leaver_dn}\n");
     slapd.load_ldif(&mend).unwrap();
