@@ -259,7 +259,11 @@ async fn the_help_desks_words_have_their_meaning(#[case] word: &str, #[case] sta
         TicketStatus::Resolved => assert_eq!(seen, Ok(Seen::AsWanted)),
         TicketStatus::Rejected => {
             let Err(Fault::Refused(cause)) = seen else { panic!("{seen:?}") };
-            assert_eq!(cause.code.as_deref(), Some(ANSWERED_NO), "it is not asked again each night");
+            assert_eq!(
+                cause.code.as_deref(),
+                Some(ANSWERED_NO),
+                "it is not asked again each night"
+            );
         }
     }
 }
