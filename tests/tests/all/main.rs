@@ -30,3 +30,4 @@ mod shared_state;
 mod store;
 mod systems;
 mod tables;
+mod wishes;
