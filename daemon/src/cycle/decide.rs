@@ -319,7 +319,16 @@ impl Cycle {
                 tx.set_aside_once(&aside(&departing.person, reason, now)?).await?;
             }
         }
-        let done: Vec<PersonId> = work.iter().filter(|d| d.readable).map(|d| d.person.id).collect();
+        // Of those shut out days ago, a system that is down is asked again by the nightly round: asked at
+        // every look, everyone who ever left would be read again and again meanwhile.
+        let lately = self
+            .today(now)
+            .checked_sub(jiff::Span::new().days(2))
+            .unwrap_or(jiff::civil::Date::MIN);
+        let long_shut =
+            |d: &&Departing| d.directories && d.case.disabled_on.is_some_and(|day| day < lately);
+        let done = work.iter().filter(|d| d.readable || long_shut(d));
+        let done: Vec<PersonId> = done.map(|d| d.person.id).collect();
         tx.clear_to_decide(&done, marks).await?;
         tx.commit().await?;
         self.tell_shut(&shut, now).await;
