@@ -139,8 +139,13 @@ async fn a_server_killed_in_mid_statement_has_done_nothing(
         Postgresql => "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
         _ => "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
     };
-    lapsed_tests::process::wait_until(Duration::from_secs(20), || Ok(database.query(waits) != "0"))
-        .unwrap();
+    lapsed_tests::process::wait_until(Duration::from_secs(20), || {
+        let seen = database.query(waits) != "0";
+        // InnoDB reads this view anew only when nobody has asked for a tenth of a second.
+        std::thread::sleep(Duration::from_millis(150));
+        Ok(seen)
+    })
+    .unwrap();
     database.kill();
     let ending = under_way.await.unwrap();
     assert!(matches!(ending, Err(Fault::Retry(_))), "{ending:?}");
