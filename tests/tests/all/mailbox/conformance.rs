@@ -6,6 +6,7 @@ use lapsed_connectors::mailbox::dovecot::UnknownUser;
 use lapsed_core::observed::Scope;
 use lapsed_core::step::{Fault, Outcome, Seen};
 use lapsed_tests::dovecot::Dovecot;
+use lapsed_tests::process::{PATIENCE, wait_until};
 
 #[tokio::test]
 async fn a_mailbox_is_deleted_with_all_that_is_in_it_and_nobody_elses() {
@@ -75,12 +76,15 @@ async fn open_sessions_are_ended_and_an_end_is_made_only_once() {
 
     let receipt = changed(&mail, end_of_sessions("ann")).await;
     assert_eq!(receipt.before["sessions"], ["open"]);
+    // The log and the list of sessions follow the reply.
+    let place = |log: &str, command: &str| log.find(&format!("Executing command '{command}'"));
+    wait_until(PATIENCE, || Ok(place(&server.log(), "kick").is_some())).unwrap();
     let log = server.log();
-    let at = |command: &str| log.find(&format!("Executing command '{command}'"));
+    let at = |command: &str| place(&log, command);
     assert!(at("auth cache flush") < at("kick") && at("auth cache flush").is_some(), "{log}");
     assert!(!ann.is_open());
     assert!(bob.is_open(), "nobody else's session ends");
-    assert_eq!(server.sessions("ann").unwrap(), 0);
+    wait_until(PATIENCE, || Ok(server.sessions("ann")? == 0)).unwrap();
     assert_eq!(seen(&mail, end_of_sessions("ann")).await, Ok(Seen::AsWanted));
     assert_eq!(apply(&mail, end_of_sessions("ann")).await, Ok(Outcome::AlreadySo));
 }
