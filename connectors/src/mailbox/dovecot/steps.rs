@@ -8,6 +8,11 @@ use super::settings::{UnknownUser, mail_user};
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// So often, and so long after each other, the sessions are looked at after a kick.
+const LOOKS_AFTER_A_KICK: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// What a step asks of this connector.
 enum Wish<'a> {
@@ -71,12 +76,25 @@ impl Dovecot {
         if !kicked && entries == "0" {
             return Ok(Outcome::AlreadySo);
         }
+        if kicked {
+            self.wait_for_the_end(user).await;
+        }
         let sessions = if kicked { "open" } else { "none" };
         Ok(self.changed([
             ("mail_user", user.to_owned()),
             ("sessions", sessions.to_owned()),
             ("remembered_log_ons", entries),
         ]))
+    }
+
+    /// Dovecot answers a kick before the session is over; the look afterwards would still find it.
+    async fn wait_for_the_end(&self, user: &str) {
+        for _ in 0..LOOKS_AFTER_A_KICK {
+            if matches!(self.see_sessions(user).await, Ok(Seen::AsWanted)) {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 
     async fn see_sessions(&self, user: &str) -> Result<Seen, Fault> {

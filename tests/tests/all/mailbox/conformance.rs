@@ -82,7 +82,7 @@ async fn open_sessions_are_ended_and_an_end_is_made_only_once() {
     let log = server.log();
     let at = |command: &str| place(&log, command);
     assert!(at("auth cache flush") < at("kick") && at("auth cache flush").is_some(), "{log}");
-    assert!(!ann.is_open());
+    wait_until(PATIENCE, || Ok(!ann.is_open())).unwrap();
     assert!(bob.is_open(), "nobody else's session ends");
     wait_until(PATIENCE, || Ok(server.sessions("ann")? == 0)).unwrap();
     assert_eq!(seen(&mail, end_of_sessions("ann")).await, Ok(Seen::AsWanted));
