@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A reply longer than this is no answer to what is asked here.
+/// Replies are no longer, where a connector sets no bound of its own.
 const LARGEST_REPLY: usize = 16 * 1024 * 1024;
 /// No server is left alone for longer than this, whatever its Retry-After says: a slip there must not
 /// keep access open for days.
@@ -77,6 +77,8 @@ pub struct Http {
     client: reqwest::Client,
     login: Login,
     timeouts: HttpTimeouts,
+    /// A longer reply, in bytes, is no answer to what is asked here.
+    largest_reply: usize,
     /// Before this moment the server wants to hear nothing.
     not_before: Mutex<Option<Instant>>,
 }
@@ -100,7 +102,14 @@ impl Http {
         let client = client(&base, ca_file, timeouts)?;
         let login = Login::new(login, ca_file, timeouts)?;
         let timeouts = timeouts.clone();
-        Ok(Self { base, client, login, timeouts, not_before: Mutex::new(None) })
+        let not_before = Mutex::new(None);
+        Ok(Self { base, client, login, timeouts, largest_reply: LARGEST_REPLY, not_before })
+    }
+
+    /// The same with another bound on replies, in bytes.
+    #[must_use]
+    pub fn replies_up_to(self, largest_reply: usize) -> Self {
+        Self { largest_reply, ..self }
     }
 
     /// The server's address, for people and receipts.
@@ -160,7 +169,7 @@ impl Http {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > LARGEST_REPLY {
+            if body.len() + chunk.len() > self.largest_reply {
                 return Err(Failed::Lost("the reply is too long to be one".into()));
             }
             body.extend_from_slice(&chunk);

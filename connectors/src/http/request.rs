@@ -1,7 +1,7 @@
 //! What is asked of a server.
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::fmt::Write;
 
 /// One request: a path below the server's address, and what goes with it.
@@ -50,8 +50,9 @@ impl Request {
     /// When it can't be sent.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, BadRequest> {
         let name_ = HeaderName::try_from(name).map_err(|_| BadRequest::Name(name.to_owned()))?;
-        let value =
+        let mut value =
             HeaderValue::from_str(value).map_err(|_| BadRequest::Value(name_.to_string()))?;
+        value.set_sensitive(name_ == AUTHORIZATION);
         self.headers.insert(name_, value);
         Ok(self)
     }

@@ -2,10 +2,16 @@
 //! that the body alone decides; several commands in one request may be answered by broken JSON, so
 //! that each goes by itself.
 
-use super::http::{Failed, Http, Reply};
-use hyper::StatusCode;
+use crate::http::{Failed, Http, Method, Reply, Request};
+use crate::secret::SecretSource;
+use base64::Engine;
 use lapsed_core::step::{Cause, Fault};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+/// Where the API is below the server's address.
+const PATH: &str = "/doveadm/v1";
 
 /// Exit codes of doveadm: those of sysexits(3), two of them with a meaning of their own.
 pub(super) mod exit {
@@ -47,7 +53,7 @@ impl Trouble {
     /// The fault for people; `what` was being done.
     pub(super) fn fault(&self, what: &str, kind: Kind) -> Fault {
         match self {
-            Self::NotSent(why) => Fault::Retry(Cause::new(format!("{what}: Dovecot {why}"))),
+            Self::NotSent(why) => Fault::Retry(Cause::new(format!("{what}: {why}"))),
             Self::Lost(why) if kind == Kind::Harmless => {
                 Fault::Retry(Cause::new(format!("{what}: {why}")))
             }
@@ -89,21 +95,37 @@ fn exit_advice(code: i64) -> (&'static str, bool) {
 #[derive(Debug)]
 pub(super) struct Doveadm {
     pub(super) http: Http,
+    pub(super) key: SecretSource,
 }
 
 impl Doveadm {
     /// Carries out one command and gives its payload. The caller says which user, always.
     pub(super) async fn run(&self, command: &str, parameters: Value) -> Result<Value, Trouble> {
-        let body = json!([[command, parameters, TAG]]).to_string().into_bytes();
-        let reply = self.http.send(Some(body)).await.map_err(failed)?;
-        payload(&answered(reply)?)
+        let request = Request::new(Method::POST, PATH).json(&json!([[command, parameters, TAG]]));
+        payload(&self.ask(request).await?)
     }
 
     /// Names of all commands that the server has.
     pub(super) async fn commands(&self) -> Result<Vec<String>, Trouble> {
-        let reply = answered(self.http.send(None).await.map_err(failed)?)?;
+        let reply = self.ask(Request::get(PATH)).await?;
         let names = reply.as_array().into_iter().flatten();
         Ok(names.filter_map(|entry| Some(entry.get("command")?.as_str()?.to_owned())).collect())
+    }
+
+    async fn ask(&self, request: Request) -> Result<Value, Trouble> {
+        let request = self.signed(request).map_err(Trouble::NotSent)?;
+        answered(&self.http.send(request).await.map_err(failed)?)
+    }
+
+    /// The key is read anew for every request: a changed one counts at once.
+    fn signed(&self, request: Request) -> Result<Request, String> {
+        let key = self.key.read().map_err(|error| error.to_string())?;
+        let encoded = Zeroizing::new(
+            base64::engine::general_purpose::STANDARD.encode(key.expose_secret().as_bytes()),
+        );
+        let text = Zeroizing::new(format!("X-Dovecot-API {}", encoded.as_str()));
+        let signed = request.header("authorization", &text);
+        signed.map_err(|_| "the API key can't be sent".into())
     }
 }
 
@@ -115,23 +137,23 @@ fn failed(failed: Failed) -> Trouble {
 }
 
 /// The body of a reply that may have one.
-fn answered(reply: Reply) -> Result<Value, Trouble> {
-    let code = || format!("HTTP {}", reply.status.as_u16());
+fn answered(reply: &Reply) -> Result<Value, Trouble> {
+    let status = reply.status.as_u16();
+    let code = || format!("HTTP {status}");
     let shut = |advice: &str| Err(Trouble::NotBegun(Cause::coded(advice, code())));
-    match reply.status {
-        StatusCode::OK => serde_json::from_slice(&reply.body).map_err(|_| not_doveadm()),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            shut("Dovecot refused the API key; it must be the one in doveadm_api_key")
-        }
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => shut(
+    match status {
+        200 => reply.json().map_err(|_| not_doveadm()),
+        401 | 403 => shut("Dovecot refused the API key; it must be the one in doveadm_api_key"),
+        404 | 405 => shut(
             "nothing at this address knows doveadm; name the port of Dovecot's `service doveadm { inet_listener http }`",
         ),
-        StatusCode::BAD_REQUEST => {
+        400 => {
             Err(Trouble::Refused(Cause::coded("Dovecot did not understand the request", code())))
         }
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(Trouble::NotBegun(
-            Cause::coded("the server is busy; it will be tried again", code()),
-        )),
+        429 | 503 => Err(Trouble::NotBegun(Cause::coded(
+            "the server is busy; it will be tried again",
+            code(),
+        ))),
         _ => Err(Trouble::Lost(format!("the server failed within itself (HTTP {})", reply.status))),
     }
 }
@@ -168,11 +190,13 @@ fn error(payload: &Value) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
     use rstest::rstest;
 
     fn read(body: &str) -> Result<Value, Trouble> {
-        let body = hyper::body::Bytes::copy_from_slice(body.as_bytes());
-        payload(&answered(Reply { status: StatusCode::OK, body, retry_after: None })?)
+        let (status, headers) = (StatusCode::OK, HeaderMap::new());
+        payload(&answered(&Reply { status, headers, body: body.as_bytes().to_vec() })?)
     }
 
     #[rstest]

@@ -7,7 +7,6 @@
 
 mod delegation;
 mod doveadm;
-mod http;
 mod mailboxes;
 mod probe;
 pub mod settings;
@@ -16,19 +15,21 @@ mod steps;
 pub use settings::{DelegateRight, DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser};
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::http::{Http, LoginSettings};
 use crate::secret::SecretSource;
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
-use crate::tls;
 use doveadm::Doveadm;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
-use http::Http;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
 use lapsed_core::step::{Fault, Outcome, Seen, Step};
 use mailboxes::Own;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+/// A listing of one user's mailboxes is far smaller, whatever it holds.
+const LARGEST_REPLY: usize = 4 * 1024 * 1024;
 
 /// A Dovecot server.
 #[derive(Debug)]
@@ -73,33 +74,28 @@ impl ConnectorKind for DovecotSettings {
 /// Every problem of the settings, and of the file with the certificates.
 pub fn connect(settings: &DovecotSettings) -> Result<Dovecot, SettingsError> {
     let address = settings.checked()?;
-    let one = |key: &'static str, problem: String| SettingsError::one(key, problem);
-    let trust = if address.encrypted {
-        let trust = tls::trust(settings.ca_file.as_deref()).map_err(|error| {
-            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            one("ca_file", format!("{error}{}", source.unwrap_or_default()))
-        })?;
-        Some(trust)
-    } else {
-        None
-    };
     let (file, credential) = (settings.api_key_file.as_ref(), settings.api_key_credential.as_ref());
-    let key = SecretSource::of(file, credential)
-        .ok_or_else(|| one("api_key_file", "is missing; name the file with the API key".into()))?;
-    let shown = address.shown();
-    let http = Http {
-        address,
-        trust,
-        key,
-        connect: settings.timeouts.connect(),
-        command: settings.timeouts.command(),
-        not_before: Mutex::default(),
-    };
+    let key = SecretSource::of(file, credential).ok_or_else(|| {
+        SettingsError::one("api_key_file", "is missing; name the file with the API key")
+    })?;
+    let timeouts = settings.timeouts.of_http();
+    let http = Http::new(
+        &settings.url,
+        settings.ca_file.as_deref(),
+        &LoginSettings::default(),
+        &timeouts,
+    )?;
+    let http = http.replies_up_to(LARGEST_REPLY);
     let own = Own {
         shared_prefixes: settings.shared_prefixes.clone(),
         automatic: settings.automatic_mailboxes.clone(),
     };
-    Ok(Dovecot { settings: settings.clone(), own, doveadm: Doveadm { http }, address: shown })
+    Ok(Dovecot {
+        settings: settings.clone(),
+        own,
+        doveadm: Doveadm { http, key },
+        address: address.shown(),
+    })
 }
 
 impl Dovecot {

@@ -1,14 +1,14 @@
 //! What the YAML says of a Dovecot server, and what of it can't be.
 
+use crate::http::HttpTimeouts;
 use crate::settings::{SettingsError, SettingsProblem};
-use hyper::Uri;
 use lapsed_core::facts::UserId;
 use lapsed_core::policy::departure::{TemplateError, account_name};
+use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Which kind of mail server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -148,11 +148,11 @@ fn default_window() -> u32 {
 }
 
 impl DovecotTimeouts {
-    pub(super) fn connect(&self) -> Duration {
-        Duration::from_secs(self.connect_seconds.into())
-    }
-    pub(super) fn command(&self) -> Duration {
-        Duration::from_secs(self.command_seconds.into())
+    /// The time for one command begins when the server is reached.
+    pub(super) fn of_http(&self) -> HttpTimeouts {
+        let Self { connect_seconds, command_seconds } = *self;
+        let request_seconds = connect_seconds.saturating_add(command_seconds);
+        HttpTimeouts { connect_seconds, request_seconds }
     }
 }
 
@@ -271,25 +271,24 @@ pub(super) struct Address {
 impl Address {
     /// Reads an address; the error completes `"…" ….`.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
-        let uri: Uri = url.parse().map_err(|_| "is no address; write https://host:port")?;
-        let encrypted = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err("is no address; write https://host:port"),
+        const NONE: &str = "is no address; write https://host:port";
+        let parsed = Url::parse(url).map_err(|_| NONE)?;
+        let encrypted = match parsed.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(NONE),
         };
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        if host.is_empty() {
-            return Err("names no host; write https://host:port");
-        }
-        let more = uri.authority().is_some_and(|all| all.as_str().contains('@'));
-        if more || !uri.path().trim_matches('/').is_empty() || uri.query().is_some() {
+        let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let user = !parsed.username().is_empty() || parsed.password().is_some();
+        let more = parsed.query().is_some() || parsed.fragment().is_some();
+        if user || more || !parsed.path().trim_matches('/').is_empty() {
             return Err("has more in it than host and port; the API's own path is added");
         }
         let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if !encrypted && !local {
             return Err("would send the key unencrypted; write https://, or http:// on loopback");
         }
-        let port = uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+        let port = parsed.port_or_known_default().ok_or(NONE)?;
         Ok(Self { encrypted, host, port })
     }
 
