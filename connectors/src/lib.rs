@@ -6,6 +6,7 @@ pub mod agency_form;
 pub mod command;
 pub mod contract;
 pub mod directory;
+pub mod handover;
 pub mod help_desk;
 pub mod helper;
 pub mod home;

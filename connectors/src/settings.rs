@@ -1,8 +1,10 @@
 //! What every kind of connector says of its settings: what it can do, and what is wrong with them.
 
 use crate::contract::Apply;
+use crate::handover::Handover;
 use crate::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
+use lapsed_core::policy::access::PasswordRules;
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,8 +57,24 @@ pub enum Ability {
     DeleteHome,
     /// Copy files out of home directories, to be kept (D6).
     ArchiveHome,
-    /// Ask somebody else to end access, and follow what became of it (D5, D14, H1).
+    /// Ask somebody else to end, give or rename access, and follow what became of it (D5, D14, A11, H1).
     Request,
+    /// Make accounts (A1).
+    CreateAccount,
+    /// Give a system's account access, with roles where it has them (A1, A3).
+    GrantAccess,
+    /// Rename accounts (N7): never a mainframe's.
+    RenameAccount,
+    /// Make home directories (A1).
+    CreateHome,
+    /// Move home directories on a rename (N7).
+    RenameHome,
+    /// Make mailboxes (A1).
+    CreateMailbox,
+    /// Bring mailboxes over on a rename (N7).
+    RenameMailbox,
+    /// Show when accounts were last used (S3).
+    LastUse,
 }
 
 impl Ability {
@@ -73,6 +91,14 @@ impl Ability {
             Self::DeleteHome => "delete home directories",
             Self::ArchiveHome => "archive home directories",
             Self::Request => "ask others",
+            Self::CreateAccount => "make accounts",
+            Self::GrantAccess => "give access",
+            Self::RenameAccount => "rename accounts",
+            Self::CreateHome => "make home directories",
+            Self::RenameHome => "move home directories",
+            Self::CreateMailbox => "make mailboxes",
+            Self::RenameMailbox => "bring mailboxes over",
+            Self::LastUse => "show when accounts were last used",
         }
     }
 }
@@ -115,8 +141,12 @@ pub trait ConnectorKind {
 }
 
 /// What connectors have in common, from the rest of the configuration.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Shared<'a> {
     /// How mail is sent, if it is.
     pub mail: Option<&'a crate::mail::MailSettings>,
+    /// Who seals first passwords, if anybody does (A6).
+    pub handover: Option<&'a Arc<dyn Handover>>,
+    /// What first passwords are made of (A8); the default where absent.
+    pub passwords: Option<&'a PasswordRules>,
 }

@@ -28,6 +28,7 @@ impl SystemAccount {
     pub(crate) fn observed(self, place: &str) -> ObservedAccount {
         ObservedAccount {
             held_in_trust: Vec::new(),
+            details: lapsed_core::observed::Details::default(),
             id: self.id,
             user_id: self.user_id,
             other_user_ids: Vec::new(),

@@ -14,6 +14,30 @@ use std::fmt;
 )]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Rule {
+    /// Access comes by a form; nobody holds what no form gave.
+    A1,
+    /// Supervisor and local security officer approve before anything is given.
+    A2,
+    /// A system with a chain of its own is given when its last step has said yes.
+    A3,
+    /// Nothing is given before what must be signed and done is signed and done.
+    A4,
+    /// Consumers, volunteers and students get no more than their kind may have.
+    A5,
+    /// Who asked and who gets access are told, and the password goes a safe way.
+    A6,
+    /// A password is set anew on request.
+    A7,
+    /// Passwords are made as the policy says.
+    A8,
+    /// Passwords expire.
+    A9,
+    /// The security officer is told once new access or a rename is in place.
+    A10,
+    /// Access to another agency's data is asked for by that agency's own form.
+    A11,
+    /// Some kinds of person never get some systems.
+    A12,
     /// Notice of a departure and how it is matched to one person.
     D1,
     /// The account is disabled at once.
@@ -34,6 +58,8 @@ pub enum Rule {
     D9,
     /// A rehire or a withdrawn notice stops pending deletions at once.
     D10,
+    /// A move to another location ends the old location's access, and renames.
+    D11,
     /// Only the end of the last engagement is a departure.
     D12,
     /// Every revocation is read back.
@@ -50,10 +76,24 @@ pub enum Rule {
     H3,
     /// User IDs follow the naming standard and are never given twice.
     N5,
+    /// Accounts follow changes of name and location.
+    N7,
     /// Protected personal information is never stored.
     P1,
     /// Every look and change by an operator is on record.
     P3,
+    /// Access stops during a leave of absence.
+    S1,
+    /// Access stops at once by order, and only an order lifts it.
+    S2,
+    /// What was not used for long is locked and reviewed.
+    S3,
+    /// What each person holds is held against what was approved.
+    S4,
+    /// The security officers' findings are reported each April.
+    S5,
+    /// Supervisors get the list of who holds what, every month.
+    S6,
     /// What a leaver held in trust goes to the one who takes over.
     S7,
 }
@@ -63,6 +103,18 @@ impl Rule {
     #[must_use]
     pub fn default_clause(self) -> &'static str {
         match self {
+            Self::A1 => "DMH DOR 8.300 (3), Staff Access Request Form",
+            Self::A2 => "DMH DOR 8.300 (3)(A) and (B), approvals",
+            Self::A3 => "DMH DOR 8.300 (3)(C), CIMOR",
+            Self::A4 => "DMH DOR 8.300 (3)(G) and (H), (4)(A), (6)",
+            Self::A5 => "DMH DOR 8.300 (3)(E) and (F)",
+            Self::A6 => "PFB 6.1.205, B.2",
+            Self::A7 => "PFB 6.1.205, B.4",
+            Self::A8 => "DMH DOR 8.300 (7)",
+            Self::A9 => "DMH DOR 8.300 (3), section 3.6",
+            Self::A10 => "DMH DOR 8.300 (3), section 3.7",
+            Self::A11 => "DMH DOR 8.300 (3), section 3.7",
+            Self::A12 => "PFB 6.1.205, A.5",
             Self::D1 => "DMH DOR 8.300, Disabling User Accounts 1",
             Self::D2 => "DMH DOR 8.300, Disabling User Accounts 2",
             Self::D3 => "DMH DOR 8.300, Disabling User Accounts 4",
@@ -73,6 +125,7 @@ impl Rule {
             Self::D8 => "DMH DOR 8.300, Email Termination Procedure, mailboxes others need",
             Self::D9 => "DMH DOR 8.300, Email Termination Procedure, the manager's part",
             Self::D10 => "settled rule D10 (rehire and withdrawn notices)",
+            Self::D11 => "DMH DOR 8.300, User ID Naming Standard, transfers",
             Self::D12 => "settled rule D12 (several engagements)",
             Self::D13 => "settled rule D13 (read-back)",
             Self::D14 => "DMH DOR 8.300, Disabling User Accounts 3",
@@ -81,8 +134,15 @@ impl Rule {
             Self::H2 => "IMPP 05-145D, customer service center, resolution",
             Self::H3 => "settled rule H3 (help desk out of reach)",
             Self::N5 => "DMH DOR 8.300, User ID Naming Standard",
+            Self::N7 => "DMH DOR 8.300, User ID Naming Standard, changes",
             Self::P1 => "DOC 1.1.15 III, protected personal information",
             Self::P3 => "DMH DOR 8.300 (2)(A), no privacy in use of the system",
+            Self::S1 => "PFB 6.1.205, B.3",
+            Self::S2 => "PFB 6.1.205, C.6",
+            Self::S3 => "PFB 6.1.205, C.3",
+            Self::S4 => "DMH DOR 8.300 (1)(F) and (8)",
+            Self::S5 => "DMH DOR 8.300 (11)",
+            Self::S6 => "OP-060101 II.D",
             Self::S7 => "OP-060101 II.I, transfer of what was held in trust",
         }
     }

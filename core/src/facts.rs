@@ -108,9 +108,43 @@ text_newtype!(
     GroupName, "group", 256
 );
 text_newtype!(
+    /// A system that people can be given, by its name under `access.systems` in the YAML.
+    SystemName, "system", 64
+);
+text_newtype!(
+    /// A role within a system, such as `nurse`; the YAML says what each gives.
+    SystemRole, "role in a system", 64
+);
+text_newtype!(
+    /// A role that decides on access forms, such as `local_security_officer` (A2, A3).
+    ApproverRole, "approver's role", 64
+);
+text_newtype!(
+    /// What must be signed or done before access is given, such as `hipaa_training` (A4).
+    GateName, "gate", 64
+);
+text_newtype!(
+    /// A kind of access form, by its name under `access.forms` in the YAML (A1).
+    FormName, "form", 64
+);
+text_newtype!(
     /// Someone who acts through the control socket, by the name of their account on this machine.
     Actor, "actor", 64
 );
+
+impl StableId {
+    /// Stands for an account that is still to be made, by the log-on name that is reserved for it.
+    #[must_use]
+    pub fn to_be_made(user_id: &UserId) -> Self {
+        Self(format!("new:{}", user_id.folded()))
+    }
+
+    /// True for an account that is still to be made.
+    #[must_use]
+    pub fn is_to_be_made(&self) -> bool {
+        self.0.starts_with("new:")
+    }
+}
 
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
@@ -132,7 +166,8 @@ uuid_newtype!(
     PersonId
 );
 uuid_newtype!(
-    /// One departure of one person, from first notice to the last deletion.
+    /// One matter of one person that steps belong to: a departure from first notice to the last deletion,
+    /// an access form, a suspension.
     CaseId
 );
 
@@ -141,6 +176,18 @@ impl CaseId {
     #[must_use]
     pub fn departure(person: PersonId, episode: u32) -> Self {
         Self(Uuid::new_v5(&person.0, format!("departure {episode}").as_bytes()))
+    }
+
+    /// The id of what an access form asks for; `form` is the form's own id.
+    #[must_use]
+    pub fn of_form(form: Uuid) -> Self {
+        Self(Uuid::new_v5(&form, b"access form"))
+    }
+
+    /// The id of a suspension, by the suspension's own id.
+    #[must_use]
+    pub fn of_suspension(suspension: Uuid) -> Self {
+        Self(Uuid::new_v5(&suspension, b"suspension"))
     }
 }
 
@@ -381,7 +428,20 @@ impl Person {
     }
 }
 
-/// How far a departure has come.
+/// What a case is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseKind {
+    /// A person leaves (D).
+    #[default]
+    Departure,
+    /// An access form is carried out (A, N7).
+    Form,
+    /// Access is stopped for a while (S1 to S3).
+    Suspension,
+}
+
+/// How far a case has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseState {
@@ -397,11 +457,14 @@ pub enum CaseState {
     Closed,
 }
 
-/// One departure of one person.
+/// One departure of one person, one access form that is carried out, or one suspension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
-    /// Derived from the person and the episode.
+    /// Derived from what it is about: the same wish is the same case.
     pub id: CaseId,
+    /// What it is about.
+    #[serde(default)]
+    pub kind: CaseKind,
     /// Whose departure.
     pub person: PersonId,
     /// Where it stands.

@@ -5,6 +5,8 @@
 //! tests crate checks the dependency list.
 
 pub mod absorb;
+pub mod access;
+pub mod action;
 pub mod adopt;
 pub mod citation;
 pub mod facts;

@@ -1,6 +1,7 @@
 //! What a directory shows of accounts and groups: the other half of reconcile's input.
 
-use crate::facts::{EmployeeNumber, PersonName, StableId, UserId};
+use crate::facts::{EmployeeNumber, PersonName, StableId, SystemRole, UserId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How much to read.
@@ -78,6 +79,45 @@ pub struct ObservedAccount {
     /// What its owner answers for, filled for [`Scope::People`] as far as the target shows it (S7).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_in_trust: Vec<Trust>,
+    /// What else the target shows of it, as far as it does.
+    #[serde(default)]
+    pub details: Details,
+}
+
+/// What a target may show of an account beside what a departure needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// The name as others see it.
+    pub display_name: Option<String>,
+    /// Further mail addresses that lead to it, without a protocol before them.
+    pub mail_aliases: Vec<String>,
+    /// Roles that it has in a system, sorted.
+    pub roles: Vec<SystemRole>,
+    /// When it was last used (S3); `None` where the target does not show that.
+    pub last_use: Option<LastUse>,
+    /// How old its password is (A9); `None` where the target does not show that.
+    pub password: Option<PasswordAge>,
+}
+
+/// When an account was last used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    /// The last time; `None`: never since it was made.
+    pub at: Option<Timestamp>,
+    /// When it was made, where the target shows it.
+    pub made_at: Option<Timestamp>,
+    /// By how many days the source may lag behind (replication).
+    pub lag_days: u16,
+}
+
+/// How old an account's password is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordAge {
+    /// When it was last changed; `None`: it must be changed at the next log-on.
+    pub changed_at: Option<Timestamp>,
+    /// The account's own setting lets it never expire.
+    pub never_expires: bool,
 }
 
 /// Something that somebody has to take over when its holder leaves (S7).

@@ -51,6 +51,35 @@ pub enum PlanKind {
         /// When the latest notice behind it came: a newer notice is a new wish.
         noticed_at: Timestamp,
     },
+    /// What one access form asks for.
+    Form {
+        /// Its case.
+        case: CaseId,
+        /// Whose access.
+        person: PersonId,
+        /// The form's number.
+        number: u64,
+    },
+    /// One suspension, or its end.
+    Suspension {
+        /// Its case.
+        case: CaseId,
+        /// Whose access.
+        person: PersonId,
+    },
+    /// Suspensions that came at once and are more than the guard's limits: one plan, one release.
+    MassSuspension {
+        /// How many.
+        people: u32,
+    },
+}
+
+impl PlanKind {
+    /// True for departures, which the rounds of deciding plan and hold.
+    #[must_use]
+    pub fn is_departure(&self) -> bool {
+        matches!(self, Self::Departure { .. } | Self::MassDeparture { .. })
+    }
 }
 
 /// Ordered steps, with what was found on the way and why each thing happens or does not.
@@ -133,8 +162,10 @@ impl Plan {
     #[must_use]
     pub fn only_case(&self) -> Option<CaseId> {
         match self.kind {
-            PlanKind::Departure { case, .. } => Some(case),
-            PlanKind::MassDeparture { .. } => None,
+            PlanKind::Departure { case, .. }
+            | PlanKind::Form { case, .. }
+            | PlanKind::Suspension { case, .. } => Some(case),
+            PlanKind::MassDeparture { .. } | PlanKind::MassSuspension { .. } => None,
         }
     }
 }

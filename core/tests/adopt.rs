@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 fn policy() -> Policy {
     Policy {
+        access: lapsed_core::policy::access::AccessPolicy::default(),
         time_zone: "America/Chicago".into(),
         locations: default_locations(),
         naming: NamingPolicy::default(),
@@ -53,6 +54,7 @@ fn adopted(other_user_ids: &[&str], other_numbers: &[&str]) -> Adoption {
     let account = ObservedAccount {
         realm: lapsed_core::observed::Realm::Directory,
         held_in_trust: Vec::new(),
+        details: lapsed_core::observed::Details::default(),
         id: StableId::new("a").unwrap(),
         user_id: UserId::new("mzsmitj").unwrap(),
         other_user_ids: other_user_ids.iter().map(|id| UserId::new(*id).unwrap()).collect(),

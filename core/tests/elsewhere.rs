@@ -46,6 +46,7 @@ fn person() -> Person {
 fn account(realm: Realm, user_id: &str) -> ObservedAccount {
     ObservedAccount {
         held_in_trust: Vec::new(),
+        details: lapsed_core::observed::Details::default(),
         id: StableId::new(format!("id-{realm:?}-{user_id}")).unwrap(),
         user_id: UserId::new(user_id).unwrap(),
         other_user_ids: Vec::new(),
@@ -90,6 +91,7 @@ fn run(
     let person = person();
     let case = Case {
         id: CaseId::departure(person.id, 0),
+        kind: lapsed_core::facts::CaseKind::Departure,
         person: person.id,
         state: CaseState::Open,
         effective_at: Timestamp::UNIX_EPOCH,

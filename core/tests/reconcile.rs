@@ -24,6 +24,7 @@ fn connector(name: &str) -> ConnectorName {
 
 fn policy() -> Policy {
     Policy {
+        access: lapsed_core::policy::access::AccessPolicy::default(),
         time_zone: "America/Chicago".into(),
         locations: default_locations(),
         naming: NamingPolicy::default(),
@@ -72,6 +73,7 @@ fn person() -> Person {
 fn case(person: &Person) -> Case {
     Case {
         id: CaseId::departure(person.id, 0),
+        kind: lapsed_core::facts::CaseKind::Departure,
         person: person.id,
         state: CaseState::Open,
         effective_at: Timestamp::UNIX_EPOCH,
@@ -88,6 +90,7 @@ fn account(user_id: &str) -> ObservedAccount {
     ObservedAccount {
         realm: lapsed_core::observed::Realm::Directory,
         held_in_trust: Vec::new(),
+        details: lapsed_core::observed::Details::default(),
         id: StableId::new(format!("guid-{user_id}")).unwrap(),
         user_id: UserId::new(user_id).unwrap(),
         other_user_ids: Vec::new(),

@@ -29,7 +29,11 @@ pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
     pub fn new(config: &Config) -> Result<Self, SetUpError> {
-        let shared = Shared { mail: config.mail.as_ref() };
+        let shared = Shared {
+            mail: config.mail.as_ref(),
+            handover: None,
+            passwords: Some(&config.policy.access.accounts.password),
+        };
         config
             .connectors
             .iter()

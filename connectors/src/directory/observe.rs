@@ -221,6 +221,7 @@ fn account(
     ObservedAccount {
         realm: Realm::Directory,
         held_in_trust: Vec::new(),
+        details: lapsed_core::observed::Details::default(),
         other_user_ids: other_names.filter(|name| *name != user_id).collect(),
         user_id,
         id,

@@ -177,6 +177,7 @@ impl Rest {
             mail: None,
             groups: Vec::new(),
             held_in_trust: Vec::new(),
+            details: lapsed_core::observed::Details::default(),
             realm: Realm::System,
         })
     }

@@ -113,6 +113,7 @@ impl Scim {
         let numbers = self.numbers(account);
         Ok(ObservedAccount {
             held_in_trust: Vec::new(),
+            details: lapsed_core::observed::Details::default(),
             id: account.id.clone(),
             user_id: match by {
                 Some(user_id) => user_id.clone(),

@@ -44,6 +44,7 @@ impl Facts {
         let person = Person::new(PersonId(Uuid::from_u128(1)));
         let case = Case {
             id: CaseId::departure(person.id, 0),
+            kind: crate::facts::CaseKind::Departure,
             person: person.id,
             state: CaseState::Open,
             effective_at: Timestamp::UNIX_EPOCH,

@@ -1,5 +1,6 @@
 //! The agency's rules, one file a rule set; every number in them comes from the YAML.
 
+pub mod access;
 pub mod departure;
 pub mod naming;
 pub mod work_days;
@@ -23,6 +24,8 @@ pub struct Policy {
     pub naming: naming::NamingPolicy,
     /// Departures (D).
     pub departure: departure::DeparturePolicy,
+    /// Access forms and what follows from them (A, S).
+    pub access: access::AccessPolicy,
     /// Work days and holidays.
     pub work_days: work_days::WorkDays,
     /// Limits (the guard).
@@ -63,6 +66,7 @@ impl Policy {
             locations: naming::default_locations(),
             naming: naming::NamingPolicy::default(),
             departure: departure::DeparturePolicy::default(),
+            access: access::AccessPolicy::default(),
             work_days: work_days::WorkDays::default(),
             guard: Limits::default(),
             citations: Citations::default(),

@@ -209,6 +209,7 @@ fn clocks(
         let from = last_day.map_or(from, |day| from.max(day));
         cases.push(Case {
             id: CaseId::departure(person.id, person.episode),
+            kind: lapsed_core::facts::CaseKind::Departure,
             person: person.id,
             state: CaseState::Open,
             effective_at: end.at,

@@ -141,13 +141,15 @@ pub fn in_words(actions: &[&Action]) -> String {
 
 fn about(plan: &Plan) -> String {
     match plan.kind {
-        PlanKind::Departure { .. } => {
+        PlanKind::Departure { .. } | PlanKind::Form { .. } | PlanKind::Suspension { .. } => {
             // Mailbox and home hang on the person's own account, not on a second one beside it.
             let own = plan.steps.iter().find(|step| step.action.destroys());
             let named = own.or(plan.steps.first());
             named.map(|step| step.action.account().label.clone()).unwrap_or_default()
         }
-        PlanKind::MassDeparture { people, .. } => format!("{people} people"),
+        PlanKind::MassDeparture { people, .. } | PlanKind::MassSuspension { people } => {
+            format!("{people} people")
+        }
     }
 }
 

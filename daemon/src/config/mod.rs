@@ -100,6 +100,7 @@ impl Config {
                 locations: file.locations,
                 naming: file.naming,
                 departure: file.departure,
+                access: file.access,
                 work_days: file.work_days,
                 guard: file.guard,
                 citations: file.citations,

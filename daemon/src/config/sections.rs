@@ -8,7 +8,8 @@ use lapsed_core::facts::{ConnectorName, LocationId, SourceName};
 use lapsed_core::guard::Limits;
 use lapsed_core::pacing::BreakerRule;
 use lapsed_core::policy::{
-    Location, departure::DeparturePolicy, naming::NamingPolicy, work_days::WorkDays,
+    Location, access::AccessPolicy, departure::DeparturePolicy, naming::NamingPolicy,
+    work_days::WorkDays,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct File {
     /// What is done when someone leaves (D2 to D7, D13).
     #[serde(default)]
     pub departure: DeparturePolicy,
+    /// Access forms, approvals, gates, systems, and what is looked at by night (A, S).
+    #[serde(default)]
+    pub access: AccessPolicy,
     /// Weekdays and holidays, by which deletions are dated (D7).
     #[serde(default)]
     pub work_days: WorkDays,

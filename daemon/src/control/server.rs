@@ -45,7 +45,7 @@ pub struct Control {
 pub fn router(control: Control) -> Router {
     let refusals = Arc::new(Refusals::default());
     let mut router = Router::new();
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().copied() {
         let guarded =
             handler(endpoint.call).layer(DefaultBodyLimit::max(endpoint.body_limit())).layer(
                 from_fn_with_state((control.clone(), Some(endpoint), Arc::clone(&refusals)), guard),

@@ -171,6 +171,7 @@ impl Cycle {
     ) -> Case {
         Case {
             id,
+            kind: lapsed_core::facts::CaseKind::Departure,
             person,
             state,
             effective_at: end.at,

@@ -99,7 +99,9 @@ impl Cycle {
     async fn held_by_other_rules(&self) -> Result<Vec<StoredPlan>, CycleError> {
         let version = self.config.policy.version();
         let mut held = self.store.read().plans(&[PlanState::Held]).await?;
-        held.retain(|stored| stored.plan.policy_version != version);
+        held.retain(|stored| {
+            stored.plan.kind.is_departure() && stored.plan.policy_version != version
+        });
         Ok(held)
     }
 

@@ -376,6 +376,7 @@ mod tests {
         ObservedAccount {
             realm: lapsed_core::observed::Realm::Directory,
             held_in_trust: Vec::new(),
+            details: lapsed_core::observed::Details::default(),
             id: StableId::new("a").unwrap(),
             user_id: user_id("mzsmitj"),
             other_user_ids: vec![user_id("john.smith")],

@@ -303,6 +303,7 @@ mod tests {
             groups: Vec::new(),
             realm: Realm::Directory,
             held_in_trust: Vec::new(),
+            details: lapsed_core::observed::Details::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! A wake-up carries no input, it only says "look again": everything that a round needs stands in the
 //! store. `plan` and `simulate` run the same code on a scratch copy of the store, without hands.
 
+pub mod access;
 pub mod asked;
 pub mod carry_out;
 pub mod cases;

@@ -64,9 +64,6 @@ impl Daemon {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
             self.note_trouble(connector, fault).await?;
         }
-        for connector in &decided.answered {
-            self.note_answer(connector).await?;
-        }
         for (plan, state) in &decided.plans {
             let (hash, steps) = (plan.hash.short(), plan.steps.len());
             match state {
@@ -76,6 +73,14 @@ impl Daemon {
                 }
                 _ => tracing::info!(plan = hash, steps, "plan passed"),
             }
+        }
+        self.execute.send_modify(|round| *round = round.wrapping_add(1));
+        // Departures are on their way: what gives access, or is only written down, comes after them.
+        for connector in &decided.answered {
+            self.note_answer(connector).await?;
+        }
+        if let Err(error) = cycle.access_round(self.now()).await {
+            log_failure("carrying out access forms", &error);
         }
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())

@@ -1,16 +1,18 @@
-//! Departures.
+//! Cases: departures, forms that are carried out, suspensions.
 
 use super::error::Doing as _;
 use super::tables::cases;
 use super::{Reader, StoreError, Tx, convert, sql};
 use jiff::Timestamp;
-use lapsed_core::facts::{Case, CaseId, CaseState, PersonId};
+use lapsed_core::facts::{Case, CaseId, CaseKind, CaseState, PersonId};
 use lapsed_core::holds::facts_of_case;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select};
 
-/// Which departures; an empty filter means all.
+/// Which cases; an empty filter means all departures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaseFilter {
+    /// About what: departures by default.
+    pub kind: CaseKind,
     /// Of these people, unless empty.
     pub people: Vec<PersonId>,
     /// In these states, unless empty.
@@ -34,6 +36,7 @@ impl Tx {
                 for_cause: case.for_cause,
                 disabled_on: case.disabled_on.map(|date| date.to_string()),
                 body: convert::body("case", case)?,
+                kind: convert::word(case.kind),
             })
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
@@ -52,7 +55,8 @@ impl Reader<'_> {
 
     /// Departures by their effective time.
     pub async fn cases(&self, filter: &CaseFilter) -> Result<Vec<Case>, StoreError> {
-        let mut query = cases::Entity::find();
+        let mut query =
+            cases::Entity::find().filter(cases::Column::Kind.eq(convert::word(filter.kind)));
         if !filter.states.is_empty() {
             query =
                 query.filter(cases::Column::State.is_in(filter.states.iter().map(convert::word)));
@@ -71,6 +75,7 @@ impl Reader<'_> {
     /// Scheduled departures whose time has come.
     pub async fn cases_due(&self, now: Timestamp) -> Result<Vec<Case>, StoreError> {
         let query = cases::Entity::find()
+            .filter(cases::Column::Kind.eq(convert::word(CaseKind::Departure)))
             .filter(cases::Column::State.eq(convert::word(CaseState::Scheduled)))
             .filter(cases::Column::EffectiveAt.lte(convert::micros(now)));
         self.cases_of(query).await
@@ -79,6 +84,7 @@ impl Reader<'_> {
     /// When the next scheduled departure takes effect.
     pub async fn next_case_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let row = cases::Entity::find()
+            .filter(cases::Column::Kind.eq(convert::word(CaseKind::Departure)))
             .filter(cases::Column::State.eq(convert::word(CaseState::Scheduled)))
             .order_by_asc(cases::Column::EffectiveAt)
             .one(&self.db)

@@ -4,6 +4,7 @@ use super::connect::Store;
 use super::error::Doing as _;
 use super::hold_store::held;
 use super::journal_store::stored;
+use super::standing_store::STOPPED;
 use super::tables::steps;
 use super::tx::{advisory, lock};
 use super::wish_store::KEPT;
@@ -43,7 +44,8 @@ impl Store {
     /// waited long enough, or was left behind by a lease that ran out; its date has come; no step of the
     /// same departure and connector with a lower rank is still to come; and the departure is open: a
     /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out.
-    /// What destroys also needs that deletions are allowed, the departure's disabling is on record, no
+    /// What gives access also needs that no departure of the person is in effect and no suspension stops it
+    /// there. What destroys also needs that deletions are allowed, the departure's disabling is on record, no
     /// account of it in any target is left whose disabling was refused, has drifted or is still to come,
     /// and no hold stands over the person, nor a wish over what would be deleted: all looked at in this
     /// same transaction. Where that can't be read, nothing that destroys is claimed. Dismissals for cause come first, then lower ranks, then steps on the same
@@ -58,7 +60,7 @@ impl Store {
                 let Ok(claimed) = self.claim_by(claim, Orders::Unreadable).await else {
                     return Err(error);
                 };
-                tracing::error!(%error, "holds and wishes can't be read: nothing is deleted");
+                tracing::error!(%error, "holds, wishes and suspensions can't be read: nothing is deleted or given");
                 Ok(claimed)
             }
             claimed => claimed,
@@ -127,12 +129,12 @@ impl Store {
     }
 }
 
-/// Whether holds and wishes can be looked at.
+/// Whether holds, wishes and suspensions can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Orders {
     /// They are, in the claim's own transaction.
     Heeded,
-    /// They can't be read: nothing is deleted, and no wish is carried out.
+    /// They can't be read: nothing is deleted or given, and no wish is carried out.
     Unreadable,
 }
 
@@ -171,14 +173,16 @@ fn lease_end(claim: &Claim<'_>) -> Timestamp {
 /// What else must be so before anything is destroyed, and before a wish is carried out.
 fn orders_sql(orders: Orders) -> String {
     match orders {
-        Orders::Unreadable => "(NOT s.destroys OR ($3 AND FALSE)) AND s.wish IS NULL".into(),
+        Orders::Unreadable => {
+            "(NOT s.destroys OR ($3 AND FALSE)) AND s.wish IS NULL AND NOT s.gives".into()
+        }
         Orders::Heeded => format!(
             "(NOT s.destroys OR ($3 AND c.disabled_on IS NOT NULL \
                   AND NOT EXISTS (SELECT 1 FROM steps d \
                                   WHERE d.case_id = s.case_id AND d.action = 'disable' \
                                   AND (NOT d.ended OR d.state IN ('refused', 'drifted'))) \
                   AND NOT ({}))) \
-             AND NOT ({KEPT})",
+             AND NOT ({KEPT}) AND NOT (s.gives AND ({STOPPED}))",
             held("s.person")
         ),
     }

@@ -99,6 +99,7 @@ impl Reader<'_> {
         let doing = "reading who departs";
         let sql = "SELECT DISTINCT s.person AS person FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
+                   JOIN cases c ON c.id = s.case_id AND c.kind = 'departure' \
                    WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
                    AND p.state IN ('passed', 'released')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
@@ -119,9 +120,9 @@ impl Reader<'_> {
         self.steps_by_id(&ids).await
     }
 
-    /// Open cases with steps, all of which have ended well.
+    /// Open departures with steps, all of which have ended well.
     pub async fn cases_ended(&self) -> Result<Vec<Case>, StoreError> {
-        let sql = "SELECT c.body FROM cases c WHERE c.state = 'open' \
+        let sql = "SELECT c.body FROM cases c WHERE c.state = 'open' AND c.kind = 'departure' \
                    AND EXISTS (SELECT 1 FROM steps s WHERE s.case_id = c.id) \
                    AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.case_id = c.id \
                                    AND (NOT s.ended OR s.state IN ('refused', 'drifted', 'cancelled')))";
@@ -140,6 +141,7 @@ impl Store {
     pub async fn mark_departed_to_decide(&self, now: Timestamp) -> Result<usize, StoreError> {
         let states = ["open", "closed"];
         let rows = cases::Entity::find()
+            .filter(cases::Column::Kind.eq("departure"))
             .filter(cases::Column::State.is_in(states))
             .all(&self.inner.db)
             .await

@@ -224,7 +224,7 @@ pub(super) fn due_on(step: &Step) -> Option<String> {
 /// What steps that change the same object have in common, so that one claim brings them together.
 pub(super) fn target_key(step: &Step) -> &str {
     match &step.action {
-        Action::LeaveGroup { group, .. } => group.id.as_str(),
+        Action::LeaveGroup { group, .. } | Action::JoinGroup { group, .. } => group.id.as_str(),
         other => other.account().id.as_str(),
     }
 }

@@ -13,6 +13,8 @@
 //!
 //! A body is the JSON of a type of `lapsed_core`; what is asked for stands in typed columns beside it.
 
+mod access_form_store;
+mod access_tables;
 pub mod audit;
 mod case_store;
 mod claim;
@@ -21,6 +23,7 @@ mod convert;
 mod decide_store;
 mod document_store;
 mod drop_store;
+mod entitlement_store;
 mod error;
 mod hold_store;
 mod journal_store;
@@ -34,6 +37,7 @@ mod postgres_tls;
 mod scratch;
 mod settings;
 mod sql;
+mod standing_store;
 mod status;
 mod step_write;
 #[cfg(test)]
@@ -45,6 +49,7 @@ mod ticket_store;
 mod tx;
 mod wish_store;
 
+pub use access_form_store::FormFilter;
 pub use audit::checkpoint::{Checkpoints, Witness};
 pub use audit::verify::{AuditFinding, AuditReport, verify_audit};
 pub use audit::{ALARM, AuditEntry, AuditRow, GENESIS, chain_hash};

@@ -70,6 +70,9 @@ impl Tx {
             PlanKind::MassDeparture { people, .. } => {
                 ("mass_departure", format!("{people} people"))
             }
+            PlanKind::Form { case, .. } => ("form", case.to_string()),
+            PlanKind::Suspension { case, .. } => ("suspension", case.to_string()),
+            PlanKind::MassSuspension { people } => ("mass_suspension", format!("{people} people")),
         };
         let row = plans::Model {
             hash: plan.hash.0.clone(),

@@ -40,6 +40,13 @@ impl Store {
         copy_table::<tables::population_holds::Model>(&from, &to).await?;
         copy_table::<tables::person_facts::Model>(&from, &to).await?;
         copy_table::<tables::wishes::Model>(&from, &to).await?;
+        copy_table::<tables::access_forms::Model>(&from, &to).await?;
+        copy_table::<tables::form_decisions::Model>(&from, &to).await?;
+        copy_table::<tables::absences::Model>(&from, &to).await?;
+        copy_table::<tables::gates_passed::Model>(&from, &to).await?;
+        copy_table::<tables::entitlements::Model>(&from, &to).await?;
+        copy_table::<tables::suspensions::Model>(&from, &to).await?;
+        copy_table::<tables::access_findings::Model>(&from, &to).await?;
         to.commit().await.doing(COPYING)?;
         from.rollback().await.doing(COPYING)?;
         Ok(copy)

@@ -77,6 +77,13 @@ model_of!(
     order_forms,
     audit,
     documents,
+    access_forms,
+    form_decisions,
+    absences,
+    gates_passed,
+    entitlements,
+    suspensions,
+    access_findings,
 );
 
 /// A row with the same primary key takes the new values.

@@ -263,6 +263,7 @@ fn new_row(
         recheck_on: None,
         recheck_index: 0,
         wish: step.action.wish(),
+        gives: step.action.gives(),
     })
 }
 

@@ -1,5 +1,10 @@
 //! The tables as sea-orm sees them; the columns are explained where they are made, in `migrations/`.
 
+pub(super) use super::access_tables::{
+    absences, access_findings, access_forms, entitlements, form_decisions, gates_passed,
+    suspensions,
+};
+
 /// What is known of each person.
 pub(super) mod people {
     use sea_orm::entity::prelude::*;
@@ -101,6 +106,7 @@ pub(super) mod cases {
         pub(crate) for_cause: bool,
         pub(crate) disabled_on: Option<String>,
         pub(crate) body: String,
+        pub(crate) kind: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -170,6 +176,7 @@ pub(super) mod steps {
         pub(crate) recheck_on: Option<String>,
         pub(crate) recheck_index: i64,
         pub(crate) wish: Option<Uuid>,
+        pub(crate) gives: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

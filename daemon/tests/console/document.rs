@@ -61,7 +61,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
 fn document() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("| Command | Call | Role | Asked | Answer |\n|---|---|---|---|---|\n");
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().copied() {
         page.push_str(&call(endpoint));
     }
     page.push_str(

@@ -75,7 +75,7 @@ async fn sent(console: &Arc<FakeConsole>, request: Request<Body>) -> (StatusCode
 
 #[tokio::test]
 async fn every_call_is_answered_to_the_roles_of_the_table_and_to_no_others() {
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().copied() {
         for (uid, rank) in USERS {
             let console = Arc::new(FakeConsole::default());
             let (status, body) = sent(&console, request(endpoint, uid)).await;
@@ -96,7 +96,7 @@ async fn every_call_is_answered_to_the_roles_of_the_table_and_to_no_others() {
 
 #[tokio::test]
 async fn every_call_is_on_record_with_its_caller_whether_it_was_allowed_or_not() {
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().copied() {
         for uid in [STRANGER, 4] {
             let console = Arc::new(FakeConsole::default());
             let (status, _) = sent(&console, request(endpoint, uid)).await;
@@ -132,7 +132,7 @@ async fn a_flood_of_refusals_does_not_flood_the_record() {
 
 #[tokio::test]
 async fn what_cannot_be_put_on_record_is_not_shown_and_not_done() {
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().copied() {
         let console = Arc::new(FakeConsole::default());
         console.mute.store(true, Ordering::SeqCst);
         let (status, body) = sent(&console, request(endpoint, 4)).await;

@@ -101,6 +101,7 @@ impl User {
             groups: Vec::new(),
             realm: Realm::System,
             held_in_trust: Vec::new(),
+            details: lapsed_core::observed::Details::default(),
         })
     }
 

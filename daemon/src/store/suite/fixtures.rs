@@ -61,6 +61,7 @@ pub fn person(number: u32) -> Result<Person, lapsed_core::facts::Invalid> {
 pub fn case_of(person: &Person) -> Case {
     Case {
         id: CaseId::departure(person.id, person.episode),
+        kind: lapsed_core::facts::CaseKind::Departure,
         person: person.id,
         state: CaseState::Open,
         effective_at: NOW,

@@ -195,6 +195,7 @@ fn account(
         groups,
         realm: Realm::Directory,
         held_in_trust: Vec::new(),
+        details: lapsed_core::observed::Details::default(),
     })
 }
 

@@ -212,9 +212,17 @@ pub async fn departures_come_due(settings: &DatabaseSettings) -> Ended {
     assert!(read.cases_due(later(9)).await?.is_empty());
     assert_eq!(read.cases_due(later(10)).await?, [soon.clone()]);
     assert_eq!(read.cases_due(later(20)).await?, [soon.clone(), later_on]);
-    let theirs = CaseFilter { people: vec![soon.person], states: vec![CaseState::Scheduled] };
+    let theirs = CaseFilter {
+        people: vec![soon.person],
+        states: vec![CaseState::Scheduled],
+        ..CaseFilter::default()
+    };
     assert_eq!(read.cases(&theirs).await?, [soon.clone()]);
-    let none = CaseFilter { people: vec![soon.person], states: vec![CaseState::Open] };
+    let none = CaseFilter {
+        people: vec![soon.person],
+        states: vec![CaseState::Open],
+        ..CaseFilter::default()
+    };
     assert!(read.cases(&none).await?.is_empty());
     assert_eq!(read.cases(&CaseFilter::default()).await?.len(), 3);
     Ok(())

@@ -241,7 +241,7 @@ fn what_can_not_work_is_named_by_its_key(#[case] key: &str, #[case] spoil: fn(&m
 fn without_a_mail_server_there_are_no_forms() {
     let stage = Stage::new();
     let name = lapsed_core::facts::ConnectorName::new("dhss").unwrap();
-    let error = stage.settings.connect(&name, &Shared { mail: None }).err().unwrap();
+    let error = stage.settings.connect(&name, &Shared::default()).err().unwrap();
     assert!(error.to_string().contains("mail"), "{error}");
 }
 

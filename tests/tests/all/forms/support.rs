@@ -41,7 +41,10 @@ impl Stage {
     }
 
     pub fn connect(&self) -> Result<AgencyForm, SettingsError> {
-        lapsed_connectors::agency_form::connect(&self.settings, &Shared { mail: Some(&self.mail) })
+        lapsed_connectors::agency_form::connect(
+            &self.settings,
+            &Shared { mail: Some(&self.mail), ..Shared::default() },
+        )
     }
 
     /// Sends a step's form by a connector of its own, as after a restart.

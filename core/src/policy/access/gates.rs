@@ -1,0 +1,18 @@
+//! What must be signed or done before access is given (A4).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One thing that must be signed or done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateRule {
+    /// Its title, for people: Use of Electronic Resources Agreement.
+    pub title: String,
+    /// Days after which it must be done again; absent: never.
+    pub valid_days: Option<u16>,
+    /// So many days before that, the person's supervisor is told.
+    pub tell_days_before: u16,
+    /// Who has to see to it, for people: HR, the privacy officer.
+    pub from: String,
+}

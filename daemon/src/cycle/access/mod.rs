@@ -1,0 +1,21 @@
+//! Access forms in the round: what stops, what was decided, what is given (A, N7, S).
+//!
+//! Suspensions come first: what ends access waits for nothing that gives it. Then forms whose approvals and
+//! gates are complete become entitlements, and what entitlements ask for is held against what the targets
+//! show.
+
+mod granting;
+mod settling;
+mod suspending;
+
+use super::{Cycle, CycleError};
+use jiff::Timestamp;
+
+impl Cycle {
+    /// Everything about access forms and suspensions whose time has come.
+    pub async fn access_round(&self, now: Timestamp) -> Result<(), CycleError> {
+        self.suspend(now).await?;
+        self.settle_forms(now).await?;
+        self.grant(now).await
+    }
+}
