@@ -1,6 +1,8 @@
 //! Access forms and what follows from them: who asked for what, who said yes, what is missing, what a
 //! person holds by which form, and what stops it for a while (A, N7, S).
 
+pub mod authority;
+pub mod chain;
 pub mod check;
 mod content;
 pub mod decision;
