@@ -86,7 +86,11 @@ pub fn account_name(key: &str, template: &str, user_id: &UserId) -> Result<Strin
     render(key, template, context! { user_id => user_id.as_str() })
 }
 
-fn render(key: &str, template: &str, values: Value) -> Result<String, TemplateError> {
+/// One line of text from a template of the YAML, bounded in work and length. `key` is for messages.
+///
+/// # Errors
+/// When the template can't be carried out, or gives too much.
+pub(crate) fn render(key: &str, template: &str, values: Value) -> Result<String, TemplateError> {
     let engine = crate::template::strict(FUEL);
     let text = engine
         .render_str(template, values)
