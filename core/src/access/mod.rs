@@ -3,9 +3,12 @@
 
 pub mod authority;
 pub mod chain;
+pub mod check;
+mod content;
 pub mod decision;
 pub mod entitlement;
 pub mod finding;
 pub mod form;
 pub mod gate;
+pub mod person;
 pub mod suspension;
