@@ -3,10 +3,15 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
+mod approvals;
 mod orders;
 mod requests;
 mod told;
 
+pub use approvals::{
+    AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
+    DecidedView, DenyRequest, EndAwayRequest,
+};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,

@@ -1,6 +1,8 @@
 //! What the daemon answers to each question and command: the store, put into the shapes of `views`.
 
+mod absences;
 mod adopting;
+mod approvals;
 mod audit;
 mod calendar;
 mod commands;
@@ -30,10 +32,11 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
+    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
+    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, FormsView, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -84,6 +87,28 @@ impl Console for Desk {
     }
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
         Box::pin(audit::verify(&self.0))
+    }
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView> {
+        Box::pin(approvals::approvals(&self.0, caller, form))
+    }
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView> {
+        Box::pin(absences::absences(&self.0, caller))
+    }
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView> {
+        Box::pin(approvals::approve(&self.0, caller, request))
+    }
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView> {
+        Box::pin(approvals::deny(&self.0, caller, request))
+    }
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView> {
+        Box::pin(absences::away(&self.0, caller, request))
+    }
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
+        Box::pin(absences::end(&self.0, caller, request))
     }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         Box::pin(plans::release(&self.0, caller, request))

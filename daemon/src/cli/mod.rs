@@ -1,6 +1,7 @@
 //! The commands: parse, call, print, exit code; one file a command.
 
 mod adopt;
+mod approvals;
 mod audit;
 mod check;
 mod completions;
@@ -165,6 +166,14 @@ pub enum AskedCommand {
     Resume(deletions::PauseArgs),
     /// List what others were asked to do, and where that stands
     Forms(forms::FormsArgs),
+    /// Show which access forms wait for you
+    Approvals(approvals::ApprovalsArgs),
+    /// Say yes to an access form
+    Approve(approvals::ApproveArgs),
+    /// Say no to an access form
+    Deny(approvals::DenyArgs),
+    /// Have somebody decide in your place while you are away
+    Away(approvals::AwayArgs),
     /// File the answer of those who were asked, with its document
     Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
@@ -253,6 +262,10 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
         AskedCommand::Forms(args) => forms::forms(client, output, &args).await,
+        AskedCommand::Approvals(args) => approvals::approvals(client, output, args).await,
+        AskedCommand::Approve(args) => approvals::approve(client, output, args).await,
+        AskedCommand::Deny(args) => approvals::deny(client, output, args).await,
+        AskedCommand::Away(args) => approvals::away(client, output, args).await,
         AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Notices(args) => notices::notices(client, output, &args).await,

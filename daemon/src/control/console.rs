@@ -2,10 +2,12 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
+    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
+    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, FormsView,
+    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -44,7 +46,23 @@ pub trait Console: Send + Sync + 'static {
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView>;
+    /// Access forms that wait for the caller; one of them, where it is named.
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView>;
+    /// Who is away and who decides meanwhile, as far as the caller may know.
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView>;
 
+    /// Says yes to an access form.
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView>;
+    /// Says no to an access form.
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView>;
+    /// Enters who decides in somebody's place while they are away.
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView>;
+    /// Ends that.
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.

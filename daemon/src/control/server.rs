@@ -238,6 +238,13 @@ struct FormsQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ApprovalsQuestion {
+    /// One form only.
+    form: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PlansQuestion {
     /// Names of states, with commas between; empty for all.
     #[serde(default)]
@@ -329,6 +336,23 @@ macro_rules! look {
     };
 }
 
+/// A handler for a look whose answer depends on who asks.
+macro_rules! own_look {
+    ($question:ty, |$console:ident, $caller:ident, $asked:ident| $answer:expr) => {
+        get(
+            async |State(control): State<Control>,
+                   Extension($caller): Extension<Caller>,
+                   query: Result<Query<$question>, QueryRejection>| {
+                let $console = control.console;
+                answered(match asked(query) {
+                    Ok($asked) => $answer,
+                    Err(error) => Err(error),
+                })
+            },
+        )
+    };
+}
+
 /// A look that asks nothing more.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -356,6 +380,12 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),
+        Call::Approvals => own_look!(ApprovalsQuestion, |console, caller, asked| {
+            console.approvals(&caller, asked.form).await
+        }),
+        Call::Absences => {
+            own_look!(Nothing, |console, caller, _asked| console.absences(&caller).await)
+        }
         Call::Release => change!(release),
         Call::Reject => change!(reject),
         Call::Hold => change!(hold),
@@ -367,6 +397,10 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Resume => change!(resume),
         Call::SettleSetAside => change!(settle_set_aside),
         Call::Confirm => change!(confirm),
+        Call::Approve => change!(approve),
+        Call::Deny => change!(deny),
+        Call::Away => change!(away),
+        Call::EndAway => change!(end_away),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

@@ -4,6 +4,7 @@
 //! and no terminal escape of theirs survives.
 
 mod adopt;
+mod approvals;
 mod audit;
 mod calendar;
 mod changes;
