@@ -21,7 +21,9 @@ pub enum Call {
     Plans,
     Plan,
     Holds,
-    Forms,
+    Requests,
+    AccessForms,
+    AccessForm,
     SetAsides,
     Notices,
     NoticePreview,
@@ -39,6 +41,8 @@ pub enum Call {
     Resume,
     SettleSetAside,
     Confirm,
+    SubmitForm,
+    Gate,
     Adopt,
     Reload,
 }
@@ -80,7 +84,9 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Plans,          Get,  "/v1/plans",            Viewer,        "plans"),
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
-        row(Call::Forms,          Get,  "/v1/forms",            Viewer,        "forms"),
+        row(Call::Requests,       Get,  "/v1/requests",         Viewer,        "requests"),
+        row(Call::AccessForms,    Get,  "/v1/forms",            Viewer,        "form list"),
+        row(Call::AccessForm,     Get,  "/v1/form",             Viewer,        "form"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
         row(Call::Notices,        Get,  "/v1/notices",          Viewer,        "notices"),
         row(Call::NoticePreview,  Get,  "/v1/notices/preview",  Viewer,        "notices --preview"),
@@ -98,19 +104,21 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),
         row(Call::SettleSetAside, Post, "/v1/set-aside/settle", Operator,      "set-aside settle"),
         row(Call::Confirm,        Post, "/v1/confirm",          Operator,      "confirm"),
+        row(Call::SubmitForm,     Post, "/v1/forms/submit",     Operator,      "form submit"),
+        row(Call::Gate,           Post, "/v1/gate",             Operator,      "gate"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
 };
 
 impl Endpoint {
-    /// The longest request body that is read, in bytes: `adopt` and `confirm` carry a file.
+    /// The longest request body that is read, in bytes: some carry files.
     #[must_use]
     pub fn body_limit(&self) -> usize {
         match self.call {
             Call::Adopt => 64 * 1024 * 1024,
             // 20 MiB in base64, and room for the rest.
-            Call::Confirm => 27 * 1024 * 1024,
+            Call::Confirm | Call::SubmitForm | Call::Gate => 27 * 1024 * 1024,
             _ => 64 * 1024,
         }
     }

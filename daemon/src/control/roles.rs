@@ -24,6 +24,8 @@ pub struct Caller {
     pub uid: u32,
     /// The caller's highest role by the YAML; none of them, no answer.
     pub role: Option<Role>,
+    /// Groups of this machine: what decides on access forms may be asked by them.
+    pub groups: BTreeSet<String>,
 }
 
 impl Caller {
@@ -32,12 +34,12 @@ impl Caller {
     #[must_use]
     pub fn new(identity: Identity, roles: &Roles) -> Self {
         let Identity { uid, name, groups } = identity;
-        let groups: Vec<String> = groups.into_iter().collect();
+        let names: Vec<String> = groups.iter().cloned().collect();
         let role = match uid {
             0 => Some(Role::Administrator),
-            _ => roles.of(name.as_str(), &groups),
+            _ => roles.of(name.as_str(), &names),
         };
-        Self { name, uid, role }
+        Self { name, uid, role, groups }
     }
 
     /// True when the caller's role is `needed` or more.

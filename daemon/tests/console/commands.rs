@@ -51,7 +51,7 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::holds(&["hold", "list"], 0, "General Counsel")]
 #[case::pause(&["pause", "deletions", "--reason", "r"], 0, "pause by ")]
 #[case::resume(&["resume", "deletions", "--reason", "r"], 0, "resume by ")]
-#[case::forms(&["forms"], 0, "overdue since 2026-11-24")]
+#[case::requests(&["requests"], 0, "overdue since 2026-11-24")]
 #[case::confirm_no(&["confirm", "K7Q2-M4XZ-9TDF", "--refused", "no such user"], 0, "Some(\"no such user\") 0 bytes by ")]
 #[case::set_asides(&["set-aside", "list"], 0, "set-aside settle")]
 #[case::settle(&["set-aside", "settle", "0191f2b4c0de", "--reason", "r"], 0, "settle 0191f2b4c0de by ")]

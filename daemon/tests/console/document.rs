@@ -35,7 +35,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plans => ("`states` with commas between, all if none", "PlansView"),
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
-        Call::Forms => ("`all` true for those that have ended, too", "FormsView"),
+        Call::Requests => ("`all` true for those that have ended, too", "RequestsView"),
         Call::SetAsides => ("", "SetAsidesView"),
         Call::Notices => ("`person`, if any", "NoticesView"),
         Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
@@ -96,7 +96,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PersonView>(&mut generator);
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
-    add::<FormsView>(&mut generator);
+    add::<RequestsView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
     add::<NoticesView>(&mut generator);
     add::<LetterView>(&mut generator);

@@ -75,9 +75,9 @@ impl Console for FakeConsole {
     fn holds(&self) -> Answer<'_, HoldsView> {
         ready(Ok(samples::holds()))
     }
-    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
-        self.note(format!("forms {all}"));
-        ready(Ok(samples::forms()))
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
+        self.note(format!("requests {all}"));
+        ready(Ok(samples::requests()))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))

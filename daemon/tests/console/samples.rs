@@ -195,8 +195,8 @@ pub fn holds() -> HoldsView {
     }
 }
 
-pub fn forms() -> FormsView {
-    let form = FormView {
+pub fn requests() -> RequestsView {
+    let form = RequestView {
         id: text("5b1c7a52-0d3e-5c46-8f5e-2f8a6c2f7b10"),
         person: text("mzsmitj"),
         request: text("CIMOR"),
@@ -213,7 +213,7 @@ pub fn forms() -> FormsView {
         filed: None,
         clause: text("D5: DMH DOR 8.300, Disabling User Accounts 6"),
     };
-    let confirmed = FormView {
+    let confirmed = RequestView {
         id: text("9c0d2b11-77aa-5e0b-9f35-6d2d1a8f4c01"),
         request: text("OMIS"),
         state: text("confirmed"),
@@ -224,7 +224,7 @@ pub fn forms() -> FormsView {
         asked_at: None,
         ..form.clone()
     };
-    FormsView { forms: vec![form, confirmed] }
+    RequestsView { requests: vec![form, confirmed] }
 }
 
 pub fn notices() -> NoticesView {
