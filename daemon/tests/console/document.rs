@@ -36,6 +36,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
         Call::Requests => ("`all` true for those that have ended, too", "RequestsView"),
+        Call::AccessForms => ("`open` true for those that have not ended", "AccessFormsView"),
+        Call::AccessForm => ("`number`", "AccessFormView"),
         Call::SetAsides => ("", "SetAsidesView"),
         Call::Notices => ("`person`, if any", "NoticesView"),
         Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
@@ -53,6 +55,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
+        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
+        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -97,6 +101,9 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
     add::<RequestsView>(&mut generator);
+    add::<AccessFormsView>(&mut generator);
+    add::<AccessFormView>(&mut generator);
+    add::<FiledView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
     add::<NoticesView>(&mut generator);
     add::<LetterView>(&mut generator);
@@ -119,6 +126,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<ConfirmRequest>(&mut generator);
+    add::<SubmitFormRequest>(&mut generator);
+    add::<GateRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);
     let found: Map<String, Value> = generator.take_definitions(true);
     let mut schemas: Vec<_> = found.into_iter().collect();

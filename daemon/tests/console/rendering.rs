@@ -22,6 +22,8 @@ fn texts() -> Vec<(&'static str, String)> {
         ("plans", text(&samples::plans())),
         ("plan", text(&samples::plan())),
         ("holds", text(&samples::holds())),
+        ("access_forms", text(&samples::access_forms())),
+        ("access_form", text(&samples::access_form())),
         ("set_asides", text(&samples::set_asides())),
         ("notices", text(&samples::notices())),
         ("letter", text(&samples::letter())),
