@@ -1,6 +1,6 @@
 //! What was signed or done before access is given: agreements, training, statements (A4).
 
-use super::form::AccessForm;
+use super::form::{AccessForm, Asks, FiledForm};
 use crate::facts::{GateName, PersonId, PersonKind, SystemName};
 use crate::policy::access::{AccessPolicy, GateRule};
 use jiff::{Span, Timestamp, civil::Date};
@@ -193,6 +193,29 @@ pub fn expiring(
 pub fn title_of(gate: &GateName, rule: Option<&GateRule>) -> String {
     let title = rule.map(|rule| rule.title.clone()).filter(|title| !title.is_empty());
     title.unwrap_or_else(|| gate.to_string())
+}
+
+/// What a form `agreement` puts on record; `None` for any other, or where no gate is named.
+#[must_use]
+pub fn opened_by(filed: &FiledForm, policy: &AccessPolicy, now: Timestamp) -> Option<GatePassed> {
+    let form = &filed.form;
+    if form.asks != Asks::Agreement {
+        return None;
+    }
+    let by_rule = || policy.forms.get(&form.form)?.opens.clone();
+    let gate = form.gate.clone().or_else(by_rule)?;
+    let on = form.signed_on?;
+    let source = format!("form {}", filed.number);
+    Some(GatePassed {
+        id: GatePassed::id_of(filed.person, &gate, on, &source),
+        person: filed.person,
+        gate,
+        on,
+        source,
+        document: form.attachments.first().map(|scan| scan.sha256.to_ascii_lowercase()),
+        at: now,
+        withdrawn_at: None,
+    })
 }
 
 fn counts(pass: &GatePassed, today: Date) -> bool {

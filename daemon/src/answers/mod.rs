@@ -1,12 +1,14 @@
 //! What the daemon answers to each question and command: the store, put into the shapes of `views`.
 
 mod absences;
+mod access_form;
+mod access_forms;
 mod adopting;
 mod approvals;
 mod audit;
 mod calendar;
 mod commands;
-mod forms;
+mod requests;
 mod holds;
 mod notices;
 mod outbox;
@@ -32,11 +34,14 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
-    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
-    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, FormsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+};
+use crate::views::{
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, RequestsView, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -67,8 +72,14 @@ impl Console for Desk {
     fn holds(&self) -> Answer<'_, HoldsView> {
         Box::pin(holds::holds(&self.0))
     }
-    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
-        Box::pin(forms::forms(&self.0, all))
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
+        Box::pin(requests::requests(&self.0, all))
+    }
+    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+        Box::pin(access_forms::list(&self.0, open))
+    }
+    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+        Box::pin(access_form::show(&self.0, number))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
@@ -149,7 +160,17 @@ impl Console for Desk {
         Box::pin(commands::settle(&self.0, caller, request))
     }
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
-        Box::pin(forms::confirm(&self.0, caller, request))
+        Box::pin(requests::confirm(&self.0, caller, request))
+    }
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView> {
+        Box::pin(access_forms::submit(&self.0, caller, request))
+    }
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView> {
+        Box::pin(access_forms::gate(&self.0, caller, request))
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         Box::pin(adopting::asked(&self.0, caller, request))

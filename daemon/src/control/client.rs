@@ -4,12 +4,14 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
-    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
-    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, FormsView,
-    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
-    TicketsView,
+    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+};
+use crate::views::{
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -174,8 +176,16 @@ impl Client {
         self.look(Call::Holds, &[]).await
     }
     /// What others were asked to do; `all` with what has ended.
-    pub async fn forms(&self, all: bool) -> Asked<FormsView> {
-        self.look(Call::Forms, &[("all", if all { "true" } else { "false" })]).await
+    pub async fn requests(&self, all: bool) -> Asked<RequestsView> {
+        self.look(Call::Requests, &[("all", if all { "true" } else { "false" })]).await
+    }
+    /// Access forms; `open` for those that have not ended.
+    pub async fn access_forms(&self, open: bool) -> Asked<AccessFormsView> {
+        self.look(Call::AccessForms, &[("open", if open { "true" } else { "false" })]).await
+    }
+    /// One access form by its number.
+    pub async fn access_form(&self, number: u64) -> Asked<AccessFormView> {
+        self.look(Call::AccessForm, &[("number", &number.to_string())]).await
     }
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
@@ -277,6 +287,14 @@ impl Client {
     /// Files the answer of those who were asked.
     pub async fn confirm(&self, request: &ConfirmRequest) -> Asked<DoneView> {
         self.change(Call::Confirm, request).await
+    }
+    /// Files an access form.
+    pub async fn submit_form(&self, request: &SubmitFormRequest) -> Asked<FiledView> {
+        self.change(Call::SubmitForm, request).await
+    }
+    /// Records that somebody passed a gate, or takes that back.
+    pub async fn gate(&self, request: &GateRequest) -> Asked<DoneView> {
+        self.change(Call::Gate, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

@@ -2,12 +2,14 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
-    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
-    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, FormsView,
-    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
-    TicketsView,
+    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+};
+use crate::views::{
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -33,7 +35,11 @@ pub trait Console: Send + Sync + 'static {
     /// Standing holds.
     fn holds(&self) -> Answer<'_, HoldsView>;
     /// What others were asked to do: what is open, or all of it.
-    fn forms(&self, all: bool) -> Answer<'_, FormsView>;
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView>;
+    /// Access forms; those that have not ended, or all of them.
+    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView>;
+    /// One access form by its number.
+    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Who was told what by mail, and what waits; of one person, where one is named.
@@ -90,6 +96,14 @@ pub trait Console: Send + Sync + 'static {
     ) -> Answer<'a, DoneView>;
     /// Files the answer of those who were asked.
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView>;
+    /// Takes an access form, as the caller's own word.
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView>;
+    /// Records that somebody passed a gate, or takes that back.
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -21,7 +21,9 @@ pub enum Call {
     Plans,
     Plan,
     Holds,
-    Forms,
+    Requests,
+    AccessForms,
+    AccessForm,
     SetAsides,
     Notices,
     NoticePreview,
@@ -45,6 +47,8 @@ pub enum Call {
     Deny,
     Away,
     EndAway,
+    SubmitForm,
+    Gate,
     Adopt,
     Reload,
 }
@@ -86,7 +90,9 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Plans,          Get,  "/v1/plans",            Viewer,        "plans"),
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
-        row(Call::Forms,          Get,  "/v1/forms",            Viewer,        "forms"),
+        row(Call::Requests,       Get,  "/v1/requests",         Viewer,        "requests"),
+        row(Call::AccessForms,    Get,  "/v1/forms",            Viewer,        "form list"),
+        row(Call::AccessForm,     Get,  "/v1/form",             Viewer,        "form"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
         row(Call::Notices,        Get,  "/v1/notices",          Viewer,        "notices"),
         row(Call::NoticePreview,  Get,  "/v1/notices/preview",  Viewer,        "notices --preview"),
@@ -110,19 +116,21 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Deny,           Post, "/v1/deny",             Participant,   "deny"),
         row(Call::Away,           Post, "/v1/away",             Participant,   "away"),
         row(Call::EndAway,        Post, "/v1/away/end",         Participant,   "away end"),
+        row(Call::SubmitForm,     Post, "/v1/forms/submit",     Participant,      "form submit"),
+        row(Call::Gate,           Post, "/v1/gate",             Operator,      "gate"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
 };
 
 impl Endpoint {
-    /// The longest request body that is read, in bytes: `adopt` and `confirm` carry a file.
+    /// The longest request body that is read, in bytes: some carry files.
     #[must_use]
     pub fn body_limit(&self) -> usize {
         match self.call {
             Call::Adopt => 64 * 1024 * 1024,
             // 20 MiB in base64, and room for the rest.
-            Call::Confirm => 27 * 1024 * 1024,
+            Call::Confirm | Call::SubmitForm | Call::Gate => 27 * 1024 * 1024,
             _ => 64 * 1024,
         }
     }
@@ -155,8 +163,15 @@ mod tests {
 
     /// What those may ask who only take part in access forms: what is decided by who the caller is and not
     /// by their role on this socket.
-    const TAKE_PART: &[&str] =
-        &["/v1/approvals", "/v1/absences", "/v1/approve", "/v1/deny", "/v1/away", "/v1/away/end"];
+    const TAKE_PART: &[&str] = &[
+        "/v1/approvals",
+        "/v1/absences",
+        "/v1/forms/submit",
+        "/v1/approve",
+        "/v1/deny",
+        "/v1/away",
+        "/v1/away/end",
+    ];
 
     #[test]
     fn no_look_needs_more_than_an_auditor_and_no_change_less_than_an_operator_but_on_forms() {

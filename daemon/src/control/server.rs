@@ -230,7 +230,7 @@ struct PersonQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FormsQuestion {
+struct RequestsQuestion {
     /// Those that have ended, too.
     #[serde(default)]
     all: bool,
@@ -241,6 +241,19 @@ struct FormsQuestion {
 struct ApprovalsQuestion {
     /// One form only.
     form: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenQuestion {
+    #[serde(default)]
+    open: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberQuestion {
+    number: u64,
 }
 
 #[derive(Deserialize)]
@@ -369,7 +382,13 @@ fn handler(call: Call) -> MethodRouter<Control> {
         }),
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
-        Call::Forms => look!(FormsQuestion, |console, asked| console.forms(asked.all).await),
+        Call::Requests => look!(RequestsQuestion, |console, asked| console.requests(asked.all).await),
+        Call::AccessForms => {
+            look!(OpenQuestion, |console, asked| console.access_forms(asked.open).await)
+        }
+        Call::AccessForm => {
+            look!(NumberQuestion, |console, asked| console.access_form(asked.number).await)
+        }
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
         Call::Notices => {
             look!(NoticesQuestion, |console, asked| console.notices(asked.person.as_deref()).await)
@@ -401,6 +420,8 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Deny => change!(deny),
         Call::Away => change!(away),
         Call::EndAway => change!(end_away),
+        Call::SubmitForm => change!(submit_form),
+        Call::Gate => change!(gate),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

@@ -35,7 +35,9 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plans => ("`states` with commas between, all if none", "PlansView"),
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
-        Call::Forms => ("`all` true for those that have ended, too", "FormsView"),
+        Call::Requests => ("`all` true for those that have ended, too", "RequestsView"),
+        Call::AccessForms => ("`open` true for those that have not ended", "AccessFormsView"),
+        Call::AccessForm => ("`number`", "AccessFormView"),
         Call::SetAsides => ("", "SetAsidesView"),
         Call::Notices => ("`person`, if any", "NoticesView"),
         Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
@@ -59,6 +61,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
         Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
         Call::EndAway => ("[EndAwayRequest](#endawayrequest)", "DoneView"),
+        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
+        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -102,7 +106,10 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PersonView>(&mut generator);
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
-    add::<FormsView>(&mut generator);
+    add::<RequestsView>(&mut generator);
+    add::<AccessFormsView>(&mut generator);
+    add::<AccessFormView>(&mut generator);
+    add::<FiledView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
     add::<NoticesView>(&mut generator);
     add::<LetterView>(&mut generator);
@@ -132,6 +139,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<ConfirmRequest>(&mut generator);
+    add::<SubmitFormRequest>(&mut generator);
+    add::<GateRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);
     let found: Map<String, Value> = generator.take_definitions(true);
     let mut schemas: Vec<_> = found.into_iter().collect();

@@ -75,9 +75,19 @@ impl Console for FakeConsole {
     fn holds(&self) -> Answer<'_, HoldsView> {
         ready(Ok(samples::holds()))
     }
-    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
-        self.note(format!("forms {all}"));
-        ready(Ok(samples::forms()))
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
+        self.note(format!("requests {all}"));
+        ready(Ok(samples::requests()))
+    }
+    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+        self.note(format!("access forms {open}"));
+        ready(Ok(samples::access_forms()))
+    }
+    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+        ready(match number {
+            17 => Ok(samples::access_form()),
+            _ => Err(not_found("such form")),
+        })
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))
@@ -174,6 +184,19 @@ impl Console for FakeConsole {
         let length = request.content.as_ref().map_or(0, String::len);
         let what = format!("confirm {} {:?} {length} bytes", request.form, request.refused);
         self.done(&what, caller)
+    }
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView> {
+        let scans: Vec<_> = request.scans.iter().map(|scan| scan.file.as_str()).collect();
+        let message = format!("form {} with {scans:?} by {}", request.file_name, caller.name);
+        ready(Ok(FiledView { number: 17, known: false, message }))
+    }
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView> {
+        let GateRequest { person, gate, on, withdraw, .. } = request;
+        self.done(&format!("gate {gate} of {person} on {on:?} back {withdraw:?}"), caller)
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         self.note(format!(

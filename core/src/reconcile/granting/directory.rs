@@ -65,6 +65,11 @@ impl<'a> Work<'a> {
             self.explain(form, Rule::N5, "no user ID is reserved yet".into());
             return Ok(());
         };
+        let numbered = self.input.policy.access.accounts.uid_numbers.is_some();
+        if reach.directory && numbered && self.input.uid_number.is_none() {
+            self.explain(form, Rule::A1, "no number for file systems is reserved yet".into());
+            return Ok(());
+        }
         let blueprint = self.blueprint(form, &user_id)?;
         let expect =
             Expect { user_id: user_id.clone(), employee_number: blueprint.employee_number.clone() };

@@ -44,8 +44,6 @@ pub struct Reach {
     pub grants: bool,
     /// It renames accounts; never a mainframe.
     pub renames: bool,
-    /// Its accounts are a mainframe's, and keep their names (N7).
-    pub mainframe: bool,
     /// It makes homes.
     pub makes_homes: bool,
     /// It moves homes.

@@ -120,14 +120,6 @@ impl<'a> Work<'a> {
             return Ok(true);
         }
         let reach = self.reach(connector);
-        if reach.mainframe {
-            let text = format!(
-                "account {} in {connector} is a mainframe's: it keeps its name",
-                account.user_id
-            );
-            self.explain(form, Rule::N7, text);
-            return Ok(true);
-        }
         if !reach.renames {
             self.out.stuck = true;
             self.out.doubtful.insert(format!(
@@ -231,7 +223,7 @@ impl<'a> Work<'a> {
             self.own.iter().copied().filter(|(_, a)| a.realm == Realm::System).collect();
         for (name, account) in systems {
             let reach = self.reach(name);
-            if account.user_id.folded() != new.folded() && (reach.renames || reach.mainframe) {
+            if account.user_id.folded() != new.folded() && reach.renames {
                 whole &= self.rename(form, name, account, new)?;
             }
         }
