@@ -4,13 +4,14 @@ use super::{Checked, quoted};
 use crate::access::form::{Asks, SystemWish};
 use crate::access::gate::same_kind;
 use crate::citation::Rule;
-use crate::facts::{PersonKind, SystemName, SystemRole};
+use crate::facts::{SystemName, SystemRole};
 use crate::policy::access::{FormRule, SystemRule};
 use std::collections::BTreeSet;
 
 impl Checked<'_> {
     pub(super) fn systems(&mut self, rule: &FormRule) {
-        for name in self.form.exceptions.iter().filter(|name| !rule.exceptions.contains_key(*name)) {
+        for name in self.form.exceptions.iter().filter(|name| !rule.exceptions.contains_key(*name))
+        {
             let names: Vec<&str> = rule.exceptions.keys().map(String::as_str).collect();
             let problem = format!("names {}, which is not known here", quoted(name));
             let advice = match names.as_slice() {
@@ -32,14 +33,18 @@ impl Checked<'_> {
                 None => self.unknown(&field, wish),
             }
         }
-        self.included(rule);
     }
 
     fn unknown(&mut self, field: &str, wish: &SystemWish) {
         let names: Vec<&str> =
             self.policy.access.systems.keys().map(SystemName::as_str).take(40).collect();
         let problem = format!("names {}, which is not known here", quoted(wish.system.as_str()));
-        self.wrong(field, Rule::A1, problem, format!("one of these is meant: {}", names.join(", ")));
+        self.wrong(
+            field,
+            Rule::A1,
+            problem,
+            format!("one of these is meant: {}", names.join(", ")),
+        );
     }
 
     fn system(&mut self, field: &str, wish: &SystemWish, system: &SystemRule, rule: &FormRule) {
@@ -53,7 +58,10 @@ impl Checked<'_> {
         self.role(field, wish, system);
         let takes_away = matches!(self.form.asks, Asks::Change | Asks::Recertify);
         if wish.remove && !takes_away {
-            let problem = format!("has `remove`, which says nothing where {} is asked", self.form.asks.name());
+            let problem = format!(
+                "has `remove`, which says nothing where {} is asked",
+                self.form.asks.name()
+            );
             self.wrong(field, Rule::A1, problem, "file a form that asks for change");
         }
         let gives = matches!(self.form.asks, Asks::New | Asks::Change | Asks::LocationChange);
@@ -67,7 +75,8 @@ impl Checked<'_> {
         let name = quoted(wish.system.as_str());
         match &wish.role {
             Some(role) if !system.roles.contains_key(role) => {
-                let problem = format!("has the role {}, which {name} does not have", quoted(role.as_str()));
+                let problem =
+                    format!("has the role {}, which {name} does not have", quoted(role.as_str()));
                 let advice = match names.as_slice() {
                     [] => "it has no roles: leave it out".to_owned(),
                     names => format!("one of these is meant: {}", names.join(", ")),
@@ -79,28 +88,6 @@ impl Checked<'_> {
                 self.wrong(field, Rule::A1, problem, format!("name one of: {}", names.join(", ")));
             }
             _ => {}
-        }
-    }
-
-    /// Systems that come with every form `new` are denied as others are.
-    fn included(&mut self, rule: &FormRule) {
-        if self.form.asks != Asks::New || self.form.person.kind.is_none() {
-            return;
-        }
-        let policy = &self.policy.access;
-        let with_kind = |kinds: &[PersonKind]| {
-            kinds.is_empty() || kinds.iter().any(|kind| same_kind(&self.kinds, kind))
-        };
-        let names: BTreeSet<&SystemName> = policy
-            .included
-            .iter()
-            .filter(|included| !included.who.kinds.is_empty() && with_kind(&included.who.kinds))
-            .flat_map(|included| included.systems.keys())
-            .collect();
-        for name in names {
-            if let Some(system) = policy.systems.get(name) {
-                self.denials("person.kind", name, system, rule);
-            }
         }
     }
 
@@ -120,7 +107,10 @@ impl Checked<'_> {
             let problem = format!("asks for {name}, which a {kind} gets only by an exception");
             let advice = match names.as_slice() {
                 [] => "strike it, or use the form that has the exceptions".to_owned(),
-                names => format!("strike it, or name what entitles them under exceptions: {}", names.join(", ")),
+                names => format!(
+                    "strike it, or name what entitles them under exceptions: {}",
+                    names.join(", ")
+                ),
             };
             self.wrong(field, Rule::A5, problem, advice);
         }
