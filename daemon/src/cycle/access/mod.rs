@@ -4,9 +4,13 @@
 //! gates are complete become entitlements, and what entitlements ask for is held against what the targets
 //! show.
 
+mod filer;
+pub mod filing;
 mod granting;
 mod settling;
 mod suspending;
+
+pub use filer::Filer;
 
 use super::{Cycle, CycleError};
 use jiff::Timestamp;
