@@ -1,7 +1,7 @@
 //! Who may file which form: a form asserts nothing by itself, its filer does (A1, A2, D1).
 
-use super::filing::{FilingError, Submission};
 use super::Cycle;
+use super::filing::{FilingError, Submission};
 use crate::store::Reader;
 use jiff::civil::Date;
 use lapsed_core::access::authority::{Matter, Member, Question};
@@ -54,14 +54,23 @@ impl Cycle {
         if !roles.is_empty() {
             let titles: Vec<String> = roles.iter().map(|role| self.title_of_role(role)).collect();
             let titles = titles.join(" or ");
-            let text = format!("that asks for {asks} is not {}'s to file for this person", filer.name);
-            return Ok(Err(problem(text, format!("have it filed by: {titles}, or by an operator"))));
+            let text =
+                format!("that asks for {asks} is not {}'s to file for this person", filer.name);
+            return Ok(Err(problem(
+                text,
+                format!("have it filed by: {titles}, or by an operator"),
+            )));
         }
         // What takes effect without approvals is nobody's to file by a form that names no role.
         if !form.asks.gives() {
-            let text = format!("that asks for {asks} takes effect without approvals, and no rule says who may file it");
+            let text = format!(
+                "that asks for {asks} takes effect without approvals, and no rule says who may file it"
+            );
             let key = format!("access.forms.{}.filed_by.{asks}", form.form);
-            return Ok(Err(problem(text, format!("have an operator file it, or name roles under {key}"))));
+            return Ok(Err(problem(
+                text,
+                format!("have an operator file it, or name roles under {key}"),
+            )));
         }
         if filer.counts {
             return Ok(Ok(None));
