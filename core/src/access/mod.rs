@@ -6,4 +6,5 @@ pub mod entitlement;
 pub mod finding;
 pub mod form;
 pub mod gate;
+pub mod password;
 pub mod suspension;
