@@ -197,7 +197,7 @@ async fn drawn(
     let mut attributes = facts(shared, blueprint);
     for (name, template) in &settings.attributes {
         let key = format!("create.attributes.{name}");
-        let value = render(template, words.plain(), false).map_err(|why| refused(&key, &why))?;
+        let value = render(template, words.plain()).map_err(|why| refused(&key, &why))?;
         attributes.retain(|own, _| !own.eq_ignore_ascii_case(name));
         if !value.is_empty() {
             attributes.insert(name.clone(), vec![value.into_bytes()]);

@@ -95,7 +95,7 @@ impl CreateSettings {
                 let advice =
                     "opens, shuts or locks the account; lapsed writes it itself: remove it";
                 found.push(SettingsProblem::new(key, advice));
-            } else if let Err(why) = render(template, example.plain(), false) {
+            } else if let Err(why) = render(template, example.plain()) {
                 found.push(SettingsProblem::new(key, why));
             }
         }

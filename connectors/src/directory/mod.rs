@@ -25,6 +25,7 @@ mod layout;
 mod making;
 mod message;
 mod moment;
+mod named_groups;
 mod observe;
 mod openldap;
 mod password;
@@ -218,6 +219,9 @@ impl Observe for Directory {
                 Scope::AllAccounts => observe::all(&self.shared, &connected).await,
                 Scope::TakenNames => {
                     taken_names::taken_names(&self.shared, &connected.session).await
+                }
+                Scope::Groups(names) => {
+                    named_groups::named(&self.shared, &connected.session, names).await
                 }
             }
         })

@@ -244,7 +244,7 @@ fn follow_templates(
         if is_done || attribute.eq_ignore_ascii_case(named_by) || !template.contains('{') {
             continue;
         }
-        if let Ok(value) = render(template, words.strict(), true)
+        if let Ok(value) = render(template, words.known_only())
             && !value.is_empty()
             && entry.all(attribute) != [value.as_str()]
         {

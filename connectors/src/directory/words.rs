@@ -4,7 +4,8 @@ use super::dn::{Dn, escape_value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lapsed_core::step::{Blueprint, NewName};
-use minijinja::{Environment, UndefinedBehavior, Value};
+use lapsed_core::template::strict;
+use minijinja::Value;
 use std::collections::BTreeMap;
 
 /// Instructions that one template may take.
@@ -99,7 +100,7 @@ impl Words {
     }
 
     /// Only what is known.
-    pub(super) fn strict(&self) -> Value {
+    pub(super) fn known_only(&self) -> Value {
         Value::from_pairs(self.0.iter().map(|(name, value)| (*name, value.clone())))
     }
 
@@ -107,7 +108,7 @@ impl Words {
     pub(super) fn place(&self, template: &str) -> Result<(String, Dn), String> {
         let escaped = self.0.iter().map(|(name, value)| (*name, escape_value(value)));
         let escaped = Value::from_pairs(escaped);
-        let text = render(template, escaped, true)?;
+        let text = render(template, escaped)?;
         match Dn::parse(&text) {
             Ok(dn) if !dn.is_root() => Ok((text, dn)),
             _ => Err("gives no distinguished name such as ou=People,dc=example,dc=org".into()),
@@ -115,15 +116,9 @@ impl Words {
     }
 }
 
-/// One line. Where `strict`, a word that is unknown is an error, also in a condition's place.
-pub(super) fn render(template: &str, words: Value, strict: bool) -> Result<String, String> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(if strict {
-        UndefinedBehavior::Strict
-    } else {
-        UndefinedBehavior::SemiStrict
-    });
-    engine.set_fuel(Some(FUEL));
+/// One line; a word that is unknown is an error.
+pub(super) fn render(template: &str, words: Value) -> Result<String, String> {
+    let engine = strict(FUEL);
     let text = engine
         .render_str(template, words)
         .map_err(|error| format!("is no template that can be carried out: {error}"))?;
@@ -148,7 +143,7 @@ fn filetime_after(day: Date) -> Option<i64> {
 /// where too little of it stays the same.
 pub(super) fn stamp_pattern(template: &str) -> Option<String> {
     let any = ["date", "case", "user_id"].map(|name| (name, "*"));
-    let pattern = render(template, Value::from_pairs(any), true).ok()?;
+    let pattern = render(template, Value::from_pairs(any)).ok()?;
     let fixed = pattern.chars().filter(|c| c.is_alphanumeric()).count();
     (fixed >= 4).then_some(pattern)
 }
@@ -179,8 +174,8 @@ mod tests {
     #[test]
     fn a_value_is_text_and_no_template() {
         let words = Words::known([("title", Some("{{ 7 * 7 }}\n".to_owned()))]);
-        assert_eq!(render("{{ title }}", words.plain(), false).unwrap(), "{{ 7 * 7 }}");
-        assert_eq!(render("{{ supervisor }}", words.plain(), false).unwrap(), "");
+        assert_eq!(render("{{ title }}", words.plain()).unwrap(), "{{ 7 * 7 }}");
+        assert_eq!(render("{{ supervisor }}", words.plain()).unwrap(), "");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Envelope};
-use minijinja::{Environment, UndefinedBehavior, context};
+use lapsed_core::template::strict;
+use minijinja::context;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -260,11 +261,9 @@ impl Envelopes {
     }
 
     fn mail(&self, about: &SealedFor, code: &str) -> Result<(String, String), String> {
-        let mut engine = Environment::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_fuel(Some(FUEL));
-        let id = about.id.to_string();
-        let (user_id, form) = (about.user_id.as_str(), about.form);
+        let engine = strict(FUEL);
+        let (id, form) = (&about.id.to_string(), about.form);
+        let user_id = about.user_id.as_str();
         let expires_days = self.settings.expires_days;
         let render = |template: &str, code: Option<&str>| {
             let words = match code {
@@ -458,7 +457,7 @@ mod tests {
         let id = sealed(&envelopes, "first").await;
         let sealed_at = fs::metadata(envelopes.path(id)).unwrap().mtime();
         let after = |days: i64| Timestamp::from_second(sealed_at + days * 86_400).unwrap();
-        assert_eq!(envelopes.expire(after(13)).unwrap(), []);
+        assert!(envelopes.expire(after(13)).unwrap().is_empty());
         assert_eq!(envelopes.expire(after(14)).unwrap(), [id]);
         assert!(matches!(envelopes.outside(id), Err(OpenError::Gone)));
     }
