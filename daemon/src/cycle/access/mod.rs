@@ -4,6 +4,7 @@
 //! gates are complete become entitlements, and what entitlements ask for is held against what the targets
 //! show.
 
+pub mod authority;
 mod filer;
 pub mod filing;
 mod granting;
