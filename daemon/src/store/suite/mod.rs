@@ -1,6 +1,7 @@
 //! What every database must do. The daemon's unit tests run it on SQLite, the tests crate includes
 //! these files and runs them on PostgreSQL: so nothing here knows which one it is.
 
+pub mod access;
 pub mod audit;
 pub mod claims;
 pub mod fixtures;
@@ -77,6 +78,10 @@ macro_rules! store_suite {
                 a_user_id_once_taken_stays_taken,
                 settings_take_any_value,
                 one_daemon_at_a_time_has_the_turn;
+            access: two_daemons_never_set_the_same_user_id_apart,
+                a_user_id_that_was_set_apart_is_not_given_again_whatever_its_case,
+                who_rests_is_looked_at_again_once_something_moves,
+                what_leavers_hold_is_known;
             tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
                 a_matter_has_one_ticket_at_a_time;
             audit: the_audit_of_many_writers_is_one_chain,
