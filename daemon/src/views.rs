@@ -4,6 +4,7 @@
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
 mod access_forms;
+mod approvals;
 mod orders;
 mod requests;
 mod told;
@@ -11,6 +12,10 @@ mod told;
 pub use access_forms::{
     AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView, GateRequest, PartView,
     ScanView, SentFile, SubmitFormRequest,
+};
+pub use approvals::{
+    AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
+    DecidedView, DenyRequest, EndAwayRequest,
 };
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{

@@ -35,10 +35,13 @@ mod tests {
 
     #[test]
     fn the_hash_is_that_of_what_is_said_and_not_of_how_it_is_written() {
-        let one: AccessForm = form(json!({"asks": "new", "systems": [{"system": "cimor", "remove": false}]}));
-        let other: AccessForm = form(json!({"systems": [{"system": "cimor"}], "asks": "new", "for_cause": false}));
+        let one: AccessForm =
+            form(json!({"asks": "new", "systems": [{"system": "cimor", "remove": false}]}));
+        let other: AccessForm =
+            form(json!({"systems": [{"system": "cimor"}], "asks": "new", "for_cause": false}));
         assert_eq!(one.hash().unwrap(), other.hash().unwrap());
-        let more = form(json!({"asks": "new", "systems": [{"system": "cimor"}, {"system": "mail"}]}));
+        let more =
+            form(json!({"asks": "new", "systems": [{"system": "cimor"}, {"system": "mail"}]}));
         assert_ne!(one.hash().unwrap(), more.hash().unwrap());
         let newer = AccessForm { revision: 1, ..one.clone() };
         assert_ne!(one.hash().unwrap(), newer.hash().unwrap());
@@ -47,7 +50,8 @@ mod tests {
     #[test]
     fn protected_numbers_are_masked_before_anything_is_stored() {
         let text = "SSN 123-45-6789";
-        let form = form(json!({"asks": "new", "reason": text, "position": text, "least_phi": text}));
+        let form =
+            form(json!({"asks": "new", "reason": text, "position": text, "least_phi": text}));
         let stored = serde_json::to_string(&form.masked()).unwrap();
         assert!(!stored.contains("6789"), "{stored}");
     }

@@ -33,7 +33,10 @@ impl GatePassed {
     /// The id of one pass: the same gate on the same day from the same source is the same pass.
     #[must_use]
     pub fn id_of(person: PersonId, gate: &GateName, on: Date, source: &str) -> Uuid {
-        Uuid::new_v5(&person.0, format!("gate\u{1f}{}\u{1f}{on}\u{1f}{source}", gate.folded()).as_bytes())
+        Uuid::new_v5(
+            &person.0,
+            format!("gate\u{1f}{}\u{1f}{on}\u{1f}{source}", gate.folded()).as_bytes(),
+        )
     }
 }
 

@@ -57,9 +57,11 @@ pub fn whom(form: &AccessForm, candidates: &[Person]) -> Result<Whom, FormProble
             "and `person.employee_number` are missing, and nobody is found by a name alone".into(),
             "give one of them",
         )),
-        (Some([_, _, ..]), _) => {
-            Err(problem("user_id", "belongs to more than one person".into(), "have an operator settle it"))
-        }
+        (Some([_, _, ..]), _) => Err(problem(
+            "user_id",
+            "belongs to more than one person".into(),
+            "have an operator settle it",
+        )),
         (_, Some([_, _, ..])) => Err(problem(
             "employee_number",
             "belongs to more than one person".into(),
@@ -174,9 +176,9 @@ fn has_ended(person: &Person, today: Date) -> bool {
             person.notices.iter().any(|notice| {
                 let about_it = match notice.about {
                     About::Engagement { ordinal } => ordinal == engagement.ordinal,
-                    About::Person => notice.last_day.is_none_or(|day| {
-                        engagement.starts_on.is_none_or(|start| start <= day)
-                    }),
+                    About::Person => notice
+                        .last_day
+                        .is_none_or(|day| engagement.starts_on.is_none_or(|start| start <= day)),
                 };
                 notice.state == NoticeState::Standing
                     && about_it
@@ -189,7 +191,8 @@ fn has_ended(person: &Person, today: Date) -> bool {
 /// True if anything changed.
 pub fn move_on(person: &mut Person, form: &AccessForm) -> bool {
     let before = person.clone();
-    let by_form = person.engagements.iter_mut().filter(|e| e.source.as_str() == SOURCE && e.goes_on());
+    let by_form =
+        person.engagements.iter_mut().filter(|e| e.source.as_str() == SOURCE && e.goes_on());
     for engagement in by_form {
         if let (Asks::NameChange, Some(name)) = (form.asks, &form.new_name) {
             engagement.name = Some(name.clone().into());

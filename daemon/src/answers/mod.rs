@@ -2,7 +2,9 @@
 
 mod access_form;
 mod access_forms;
+mod absences;
 mod adopting;
+mod approvals;
 mod audit;
 mod calendar;
 mod commands;
@@ -33,12 +35,11 @@ use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
     AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, RequestsView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
+    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
+    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, RequestsView, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -72,11 +73,11 @@ impl Console for Desk {
     fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
         Box::pin(requests::requests(&self.0, all))
     }
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
-        Box::pin(access_forms::list(&self.0, open))
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView> {
+        Box::pin(access_forms::list(&self.0, caller, open))
     }
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
-        Box::pin(access_form::show(&self.0, number))
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView> {
+        Box::pin(access_form::show(&self.0, caller, number))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
@@ -95,6 +96,28 @@ impl Console for Desk {
     }
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
         Box::pin(audit::verify(&self.0))
+    }
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView> {
+        Box::pin(approvals::approvals(&self.0, caller, form))
+    }
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView> {
+        Box::pin(absences::absences(&self.0, caller))
+    }
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView> {
+        Box::pin(approvals::approve(&self.0, caller, request))
+    }
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView> {
+        Box::pin(approvals::deny(&self.0, caller, request))
+    }
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView> {
+        Box::pin(absences::away(&self.0, caller, request))
+    }
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
+        Box::pin(absences::end(&self.0, caller, request))
     }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         Box::pin(plans::release(&self.0, caller, request))

@@ -26,7 +26,9 @@ pub enum AccessFormError {
     #[error("the form is not UTF-8; save it as UTF-8 and file it again")]
     NotUtf8,
     /// Another version.
-    #[error("the form has version {found}, and version {VERSION} is read here; write it anew as docs/forms.md says")]
+    #[error(
+        "the form has version {found}, and version {VERSION} is read here; write it anew as docs/forms.md says"
+    )]
     Version {
         /// What it says.
         found: String,

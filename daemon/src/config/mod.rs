@@ -27,7 +27,8 @@ mod values;
 mod tests;
 
 pub use access_form::{
-    AccessFormError, MOST_BYTES as MOST_FORM_BYTES, access_form_schema, form_named_in, read_access_form,
+    AccessFormError, MOST_BYTES as MOST_FORM_BYTES, access_form_schema, form_named_in,
+    read_access_form,
 };
 pub use changes::policy_changes;
 pub use connectors::ConnectorSettings;

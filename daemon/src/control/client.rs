@@ -5,12 +5,12 @@ use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
     AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
+    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
+    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, RequestsView,
+    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -215,6 +215,33 @@ impl Client {
     /// Checks the whole chain.
     pub async fn audit_verify(&self) -> Asked<AuditVerifyView> {
         self.look(Call::AuditVerify, &[]).await
+    }
+    /// Access forms that wait for the caller; one of them, where it is named.
+    pub async fn approvals(&self, form: Option<u64>) -> Asked<ApprovalsView> {
+        match form {
+            Some(number) => self.look(Call::Approvals, &[("form", &number.to_string())]).await,
+            None => self.look(Call::Approvals, &[]).await,
+        }
+    }
+    /// Who is away and who decides meanwhile.
+    pub async fn absences(&self) -> Asked<AbsencesView> {
+        self.look(Call::Absences, &[]).await
+    }
+    /// Says yes to an access form.
+    pub async fn approve(&self, request: &ApproveRequest) -> Asked<DecidedView> {
+        self.change(Call::Approve, request).await
+    }
+    /// Says no to an access form.
+    pub async fn deny(&self, request: &DenyRequest) -> Asked<DecidedView> {
+        self.change(Call::Deny, request).await
+    }
+    /// Enters who decides in somebody's place while they are away.
+    pub async fn away(&self, request: &AwayRequest) -> Asked<DoneView> {
+        self.change(Call::Away, request).await
+    }
+    /// Ends that.
+    pub async fn end_away(&self, request: &EndAwayRequest) -> Asked<DoneView> {
+        self.change(Call::EndAway, request).await
     }
     /// Releases a held plan.
     pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {

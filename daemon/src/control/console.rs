@@ -3,12 +3,12 @@
 use crate::control::roles::Caller;
 use crate::views::{
     AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
+    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
+    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, RequestsView,
+    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -36,9 +36,9 @@ pub trait Console: Send + Sync + 'static {
     /// What others were asked to do: what is open, or all of it.
     fn requests(&self, all: bool) -> Answer<'_, RequestsView>;
     /// Access forms; those that have not ended, or all of them.
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView>;
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView>;
     /// One access form by its number.
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView>;
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Who was told what by mail, and what waits; of one person, where one is named.
@@ -51,7 +51,23 @@ pub trait Console: Send + Sync + 'static {
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView>;
+    /// Access forms that wait for the caller; one of them, where it is named.
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView>;
+    /// Who is away and who decides meanwhile, as far as the caller may know.
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView>;
 
+    /// Says yes to an access form.
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView>;
+    /// Says no to an access form.
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView>;
+    /// Enters who decides in somebody's place while they are away.
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView>;
+    /// Ends that.
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.

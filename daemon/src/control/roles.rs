@@ -61,6 +61,7 @@ mod tests {
             groups: groups.iter().map(ToString::to_string).collect(),
         };
         Roles {
+            participant: members(&[], &["staff"]),
             viewer: members(&[], &["helpdesk"]),
             auditor: members(&["oig"], &[]),
             operator: members(&["ann"], &["accounts"]),
@@ -70,6 +71,7 @@ mod tests {
 
     #[rstest]
     #[case::by_name(1000, "ann", &[], Some(Role::Operator))]
+    #[case::staff(1008, "joe", &["staff"], Some(Role::Participant))]
     #[case::by_group(1001, "bob", &["users", "helpdesk"], Some(Role::Viewer))]
     #[case::auditor(1007, "oig", &["helpdesk"], Some(Role::Auditor))]
     #[case::more_by_another_group(1002, "cy", &["helpdesk", "accounts"], Some(Role::Operator))]

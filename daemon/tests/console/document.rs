@@ -22,7 +22,7 @@ This page is made of the types themselves by a test; write it anew with
 
 HTTP/1.1 over the Unix socket (`control.socket` in the configuration). The caller is known by the
 kernel's word; the role is the least that may make the call; each role may also do what the ones before it
-may: viewer, auditor, operator, administrator. Root is administrator. Every call is on record.
+may: participant, viewer, auditor, operator, administrator. Root is administrator. Every call is on record.
 
 ";
 
@@ -57,6 +57,12 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
         Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
         Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
+        Call::Approvals => ("`form` its number, if any", "ApprovalsView"),
+        Call::Absences => ("", "AbsencesView"),
+        Call::Approve => ("[ApproveRequest](#approverequest)", "DecidedView"),
+        Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
+        Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
+        Call::EndAway => ("[EndAwayRequest](#endawayrequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -117,6 +123,13 @@ fn schemas() -> Vec<(String, Value)> {
     add::<UserIdsView>(&mut generator);
     add::<DoneView>(&mut generator);
     add::<ErrorView>(&mut generator);
+    add::<ApprovalsView>(&mut generator);
+    add::<AbsencesView>(&mut generator);
+    add::<DecidedView>(&mut generator);
+    add::<ApproveRequest>(&mut generator);
+    add::<DenyRequest>(&mut generator);
+    add::<AwayRequest>(&mut generator);
+    add::<EndAwayRequest>(&mut generator);
     add::<DecisionRequest>(&mut generator);
     add::<DepartRequest>(&mut generator);
     add::<HoldRequest>(&mut generator);

@@ -79,11 +79,11 @@ impl Console for FakeConsole {
         self.note(format!("requests {all}"));
         ready(Ok(samples::requests()))
     }
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+    fn access_forms<'a>(&'a self, _caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView> {
         self.note(format!("access forms {open}"));
         ready(Ok(samples::access_forms()))
     }
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+    fn access_form<'a>(&'a self, _caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView> {
         ready(match number {
             17 => Ok(samples::access_form()),
             _ => Err(not_found("such form")),
@@ -110,6 +110,31 @@ impl Console for FakeConsole {
     }
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
         ready(Ok(samples::audit_verify()))
+    }
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView> {
+        self.note(format!("approvals {form:?} by {}", caller.name));
+        ready(Ok(samples::approvals()))
+    }
+    fn absences<'a>(&'a self, _caller: &'a Caller) -> Answer<'a, AbsencesView> {
+        ready(Ok(samples::absences()))
+    }
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView> {
+        self.note(format!("approve {request:?} by {}", caller.name));
+        ready(Ok(samples::decided()))
+    }
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView> {
+        self.note(format!("deny {request:?} by {}", caller.name));
+        ready(Ok(samples::decided()))
+    }
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("away {request:?}"), caller)
+    }
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("end away {}", request.id), caller)
     }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         if request.hash == "decided" {
@@ -197,7 +222,7 @@ impl Console for FakeConsole {
     }
 }
 
-/// Accounts of no machine: user 1 is in the group viewer, 2 auditor, 3 operator, 4 administrator.
+/// Accounts of no machine: user 5 is in the group participant, 1 is in the group viewer, 2 auditor, 3 operator, 4 administrator.
 pub struct Invented;
 
 impl Accounts for Invented {
@@ -207,6 +232,7 @@ impl Accounts for Invented {
             2 => "auditor",
             3 => "operator",
             4 => "administrator",
+            5 => "participant",
             _ => "users",
         };
         let groups = BTreeSet::from([group.to_owned()]);
@@ -217,6 +243,7 @@ impl Accounts for Invented {
 fn of_groups() -> Roles {
     let named = |group: &str| Members { users: Vec::new(), groups: vec![group.to_owned()] };
     Roles {
+        participant: named("participant"),
         viewer: named("viewer"),
         auditor: named("auditor"),
         operator: named("operator"),

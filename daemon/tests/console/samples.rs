@@ -195,6 +195,50 @@ pub fn holds() -> HoldsView {
     }
 }
 
+pub fn approval() -> ApprovalView {
+    ApprovalView {
+        form: 12,
+        hash: text("3f9c01ab77de0191d5a07c1e7b7e9c353f1d2a4b5c6d3f9c01ab77de0191d5a0"),
+        asks: text("new"),
+        person: format!("Maria Núñez {HOSTILE}"),
+        location: Some(text("Fulton State Hospital")),
+        systems: vec![text("mail"), format!("cimor as nurse {HOSTILE}")],
+        reason: Some(format!("Night nurse on ward 3 {HOSTILE}")),
+        starts_on: Some(text("2026-12-01")),
+        ends_on: None,
+        filed: text("2026-11-22 09:00:00 -06:00 by mbclerk"),
+        given: vec![text("mbboss (supervisor)")],
+        roles: vec![text("local_security_officer")],
+    }
+}
+
+pub fn approvals() -> ApprovalsView {
+    ApprovalsView { waiting: vec![approval()] }
+}
+
+pub fn decided() -> DecidedView {
+    DecidedView {
+        message: format!("form 12 (new for Maria Núñez): approved; next: business_owner {HOSTILE}"),
+        form: ApprovalView { roles: vec![], ..approval() },
+        role: text("local_security_officer"),
+        next: vec![text("business_owner")],
+    }
+}
+
+pub fn absences() -> AbsencesView {
+    AbsencesView {
+        absences: vec![AbsenceView {
+            id: text("0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d"),
+            away: text("mbboss"),
+            deputy: format!("mzdoej {HOSTILE}"),
+            role: Some(text("supervisor")),
+            from: text("2026-12-21"),
+            until: text("2027-01-02"),
+            entered_by: text("mbboss"),
+        }],
+    }
+}
+
 pub fn access_forms() -> AccessFormsView {
     AccessFormsView {
         forms: vec![AccessFormLine {

@@ -13,9 +13,7 @@ struct Field {
     allowed: &'static [Asks],
 }
 
-use Asks::{
-    Agreement, Change, Leave, LocationChange, NameChange, New, Recertify, Revoke, Suspend,
-};
+use Asks::{Agreement, Change, Leave, LocationChange, NameChange, New, Recertify, Revoke, Suspend};
 
 const FIELDS: [Field; 11] = [
     Field {
@@ -118,7 +116,8 @@ impl Checked<'_> {
             let there = (field.there)(form);
             let needed = field.needed.contains(&asks);
             if needed && !there {
-                let problem = format!("is missing or empty; a form that asks for {} needs it", asks.name());
+                let problem =
+                    format!("is missing or empty; a form that asks for {} needs it", asks.name());
                 self.wrong(field.name, Rule::A1, problem, "fill it in");
             } else if there && !needed && !field.allowed.contains(&asks) {
                 let problem = format!("says nothing in a form that asks for {}", asks.name());
@@ -129,7 +128,8 @@ impl Checked<'_> {
         // Nobody's access stops by order without a word on why.
         let orders = matches!(asks, Asks::Suspend | Asks::Lift);
         if orders && empty(form.reason.as_ref()) {
-            let problem = format!("is missing or empty; a form that asks for {} needs it", asks.name());
+            let problem =
+                format!("is missing or empty; a form that asks for {} needs it", asks.name());
             self.wrong("reason", Rule::S2, problem, "say why");
         }
         for field in rule.required.iter().filter(|field| is_filled(form, field) == Some(false)) {
@@ -149,7 +149,12 @@ impl Checked<'_> {
             let problem = format!("{} is not known here", super::quoted(gate.as_str()));
             let names: Vec<&str> =
                 self.policy.access.gates.keys().map(crate::facts::GateName::as_str).collect();
-            self.wrong("gate", Rule::A4, problem, format!("one of these is meant: {}", names.join(", ")));
+            self.wrong(
+                "gate",
+                Rule::A4,
+                problem,
+                format!("one of these is meant: {}", names.join(", ")),
+            );
         }
     }
 

@@ -75,7 +75,11 @@ pub fn check(form: &AccessForm, policy: &Policy, known: Known<'_>) -> Result<(),
 ///
 /// # Errors
 /// Every problem.
-pub fn check_texts(form: &AccessForm, policy: &Policy, today: Date) -> Result<(), Vec<FormProblem>> {
+pub fn check_texts(
+    form: &AccessForm,
+    policy: &Policy,
+    today: Date,
+) -> Result<(), Vec<FormProblem>> {
     let known = Known { person: None, standing: &Standing::Unknown, today };
     let mut checked = Checked { form, policy, known, kinds: Vec::new(), problems: Vec::new() };
     checked.texts();
@@ -116,10 +120,17 @@ impl Checked<'_> {
             let names: Vec<&str> =
                 self.policy.access.forms.keys().map(crate::facts::FormName::as_str).collect();
             let advice = match names.as_slice() {
-                [] => "no form is set up: an administrator names them under access.forms".to_owned(),
+                [] => {
+                    "no form is set up: an administrator names them under access.forms".to_owned()
+                }
                 names => format!("one of these is meant: {}", names.join(", ")),
             };
-            self.wrong("form", Rule::A1, format!("{} is not known here", quoted(form.form.as_str())), advice);
+            self.wrong(
+                "form",
+                Rule::A1,
+                format!("{} is not known here", quoted(form.form.as_str())),
+                advice,
+            );
         }
     }
 
@@ -127,8 +138,10 @@ impl Checked<'_> {
         let asks = self.form.asks;
         if !rule.asks.contains(&asks) {
             let may: Vec<&str> = rule.asks.iter().map(|asks| asks.name()).collect();
-            let problem = format!("is {}, which the form {} is not for", asks.name(), self.form.form);
-            let advice = format!("it may ask for: {}; use the form that is meant for it", may.join(", "));
+            let problem =
+                format!("is {}, which the form {} is not for", asks.name(), self.form.form);
+            let advice =
+                format!("it may ask for: {}; use the form that is meant for it", may.join(", "));
             self.wrong("asks", Rule::A1, problem, advice);
         }
         let fits = rule.kinds.is_empty()
@@ -136,7 +149,11 @@ impl Checked<'_> {
         if !fits {
             let kinds: Vec<&str> = rule.kinds.iter().map(PersonKind::as_str).collect();
             let theirs = self.kinds.first().map_or("of no known kind", PersonKind::as_str);
-            let problem = format!("is {theirs}, and the form {} is only for: {}", self.form.form, kinds.join(", "));
+            let problem = format!(
+                "is {theirs}, and the form {} is only for: {}",
+                self.form.form,
+                kinds.join(", ")
+            );
             self.wrong("person.kind", Rule::A5, problem, "use the form for their kind");
         }
     }

@@ -25,7 +25,8 @@ impl Checked<'_> {
             } else if wanted.by == Some(SignedBy::Hand)
                 && theirs.iter().all(|signature| signature.by != SignedBy::Hand)
             {
-                let problem = format!("has an electronic one of {}, and it is refused", wanted.role);
+                let problem =
+                    format!("has an electronic one of {}, and it is refused", wanted.role);
                 self.wrong("signatures", Rule::A6, problem, "have it signed by hand and scanned");
             }
         }

@@ -38,7 +38,8 @@ impl Checked<'_> {
             let known = naming.kinds.keys().any(|name| name.folded() == kind.folded())
                 || naming.functions.keys().any(|code| code.to_lowercase() == kind.folded());
             if !known {
-                let names: Vec<&str> = naming.kinds.keys().map(crate::facts::PersonKind::as_str).collect();
+                let names: Vec<&str> =
+                    naming.kinds.keys().map(crate::facts::PersonKind::as_str).collect();
                 let problem = format!("{} is no kind that is known here", quoted(kind.as_str()));
                 let advice = format!("one of these is meant: {}", names.join(", "));
                 self.wrong("person.kind", Rule::A1, problem, advice);
@@ -114,7 +115,8 @@ impl Checked<'_> {
             return;
         }
         if self.form.person.user_id.is_none() {
-            let problem = "is missing, and the person has left: who comes back gets the same user ID";
+            let problem =
+                "is missing, and the person has left: who comes back gets the same user ID";
             self.wrong("person.user_id", Rule::D10, problem, "give the user ID that they had");
         }
         if self.form.starts_on.is_none() {

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 impl Checked<'_> {
     pub(super) fn systems(&mut self, rule: &FormRule) {
-        for name in self.form.exceptions.iter().filter(|name| !rule.exceptions.contains_key(*name)) {
+        for name in self.form.exceptions.iter().filter(|name| !rule.exceptions.contains_key(*name))
+        {
             let names: Vec<&str> = rule.exceptions.keys().map(String::as_str).collect();
             let problem = format!("names {}, which is not known here", quoted(name));
             let advice = match names.as_slice() {
@@ -38,7 +39,12 @@ impl Checked<'_> {
         let names: Vec<&str> =
             self.policy.access.systems.keys().map(SystemName::as_str).take(40).collect();
         let problem = format!("names {}, which is not known here", quoted(wish.system.as_str()));
-        self.wrong(field, Rule::A1, problem, format!("one of these is meant: {}", names.join(", ")));
+        self.wrong(
+            field,
+            Rule::A1,
+            problem,
+            format!("one of these is meant: {}", names.join(", ")),
+        );
     }
 
     fn system(&mut self, field: &str, wish: &SystemWish, system: &SystemRule, rule: &FormRule) {
@@ -52,7 +58,10 @@ impl Checked<'_> {
         self.role(field, wish, system);
         let takes_away = matches!(self.form.asks, Asks::Change | Asks::Recertify);
         if wish.remove && !takes_away {
-            let problem = format!("has `remove`, which says nothing where {} is asked", self.form.asks.name());
+            let problem = format!(
+                "has `remove`, which says nothing where {} is asked",
+                self.form.asks.name()
+            );
             self.wrong(field, Rule::A1, problem, "file a form that asks for change");
         }
         let gives = matches!(self.form.asks, Asks::New | Asks::Change | Asks::LocationChange);
@@ -66,7 +75,8 @@ impl Checked<'_> {
         let name = quoted(wish.system.as_str());
         match &wish.role {
             Some(role) if !system.roles.contains_key(role) => {
-                let problem = format!("has the role {}, which {name} does not have", quoted(role.as_str()));
+                let problem =
+                    format!("has the role {}, which {name} does not have", quoted(role.as_str()));
                 let advice = match names.as_slice() {
                     [] => "it has no roles: leave it out".to_owned(),
                     names => format!("one of these is meant: {}", names.join(", ")),
@@ -97,7 +107,10 @@ impl Checked<'_> {
             let problem = format!("asks for {name}, which a {kind} gets only by an exception");
             let advice = match names.as_slice() {
                 [] => "strike it, or use the form that has the exceptions".to_owned(),
-                names => format!("strike it, or name what entitles them under exceptions: {}", names.join(", ")),
+                names => format!(
+                    "strike it, or name what entitles them under exceptions: {}",
+                    names.join(", ")
+                ),
             };
             self.wrong(field, Rule::A5, problem, advice);
         }

@@ -55,7 +55,11 @@ impl Checked<'_> {
     fn lists(&mut self) {
         let form = self.form;
         for (place, wish) in form.systems.iter().enumerate() {
-            self.text(&format!("systems[{place}].system"), Some(wish.system.as_str()), LONGEST_NAME);
+            self.text(
+                &format!("systems[{place}].system"),
+                Some(wish.system.as_str()),
+                LONGEST_NAME,
+            );
             let role = wish.role.as_ref().map(crate::facts::SystemRole::as_str);
             self.text(&format!("systems[{place}].role"), role, LONGEST_NAME);
         }
@@ -87,9 +91,11 @@ impl Checked<'_> {
     fn name(&mut self, field: &str, name: Option<&FormPersonName>) {
         let Some(name) = name else { return };
         let preferred = name.preferred.as_deref();
-        for (part, text) in
-            [("last", Some(name.last.as_str())), ("first", Some(&name.first)), ("preferred", preferred)]
-        {
+        for (part, text) in [
+            ("last", Some(name.last.as_str())),
+            ("first", Some(&name.first)),
+            ("preferred", preferred),
+        ] {
             let field = format!("{field}.{part}");
             self.text(&field, text, LONGEST_NAME);
             if text.is_some_and(|text| text.trim().is_empty()) {

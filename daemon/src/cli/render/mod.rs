@@ -5,6 +5,7 @@
 
 mod access_forms;
 mod adopt;
+mod approvals;
 mod audit;
 mod calendar;
 mod changes;

@@ -6,6 +6,7 @@
 
 mod filer;
 pub mod filing;
+pub mod authority;
 mod granting;
 mod settling;
 mod suspending;
