@@ -10,8 +10,8 @@ mod requests;
 mod told;
 
 pub use access_forms::{
-    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView, GateRequest, PartView,
-    ScanView, SentFile, SubmitFormRequest,
+    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView,
+    GateRequest, PartView, ScanView, SentFile, SubmitFormRequest,
 };
 pub use approvals::{
     AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
@@ -21,7 +21,7 @@ pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use told::{RequestView, RequestsView, LetterView, NoticeView, NoticesView};
+pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,20 +1,20 @@
 //! What the daemon answers to each question and command: the store, put into the shapes of `views`.
 
+mod absences;
 mod access_form;
 mod access_forms;
-mod absences;
 mod adopting;
 mod approvals;
 mod audit;
 mod calendar;
 mod commands;
-mod requests;
 mod holds;
 mod notices;
 mod outbox;
 mod people;
 mod plans;
 mod reload;
+mod requests;
 mod status;
 mod tickets;
 mod trouble;
@@ -34,12 +34,12 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
-    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
-    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, RequestsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView,
+    LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;

@@ -21,7 +21,8 @@ impl Judge<'_> {
             }
             self.form_rule(&key, rule);
         }
-        for (list, gates) in [("always", &file.access.always), ("with_phi", &file.access.with_phi)] {
+        for (list, gates) in [("always", &file.access.always), ("with_phi", &file.access.with_phi)]
+        {
             self.known_gates(&format!("access.{list}"), gates);
         }
         for (name, system) in &file.access.systems {
@@ -40,17 +41,29 @@ impl Judge<'_> {
 
     fn form_rule(&mut self, key: &str, rule: &FormRule) {
         if rule.asks.is_empty() {
-            self.wrong(&format!("{key}.asks"), "the form may ask for nothing", "name what it may ask for: new, say");
+            self.wrong(
+                &format!("{key}.asks"),
+                "the form may ask for nothing",
+                "name what it may ask for: new, say",
+            );
         }
         for (index, field) in rule.required.iter().enumerate() {
             if !REQUIRABLE.contains(&field.as_str()) {
                 let advice = format!("one of {} is meant", listed(&REQUIRABLE));
-                self.wrong(&format!("{key}.required[{index}]"), "a form has no such field to be required", advice);
+                self.wrong(
+                    &format!("{key}.required[{index}]"),
+                    "a form has no such field to be required",
+                    advice,
+                );
             }
         }
         for asks in rule.filed_by.keys().filter(|asks| !rule.asks.contains(asks)) {
             let message = format!("the form does not ask for {}", asks.name());
-            self.wrong(&format!("{key}.filed_by.{}", asks.name()), message, "add it under `asks`, or take this away");
+            self.wrong(
+                &format!("{key}.filed_by.{}", asks.name()),
+                message,
+                "add it under `asks`, or take this away",
+            );
         }
         self.known_kinds(&format!("{key}.kinds"), &rule.kinds);
         self.known_systems(&format!("{key}.systems"), &rule.systems);
@@ -97,7 +110,8 @@ impl Judge<'_> {
     fn known_gate(&mut self, path: &str, gate: &GateName) {
         if !self.file.access.gates.contains_key(gate) {
             let names: Vec<&str> = self.file.access.gates.keys().map(GateName::as_str).collect();
-            let advice = format!("name one under access.gates ({}), or add it there", listed(&names));
+            let advice =
+                format!("name one under access.gates ({}), or add it there", listed(&names));
             self.wrong(path, "there is no such gate", advice);
         }
     }
@@ -117,8 +131,7 @@ impl Judge<'_> {
             naming.kinds.keys().any(|name| name.folded() == kind.folded())
                 || naming.functions.keys().any(|code| code.to_lowercase() == kind.folded())
         };
-        let unknown: Vec<usize> =
-            (0..kinds.len()).filter(|&index| !known(&kinds[index])).collect();
+        let unknown: Vec<usize> = (0..kinds.len()).filter(|&index| !known(&kinds[index])).collect();
         for index in unknown {
             let advice = "name one of those under naming.kinds, or add it there";
             self.wrong(&format!("{key}[{index}]"), "there is no such kind of person", advice);

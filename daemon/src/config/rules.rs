@@ -50,7 +50,12 @@ impl Judge<'_> {
         Problem::new(place, path, message).advise(advice)
     }
 
-    pub(super) fn wrong(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn wrong(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         if self.was_told(path) {
             return;
         }

@@ -4,12 +4,12 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
-    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
-    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, RequestsView,
-    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest,
+    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
     TicketsView,
 };
 use axum::Router;

@@ -2,12 +2,12 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-    AbsencesView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView,
-    AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest,
-    DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, RequestsView,
-    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
-    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest,
+    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
     TicketsView,
 };
 use futures_util::future::BoxFuture;

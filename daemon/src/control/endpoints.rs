@@ -163,10 +163,16 @@ mod tests {
 
     /// What those may ask who only take part in access forms: what is decided by who the caller is and not
     /// by their role on this socket.
-    const TAKE_PART: &[&str] =
-        &[
-        "/v1/approvals", "/v1/absences", "/v1/approve", "/v1/deny", "/v1/away", "/v1/away/end", "/v1/forms",
-        "/v1/form", "/v1/forms/submit",
+    const TAKE_PART: &[&str] = &[
+        "/v1/approvals",
+        "/v1/absences",
+        "/v1/approve",
+        "/v1/deny",
+        "/v1/away",
+        "/v1/away/end",
+        "/v1/forms",
+        "/v1/form",
+        "/v1/forms/submit",
     ];
 
     #[test]

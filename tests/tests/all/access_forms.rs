@@ -140,7 +140,10 @@ fn a_form_waits_for_its_scan_and_then_somebody_whom_no_feed_lists_is_known_and_n
     fs::remove_file(stage.site.path("forms/consent.pdf.part")).unwrap();
     stage.put("consent.pdf", "a scan");
     let told = stage.receipt("accepted", "consent.yaml");
-    assert!(told.starts_with("DONE: form 2 (new)") && told.contains("waits for its approvals"), "{told}");
+    assert!(
+        told.starts_with("DONE: form 2 (new)") && told.contains("waits for its approvals"),
+        "{told}"
+    );
     assert!(!stage.site.path("forms/consent.pdf").exists(), "the scan goes with its form");
 
     let form = stage.form(2);
@@ -253,7 +256,8 @@ fn a_form_marked_revoke_is_a_departure_at_once_and_one_for_nobody_is_set_aside()
     stage.put_form("leaves.json", &leaves(FIRST, &someone));
     let told = stage.receipt("accepted", "leaves.json");
     assert!(told.contains("notice of a departure now"), "{told}");
-    let is_shut = || Ok(stage.site.json(&["person", &someone])?.to_string().contains("disable account"));
+    let is_shut =
+        || Ok(stage.site.json(&["person", &someone])?.to_string().contains("disable account"));
     stage.site.wait_for("shut", is_shut).unwrap();
     let person = stage.site.json(&["person", &someone]).unwrap().to_string();
     assert!(person.contains("form:departing_employee"), "{person}");
@@ -274,7 +278,11 @@ fn gates_are_passed_by_form_and_by_command_and_taken_back() {
     let someone = stage.someone(0);
     stage.submit("one.json", &change(FIRST, &someone), &[]).unwrap();
     let missing = || stage.form(1)["missing"].to_string();
-    assert!(missing().contains("Use of Electronic Resources Agreement (human resources)"), "{}", missing());
+    assert!(
+        missing().contains("Use of Electronic Resources Agreement (human resources)"),
+        "{}",
+        missing()
+    );
 
     stage.file("signed.pdf", "signed");
     let agreement = json!({

@@ -61,9 +61,14 @@ impl Cycle {
         }
         // What takes effect without approvals is nobody's to file by a form that names no role.
         if !form.asks.gives() {
-            let text = format!("that asks for {asks} takes effect without approvals, and no rule says who may file it");
+            let text = format!(
+                "that asks for {asks} takes effect without approvals, and no rule says who may file it"
+            );
             let key = format!("access.forms.{}.filed_by.{asks}", form.form);
-            return Ok(Err(problem(text, format!("have an operator file it, or name roles under {key}"))));
+            return Ok(Err(problem(
+                text,
+                format!("have an operator file it, or name roles under {key}"),
+            )));
         }
         if filer.counts {
             return Ok(Ok(None));

@@ -4,9 +4,9 @@
 //! gates are complete become entitlements, and what entitlements ask for is held against what the targets
 //! show.
 
+pub mod authority;
 mod filer;
 pub mod filing;
-pub mod authority;
 mod granting;
 mod settling;
 mod suspending;
