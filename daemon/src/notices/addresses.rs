@@ -114,7 +114,7 @@ impl Cycle {
     /// The addresses of people by their log-on names: each one's first that can be used.
     async fn named(&self, what: &str, user_ids: &[UserId]) -> Found {
         let nobody = format!(
-            "no mail address is known of the {what} (policy.access.approvers.{what}.mail names one for a role)"
+            "no mail address is known of the {what} (access.approvers.{what}.mail names one for a role)"
         );
         if user_ids.is_empty() {
             return Found::Nobody(nobody);

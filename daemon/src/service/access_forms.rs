@@ -63,11 +63,7 @@ impl Daemon {
     }
 
     /// A scan waits for the form that names it; one that nobody names goes away in the end.
-    pub(super) async fn left_over(
-        &self,
-        cycle: &Cycle,
-        drop: &Ready,
-    ) -> Result<Taken, LaterError> {
+    pub(super) async fn left_over(&self, cycle: &Cycle, drop: &Ready) -> Result<Taken, LaterError> {
         let (Some(folder), Some(rules)) = (&self.order_forms, &cycle.config.inbox.forms) else {
             return Ok(Taken::Waits);
         };
@@ -94,9 +90,11 @@ impl Daemon {
         let from = cycle.config.inbox.forms.as_ref().map(|of| &of.from);
         let filer = match filer(&cycle.config, from, file.owner).await {
             Ok(filer) => filer,
-            Err(reason) => return self.no_form(cycle, (&name, &file.sha256, None), reason, now).await,
+            Err(reason) => {
+                return self.no_form(cycle, (&name, &file.sha256, None), reason, now).await;
+            }
         };
-        let owner = filer.name.to_string();
+        let owner = filer.account.name.to_string();
         let form = match read_access_form(file.bytes) {
             Ok(form) => form.masked(),
             Err(error) => {

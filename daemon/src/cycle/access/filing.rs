@@ -8,6 +8,7 @@ use crate::documents::{DocumentError, Documents};
 use crate::store::{AuditEntry, Reader, SetAside, StoreError, Tx};
 use jiff::Timestamp;
 use lapsed_core::absorb;
+use lapsed_core::access::authority::Member;
 use lapsed_core::access::check::{FormProblem, Known, check, check_texts};
 use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState};
 use lapsed_core::access::gate;
@@ -110,8 +111,14 @@ impl Cycle {
     ///
     /// # Errors
     /// Documents or state can't be written now: the form is to be filed again.
-    pub async fn file_form(&self, given: &Submission, now: Timestamp) -> Result<Filing, FilingError> {
-        match self.judge(&self.store.read(), given, now).await? {
+    pub async fn file_form(
+        &self,
+        given: &Submission,
+        now: Timestamp,
+    ) -> Result<Filing, FilingError> {
+        // Directories are asked before the transaction, which waits for nobody.
+        let member = self.member(&given.filer.account).await?;
+        match self.judge(&self.store.read(), (given, &member), now).await? {
             Ok(_) => {}
             Err(stop) => return self.stopped(given, stop, now).await,
         }
@@ -122,7 +129,7 @@ impl Cycle {
         }
         let mut tx = self.store.begin().await?;
         // Once more: another may have filed it meanwhile.
-        let judged = match self.judge(&tx.read(), given, now).await? {
+        let judged = match self.judge(&tx.read(), (given, &member), now).await? {
             Ok(judged) => judged,
             Err(stop) => {
                 drop(tx);
@@ -198,7 +205,7 @@ impl Cycle {
                 "file": mask(&given.file_name), "sha256": given.sha256, "form": form.form, "id": form.id,
                 "revision": form.revision, "asks": form.asks, "reasons": reasons,
             }),
-            ..AuditEntry::new(now, given.filer.name.as_str(), "form.refused")
+            ..AuditEntry::new(now, given.filer.account.name.as_str(), "form.refused")
         });
         tx.commit().await?;
         Ok(())
@@ -208,7 +215,7 @@ impl Cycle {
     async fn judge(
         &self,
         read: &Reader<'_>,
-        given: &Submission,
+        (given, member): (&Submission, &Member),
         now: Timestamp,
     ) -> Result<Result<Judged, Stop>, FilingError> {
         let (form, policy, today) = (&given.form, &self.config.policy, self.today(now));
@@ -231,17 +238,18 @@ impl Cycle {
             }
         };
         let unclear = !problems.is_empty();
-        let stands = person.as_ref().map_or(Standing::Unknown, |person| {
-            standing(person, now, &self.config.time_zone)
-        });
+        let stands = person
+            .as_ref()
+            .map_or(Standing::Unknown, |person| standing(person, now, &self.config.time_zone));
         let known = Known { person: person.as_ref(), standing: &stands, today };
         if let Err(found) = check(form, policy, known) {
             // Of somebody who was not found, what is missing on a newcomer means nothing.
-            problems.extend(found.into_iter().filter(|p| !unclear || !p.field.starts_with("person.")));
+            problems
+                .extend(found.into_iter().filter(|p| !unclear || !p.field.starts_with("person.")));
         }
         problems.extend(scans_agree(given));
         let supervisor = self.supervisor_of(read, form).await?;
-        let role = match self.may_file(read, given, person.as_ref(), today).await? {
+        let role = match self.may_file(read, (given, member), person.as_ref(), today).await? {
             Ok(role) => role,
             Err(found) => {
                 problems.push(found);
@@ -277,9 +285,11 @@ impl Cycle {
         }
         let held = read.entitlements_of(&[earlier.person]).await?;
         let given = held.iter().any(|held| held.form == number);
-        let over = matches!(earlier.state, FormState::Approved | FormState::InPlace | FormState::Ended);
+        let over =
+            matches!(earlier.state, FormState::Approved | FormState::InPlace | FormState::Ended);
         if given || over {
-            let text = format!("is newer, and form {number} under this id was carried out or has ended");
+            let text =
+                format!("is newer, and form {number} under this id was carried out or has ended");
             let advice = "ask for what is to change by a form of its own";
             return Ok(Some(one(problem("revision", Rule::A1, text, advice))));
         }
@@ -348,7 +358,7 @@ impl Cycle {
             hash,
             form: form.clone(),
             person: person.id,
-            filed_by: given.filer.name.clone(),
+            filed_by: given.filer.account.name.clone(),
             filed_at: now,
             state: FormState::Waiting,
             ended_because: None,
@@ -357,10 +367,12 @@ impl Cycle {
             told_on: None,
         };
         let said = match form.asks {
-            Asks::Revoke => match self.notice_of(tx, &mut person, &filed, role.as_deref(), now).await? {
-                Ok(said) => Some(said),
-                Err(found) => return Ok(Err(found)),
-            },
+            Asks::Revoke => {
+                match self.notice_of(tx, &mut person, &filed, role.as_deref(), now).await? {
+                    Ok(said) => Some(said),
+                    Err(found) => return Ok(Err(found)),
+                }
+            }
             Asks::Agreement => self.open_gate(tx, &filed, now).await?,
             _ => None,
         };
@@ -379,7 +391,7 @@ impl Cycle {
             .unwrap_or_default();
         let shown = person.shown();
         let text = format!(
-            "form {number} ({}) about {shown} is taken{replaced}: {text}. See lapsed form show {number}",
+            "form {number} ({}) about {shown} is taken{replaced}: {text}. See lapsed form {number}",
             form.asks.name()
         );
         Ok(Ok(Filing::Taken { number, text }))
@@ -395,7 +407,8 @@ impl Cycle {
         now: Timestamp,
     ) {
         let form = &filed.form;
-        let systems: Vec<String> = form.systems.iter().map(|wish| wish.system.to_string()).collect();
+        let systems: Vec<String> =
+            form.systems.iter().map(|wish| wish.system.to_string()).collect();
         let scans: Vec<&str> = form.attachments.iter().map(|scan| scan.sha256.as_str()).collect();
         tx.audit(AuditEntry {
             person: Some(person.id),
@@ -524,7 +537,8 @@ fn scans_agree(given: &Submission) -> Vec<FormProblem> {
         match given.scans.iter().find(|scan| scan.file == named.file) {
             None => {
                 let text = format!("names {}, which did not come with the form", named.file);
-                let advice = "put the scans into the folder before the form, or hand them over by --attach";
+                let advice =
+                    "put the scans into the folder before the form, or hand them over by --attach";
                 found.push(problem(&field, Rule::A1, text, advice));
             }
             Some(scan) if !digest(&scan.bytes).eq_ignore_ascii_case(&named.sha256) => {
@@ -537,8 +551,16 @@ fn scans_agree(given: &Submission) -> Vec<FormProblem> {
     }
     for scan in &given.scans {
         if !given.form.attachments.iter().any(|named| named.file == scan.file) {
-            let text = format!("do not name {}, which came with the form", lapsed_core::shown::shown_within(&scan.file, 60));
-            found.push(problem("attachments", Rule::A1, text, "name it with its digest, or leave it out"));
+            let text = format!(
+                "do not name {}, which came with the form",
+                lapsed_core::shown::shown_within(&scan.file, 60)
+            );
+            found.push(problem(
+                "attachments",
+                Rule::A1,
+                text,
+                "name it with its digest, or leave it out",
+            ));
         }
     }
     found

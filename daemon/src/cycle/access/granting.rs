@@ -171,7 +171,11 @@ impl Cycle {
     }
 
     /// What each target can do, and whether it was read whole.
-    fn grant_targets(&self, decided: &Decided, all_readable: bool) -> BTreeMap<ConnectorName, Reach> {
+    fn grant_targets(
+        &self,
+        decided: &Decided,
+        all_readable: bool,
+    ) -> BTreeMap<ConnectorName, Reach> {
         let reach = |name: &ConnectorName| Reach {
             directory: self.able(name, Ability::Accounts),
             creates: self.able(name, Ability::CreateAccount),
@@ -236,7 +240,10 @@ impl Cycle {
     }
 
     /// What else is known of each form: its mail address, who opens its envelopes, how it was before.
-    async fn known_of_forms(&self, holders: &[Holder]) -> Result<BTreeMap<u64, FormFacts>, CycleError> {
+    async fn known_of_forms(
+        &self,
+        holders: &[Holder],
+    ) -> Result<BTreeMap<u64, FormFacts>, CycleError> {
         let people: Vec<PersonId> = holders.iter().map(|h| h.person.id).collect();
         let filter = CaseFilter { kind: CaseKind::Form, people, ..CaseFilter::default() };
         let cases = self.store.read().cases(&filter).await?;

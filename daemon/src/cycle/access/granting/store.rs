@@ -168,7 +168,12 @@ impl Cycle {
     }
 
     /// What is in place, or gone, by now.
-    async fn finish_granted(&self, tx: &mut Tx, one: &Looked, now: Timestamp) -> Result<(), CycleError> {
+    async fn finish_granted(
+        &self,
+        tx: &mut Tx,
+        one: &Looked,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
         let granted = &one.granted;
         let mut moved = Vec::new();
         for held in &one.holder.entitlements {
