@@ -7,10 +7,10 @@
 mod active_directory;
 mod groups;
 mod hr;
-mod names;
+pub mod names;
 mod openldap;
 mod people;
-mod random;
+pub mod random;
 mod user_id;
 
 pub use groups::{Group, GroupKind, Member};
