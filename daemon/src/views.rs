@@ -5,12 +5,14 @@
 
 mod orders;
 mod requests;
+mod standing;
 mod told;
 
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
+pub use standing::{SuspendRequest, SuspensionView, SuspensionsView, UnsuspendRequest};
 pub use told::{FormView, FormsView, LetterView, NoticeView, NoticesView};
 
 use schemars::JsonSchema;
@@ -43,6 +45,9 @@ pub struct StatusView {
     pub connectors: Vec<ConnectorView>,
     /// Latest drops, newest first.
     pub drops: Vec<DropView>,
+    /// People whose access is stopped for a while.
+    #[serde(default)]
+    pub suspended: u64,
     /// What the help desk can't be told just now: to be phoned in meanwhile (H3).
     #[serde(default)]
     pub phone_in: Vec<PhoneInView>,
@@ -209,6 +214,9 @@ pub struct PersonView {
     /// Who was told what by mail, oldest first.
     #[serde(default)]
     pub told: Vec<String>,
+    /// What stops the person's access for a while, one line each, lifted ones too.
+    #[serde(default)]
+    pub suspensions: Vec<String>,
 }
 
 /// One departure.

@@ -7,7 +7,8 @@ use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
     DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -205,6 +206,10 @@ impl Client {
     pub async fn audit_verify(&self) -> Asked<AuditVerifyView> {
         self.look(Call::AuditVerify, &[]).await
     }
+    /// Whose access is stopped for a while, and why.
+    pub async fn suspensions(&self) -> Asked<SuspensionsView> {
+        self.look(Call::Suspensions, &[]).await
+    }
     /// Releases a held plan.
     pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {
         self.change(Call::Release, request).await
@@ -248,6 +253,14 @@ impl Client {
     /// Files the answer of those who were asked.
     pub async fn confirm(&self, request: &ConfirmRequest) -> Asked<DoneView> {
         self.change(Call::Confirm, request).await
+    }
+    /// Stops somebody's access for a while, now or from a day on.
+    pub async fn suspend(&self, request: &SuspendRequest) -> Asked<DoneView> {
+        self.change(Call::Suspend, request).await
+    }
+    /// Lifts what stops access.
+    pub async fn unsuspend(&self, request: &UnsuspendRequest) -> Asked<DoneView> {
+        self.change(Call::Unsuspend, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

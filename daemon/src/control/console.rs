@@ -5,7 +5,8 @@ use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
     DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -45,6 +46,8 @@ pub trait Console: Send + Sync + 'static {
     /// Checks the whole chain.
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView>;
 
+    /// Whose access is stopped for a while, and why.
+    fn suspensions(&self) -> Answer<'_, SuspensionsView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.
@@ -72,6 +75,14 @@ pub trait Console: Send + Sync + 'static {
     ) -> Answer<'a, DoneView>;
     /// Files the answer of those who were asked.
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView>;
+    /// Stops somebody's access for a while, now or from a day on.
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView>;
+    /// Lifts what stops access.
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -39,6 +39,9 @@ pub enum Call {
     Resume,
     SettleSetAside,
     Confirm,
+    Suspensions,
+    Suspend,
+    Unsuspend,
     Adopt,
     Reload,
 }
@@ -98,6 +101,9 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),
         row(Call::SettleSetAside, Post, "/v1/set-aside/settle", Operator,      "set-aside settle"),
         row(Call::Confirm,        Post, "/v1/confirm",          Operator,      "confirm"),
+        row(Call::Suspensions,    Get, "/v1/suspensions",  Role::Viewer, "suspensions"),
+        row(Call::Suspend,        Post, "/v1/suspend",  Role::Operator, "suspend"),
+        row(Call::Unsuspend,      Post, "/v1/unsuspend",  Role::Operator, "unsuspend"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]

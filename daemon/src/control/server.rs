@@ -367,6 +367,9 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Resume => change!(resume),
         Call::SettleSetAside => change!(settle_set_aside),
         Call::Confirm => change!(confirm),
+        Call::Suspensions => look!(Nothing, |console, _asked| console.suspensions().await),
+        Call::Suspend => change!(suspend),
+        Call::Unsuspend => change!(unsuspend),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

@@ -101,6 +101,9 @@ impl Console for FakeConsole {
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
         ready(Ok(samples::audit_verify()))
     }
+    fn suspensions(&self) -> Answer<'_, SuspensionsView> {
+        ready(Ok(samples::suspensions()))
+    }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         if request.hash == "decided" {
             let error = ConsoleError::new(ErrorKind::Conflict, "the plan is released already", "");
@@ -144,6 +147,16 @@ impl Console for FakeConsole {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         self.done(&format!("settle {}", request.id), caller)
+    }
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("suspend {request:?}"), caller)
+    }
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("unsuspend {request:?}"), caller)
     }
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
         let length = request.content.as_ref().map_or(0, String::len);

@@ -13,6 +13,7 @@ mod holds;
 mod notices;
 mod person;
 mod plans;
+mod standing;
 mod status;
 mod tickets;
 mod user_ids;
