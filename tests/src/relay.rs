@@ -33,6 +33,9 @@ impl Target {
 #[derive(Debug, Default)]
 struct Flow {
     stalled: bool,
+    /// How a request begins whose answer is held back.
+    unanswered: Option<Vec<u8>>,
+    answers_stalled: bool,
     closed: bool,
     open: Vec<TcpStream>,
 }
@@ -48,11 +51,24 @@ impl Shared {
         self.flow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_while_stalled(&self) {
-        let flow = self.flow();
-        let waited = self.changed.wait_while(flow, |flow| flow.stalled && !flow.closed);
+    fn wait_while_stalled(&self, way: Way) {
+        let held = |flow: &mut Flow| flow.stalled || (way == Way::Answers && flow.answers_stalled);
+        let waited = self.changed.wait_while(self.flow(), |flow| held(flow) && !flow.closed);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
+
+    fn note(&self, request: &[u8]) {
+        let mut flow = self.flow();
+        if flow.unanswered.as_ref().is_some_and(|begins| request.starts_with(begins)) {
+            flow.answers_stalled = true;
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Requests,
+    Answers,
 }
 
 /// A running relay; closed when dropped.
@@ -84,9 +100,16 @@ impl Relay {
         self.shared.flow().stalled = true;
     }
 
+    /// Passes requests on, but nothing back from the first one on that begins with a text.
+    pub fn swallow_answers_after(&self, begins: &str) {
+        self.shared.flow().unanswered = Some(begins.as_bytes().to_vec());
+    }
+
     /// Passes on what was held back.
     pub fn flow(&self) {
-        self.shared.flow().stalled = false;
+        let mut flow = self.shared.flow();
+        (flow.stalled, flow.answers_stalled, flow.unanswered) = (false, false, None);
+        drop(flow);
         self.shared.changed.notify_all();
     }
 
@@ -133,19 +156,22 @@ fn accept_all(listener: &TcpListener, target: &Target, shared: &Arc<Shared>) {
 fn join(client: &TcpStream, server: &TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
     let kept = [client.try_clone()?, server.try_clone()?];
     shared.flow().open.extend(kept);
-    for (from, to) in [(client, server), (server, client)] {
+    for (from, to, way) in [(client, server, Way::Requests), (server, client, Way::Answers)] {
         let (from, to) = (from.try_clone()?, to.try_clone()?);
         let shared = Arc::clone(shared);
-        thread::spawn(move || pump(from, to, &shared));
+        thread::spawn(move || pump(from, to, way, &shared));
     }
     Ok(())
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn pump(mut from: TcpStream, mut to: TcpStream, way: Way, shared: &Shared) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
-        shared.wait_while_stalled();
+        if way == Way::Requests {
+            shared.note(&buffer[..read]);
+        }
+        shared.wait_while_stalled(way);
         if read == 0 || to.write_all(&buffer[..read]).is_err() {
             break;
         }

@@ -99,6 +99,23 @@ impl Scim {
         }
     }
 
+    /// The witness: an account as it is.
+    pub fn shown(&self, id: &str) -> Done<Value> {
+        match self.ask("GET", &format!("/Users/{id}"), None)? {
+            (200, user) => Ok(user),
+            (status, body) => Err(Failure::new(format!("HTTP {status}: {body}"))),
+        }
+    }
+
+    /// The witness: the ids of all accounts with a user name.
+    pub fn called(&self, user_name: &str) -> Done<Vec<String>> {
+        let (status, body) = self.ask("GET", "/Users?count=500", None)?;
+        let users = body["Resources"].as_array().filter(|_| status == 200);
+        let users = users.ok_or_else(|| Failure::new(format!("HTTP {status}: {body}")))?;
+        let theirs = users.iter().filter(|user| user["userName"] == user_name);
+        Ok(theirs.filter_map(|user| user["id"].as_str()).map(str::to_owned).collect())
+    }
+
     /// Changes an account as an administrator of the system would.
     pub fn set(&self, id: &str, attribute: &str, value: &Value) -> Done<()> {
         let body = json!({

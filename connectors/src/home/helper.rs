@@ -5,6 +5,7 @@
 
 use super::archive::{ArchiveOrder, archive, read_back};
 use super::keeper::{Keeper, Order};
+use super::maker::Move;
 use super::settings::HomeSettings;
 use crate::contract::Probed;
 pub use crate::helper::Caller;
@@ -58,6 +59,28 @@ pub enum Call {
         /// What, and for whom.
         order: ArchiveOrder,
     },
+    /// Make a home.
+    Create {
+        /// Whose.
+        order: Order,
+        /// Seconds at most, within the configured slice.
+        seconds: u32,
+    },
+    /// Look whether it is there and theirs.
+    ReadCreated {
+        /// Whose.
+        order: Order,
+    },
+    /// Move a home to where its owner's new name puts it.
+    Move {
+        /// Which.
+        order: Move,
+    },
+    /// Look whether it was moved.
+    ReadMoved {
+        /// Which.
+        order: Move,
+    },
     /// Look at roots and quarantine.
     Probe,
 }
@@ -70,7 +93,9 @@ pub enum Reply {
     Deleted(Outcome),
     /// To `archive`.
     Archived(Outcome),
-    /// To `read_back` and `read_archive`.
+    /// To `create` and `move`.
+    Done(Outcome),
+    /// To every question whether something is so.
     Seen(Seen),
     /// To `probe`: what was tried, and what is wrong with it.
     Probed(Vec<(String, Option<String>)>),
@@ -97,7 +122,7 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
         }
     };
     if caller == Caller::Checker && request.call != Call::Probe {
-        return refused("the helper deletes for the daemon's account only".into());
+        return refused("the helper works for the daemon's account only".into());
     }
     let Some(settings) = homes.get(&request.connector) else {
         return refused(format!(
@@ -108,35 +133,32 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
     if let Some(problem) = settings.problems().first() {
         return refused(format!("the helper's configuration has a mistake: {problem}"));
     }
+    carry_out(request.call, settings).unwrap_or_else(Reply::Failed)
+}
+
+fn carry_out(call: Call, settings: &HomeSettings) -> Result<Reply, Fault> {
     let keeper = Keeper::new(settings.clone());
-    match request.call {
+    let until = |seconds: u32| {
+        Instant::now() + Duration::from_secs(seconds.min(settings.slice_seconds).into())
+    };
+    Ok(match call {
         Call::Delete { order, seconds } => {
-            let seconds = Duration::from_secs(seconds.min(settings.slice_seconds).into());
-            match keeper.delete(&order, Instant::now() + seconds, Timestamp::now()) {
-                Ok(outcome) => Reply::Deleted(outcome),
-                Err(fault) => Reply::Failed(fault),
-            }
+            Reply::Deleted(keeper.delete(&order, until(seconds), Timestamp::now())?)
         }
-        Call::ReadBack { order } => match keeper.read_back(&order) {
-            Ok(seen) => Reply::Seen(seen),
-            Err(fault) => Reply::Failed(fault),
-        },
+        Call::ReadBack { order } => Reply::Seen(keeper.read_back(&order)?),
         Call::Archive { order, seconds } => {
-            let seconds = Duration::from_secs(seconds.min(settings.slice_seconds).into());
-            match archive(&keeper, &order, Instant::now() + seconds) {
-                Ok(outcome) => Reply::Archived(outcome),
-                Err(fault) => Reply::Failed(fault),
-            }
+            Reply::Archived(archive(&keeper, &order, until(seconds))?)
         }
-        Call::ReadArchive { order } => match read_back(&keeper, &order) {
-            Ok(seen) => Reply::Seen(seen),
-            Err(fault) => Reply::Failed(fault),
-        },
+        Call::ReadArchive { order } => Reply::Seen(read_back(&keeper, &order)?),
+        Call::Create { order, seconds } => Reply::Done(keeper.create(&order, until(seconds))?),
+        Call::ReadCreated { order } => Reply::Seen(keeper.read_created(&order)?),
+        Call::Move { order } => Reply::Done(keeper.move_home(&order)?),
+        Call::ReadMoved { order } => Reply::Seen(keeper.read_moved(&order)?),
         Call::Probe => {
             let lines = keeper.probe().into_iter();
             Reply::Probed(lines.map(|line: Probed| (line.what, line.problem)).collect())
         }
-    }
+    })
 }
 
 /// Asks the helper; a reply that does not come leaves open what was done.
@@ -145,10 +167,15 @@ pub fn answer(line: &str, homes: &BTreeMap<ConnectorName, HomeSettings>, caller:
 /// Retry where it was not reached, unknown where its reply was lost.
 pub async fn ask(socket: &Path, request: &Request) -> Result<Reply, Fault> {
     let seconds = match &request.call {
-        Call::Delete { seconds, .. } | Call::Archive { seconds, .. } => {
-            Duration::from_secs((*seconds).into())
-        }
-        Call::ReadBack { .. } | Call::ReadArchive { .. } | Call::Probe => Duration::ZERO,
+        Call::Delete { seconds, .. }
+        | Call::Archive { seconds, .. }
+        | Call::Create { seconds, .. } => Duration::from_secs((*seconds).into()),
+        Call::ReadBack { .. }
+        | Call::ReadArchive { .. }
+        | Call::ReadCreated { .. }
+        | Call::Move { .. }
+        | Call::ReadMoved { .. }
+        | Call::Probe => Duration::ZERO,
     };
     let door = Door {
         socket,

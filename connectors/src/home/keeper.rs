@@ -10,12 +10,11 @@ use super::folders::{
     Counted, Emptied, Pace, beneath, count, empty, gone, identity, open_below, open_root,
 };
 use super::place::{Place, locate};
-use super::settings::{HomeSettings, OwnerCheck};
+use super::settings::HomeSettings;
 use crate::contract::Probed;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Fault, Found, Outcome, Receipt, Seen, StepId};
-use nix::unistd::User;
 use rustix::fd::OwnedFd;
 use rustix::fs::{
     AtFlags, Mode, OFlags, RenameFlags, fstat, fsync, openat2, renameat_with, statat, unlinkat,
@@ -246,7 +245,7 @@ impl Keeper {
             return Ok(Taken::NotThere);
         };
         let known = identity(&home).map_err(failed)?;
-        self.check_owner(&home, order)?;
+        self.check_owner(&home, &order.user_id, order.uid_number)?;
         check_kept(&ground.quarantine, order.case, &home)?;
         let counted = count(&home, until).map_err(failed)?;
         let entry = order.step.to_string();
@@ -273,30 +272,6 @@ impl Keeper {
         put_back(ground, &parent, place, &entry)
     }
 
-    pub(super) fn check_owner(&self, home: &OwnedFd, order: &Order) -> Result<(), Fault> {
-        if self.settings.owner_check == OwnerCheck::Off {
-            return Ok(());
-        }
-        let owner = fstat(home).map_err(|errno| fault(errno, "the home"))?.st_uid;
-        if self.settings.owner_check == OwnerCheck::Uid {
-            return owned_by(owner, order.uid_number);
-        }
-        let account = User::from_name(order.user_id.as_str()).map_err(|errno| {
-            let why = "this machine could not look up the account's number; see its name service";
-            Fault::Retry(Cause::coded(why, errno.to_string()))
-        })?;
-        match account {
-            Some(account) if account.uid.as_raw() == owner => Ok(()),
-            Some(_) => Err(Fault::Refused(Cause::new(
-                "the home belongs to another account; find out whose it is",
-            ))),
-            None => Err(Fault::Refused(Cause::new(
-                "this machine knows no account of that name, so that the owner can't be checked; \
-                 delete by hand, or set `owner_check: off`",
-            ))),
-        }
-    }
-
     fn clear(
         &self,
         ground: &Ground,
@@ -321,20 +296,6 @@ impl Keeper {
         }
         gone(unlinkat(&ground.quarantine, entry, AtFlags::REMOVEDIR)).map_err(failed)?;
         Ok(None)
-    }
-}
-
-/// Whether the owner is the account with the number that the directory named.
-fn owned_by(owner: u32, uid_number: Option<u32>) -> Result<(), Fault> {
-    let refused = |why: &str| Err(Fault::Refused(Cause::new(why)));
-    match uid_number {
-        None => refused(
-            "the directory named no `uidNumber` when the plan was made, so that the owner can't be checked; \
-             delete by hand, or set another `owner_check`",
-        ),
-        Some(0) => refused("the directory names the `uidNumber` 0, which is root's; mend it there"),
-        Some(number) if number == owner => Ok(()),
-        Some(_) => refused("the home belongs to another account; find out whose it is"),
     }
 }
 
@@ -369,7 +330,7 @@ fn put_back(ground: &Ground, parent: &OwnedFd, place: &Place, entry: &str) -> Re
 
 impl Ground {
     /// The folder that has the home; `None` where there is none.
-    fn parent(&self, place: &Place) -> Result<Option<OwnedFd>, Fault> {
+    pub(super) fn parent(&self, place: &Place) -> Result<Option<OwnedFd>, Fault> {
         let path = if place.parents.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -440,7 +401,7 @@ pub(super) fn fault(errno: Errno, what: &str) -> Fault {
             refused("is reached by a symbolic link or is no folder; look what it is")
         }
         Errno::ACCESS | Errno::PERM => refused(
-            "can't be read or deleted with the rights that lapsed has; give them, or delete by hand",
+            "can't be read or changed with the rights that lapsed has; give them, or see to it by hand",
         ),
         Errno::ROFS => Fault::Retry(Cause::coded(
             format!("{what} is on a read-only file system; the unit needs ReadWritePaths= for it"),

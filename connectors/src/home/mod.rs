@@ -1,4 +1,5 @@
-//! Home directories on mounted file systems: moved to quarantine on their day, then deleted (D6).
+//! Home directories on mounted file systems: made, moved on a rename (A1, N7), and on their day moved to
+//! quarantine, then deleted (D6).
 //!
 //! The connector itself needs no rights: it asks a privileged helper, or, where the daemon's own account
 //! may write in the homes, does the same work in this process.
@@ -7,13 +8,18 @@ pub mod archive;
 mod folders;
 pub mod helper;
 pub mod keeper;
+pub mod maker;
+mod owner;
 pub mod place;
 pub mod settings;
+mod skeleton;
 
 #[cfg(test)]
 mod tests;
 
-pub use settings::{ArchiveSettings, FromDirectory, HomeKind, HomeSettings, OwnerCheck};
+pub use settings::{
+    ArchiveSettings, CreateSettings, FromDirectory, HomeKind, HomeSettings, OwnerCheck,
+};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
@@ -21,9 +27,10 @@ use archive::ArchiveOrder;
 use futures_util::future::BoxFuture;
 use helper::{Call, Caller, Reply, Request, answer, ask};
 use keeper::Order;
-use lapsed_core::facts::ConnectorName;
+use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Seen, Step};
+use lapsed_core::step::{Action, Cause, Fault, Found, HomePlace, Outcome, Seen, Step};
+use maker::Move;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,11 +61,13 @@ impl ConnectorKind for HomeSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        let mut abilities = vec![Ability::DeleteHome];
-        if self.archive.is_some() {
-            abilities.push(Ability::ArchiveHome);
-        }
-        abilities
+        let all = [
+            (true, Ability::DeleteHome),
+            (self.archive.is_some(), Ability::ArchiveHome),
+            (self.create.is_some(), Ability::CreateHome),
+            (self.rename, Ability::RenameHome),
+        ];
+        all.into_iter().filter_map(|(can, ability)| can.then_some(ability)).collect()
     }
 
     fn noun(&self) -> &'static str {
@@ -90,7 +99,8 @@ impl Home {
     /// The helper's own work in this process.
     async fn here(&self, request: Request) -> Result<Reply, Fault> {
         let homes = BTreeMap::from([(self.name.clone(), self.settings.clone())]);
-        let ended = |error: String| Fault::Unknown(Cause::coded("the deletion broke off", error));
+        let ended =
+            |error: String| Fault::Unknown(Cause::coded("the work on the home broke off", error));
         let line = serde_json::to_string(&request).map_err(|error| ended(error.to_string()))?;
         tokio::task::spawn_blocking(move || answer(&line, &homes, Caller::Daemon))
             .await
@@ -108,9 +118,13 @@ impl Home {
         let call = match task {
             Task::Delete(order) => Call::Delete { order, seconds },
             Task::Archive(order) => Call::Archive { order, seconds },
+            Task::Create(order) => Call::Create { order, seconds },
+            Task::Move(order) => Call::Move { order },
         };
         match self.call(call).await? {
-            Reply::Deleted(outcome) | Reply::Archived(outcome) => Ok(outcome),
+            Reply::Deleted(outcome) | Reply::Archived(outcome) | Reply::Done(outcome) => {
+                Ok(outcome)
+            }
             _ => Err(strange()),
         }
     }
@@ -119,6 +133,8 @@ impl Home {
         let call = match task(step)? {
             Task::Delete(order) => Call::ReadBack { order },
             Task::Archive(order) => Call::ReadArchive { order },
+            Task::Create(order) => Call::ReadCreated { order },
+            Task::Move(order) => Call::ReadMoved { order },
         };
         match self.call(call).await? {
             Reply::Seen(seen) => Ok(seen),
@@ -131,6 +147,8 @@ impl Home {
 enum Task {
     Delete(Order),
     Archive(ArchiveOrder),
+    Create(Order),
+    Move(Move),
 }
 
 fn task(step: &Step) -> Result<Task, Fault> {
@@ -141,7 +159,12 @@ fn task(step: &Step) -> Result<Task, Fault> {
         case: step.case.0,
         uid_number: *uid_number,
     };
+    let at = |place: &HomePlace| of(&place.home, &place.uid_number);
     match &step.action {
+        Action::CreateHome { place, .. } => Ok(Task::Create(at(place))),
+        Action::RenameHome { from, old, new, .. } => {
+            Ok(Task::Move(renamed(from, old, new, at(new))))
+        }
         Action::DeleteHome { home, uid_number, .. } => Ok(Task::Delete(of(home, uid_number))),
         Action::ArchiveHome { home, uid_number, wish, paths, recipient, .. } => {
             Ok(Task::Archive(ArchiveOrder {
@@ -156,6 +179,12 @@ fn task(step: &Step) -> Result<Task, Fault> {
             other.name()
         )))),
     }
+}
+
+/// The number of an account stays on a rename: either place may name it.
+fn renamed(from: &UserId, old: &HomePlace, new: &HomePlace, to: Order) -> Move {
+    let uid_number = new.uid_number.or(old.uid_number);
+    Move { to: Order { uid_number, ..to }, from: from.clone(), old_home: old.home.clone() }
 }
 
 fn strange() -> Fault {

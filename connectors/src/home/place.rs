@@ -2,7 +2,6 @@
 
 use super::settings::{FromDirectory, HomeSettings, is_plain};
 use lapsed_core::facts::UserId;
-use minijinja::{Environment, UndefinedBehavior};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -36,7 +35,7 @@ pub fn locate(
 ) -> Result<Place, String> {
     let id = user_id.as_str();
     if id.contains(['/', '\\', '\0']) || id == "." || id == ".." {
-        return Err("the user ID can't be a folder's name; delete the home by hand".into());
+        return Err("the user ID can't be a folder's name; see to the home by hand".into());
     }
     let path = match (&settings.path, &settings.from_directory) {
         (Some(template), _) => render(template, user_id)?,
@@ -56,9 +55,7 @@ pub(super) fn rendered(
     template: &str,
     values: &[(&str, &str)],
 ) -> Result<PathBuf, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(10_000));
+    let environment = lapsed_core::template::strict(10_000);
     let values: std::collections::BTreeMap<String, String> =
         values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     environment.render_str(template, values).map(PathBuf::from)
@@ -67,7 +64,7 @@ pub(super) fn rendered(
 /// The directory's own word, with a share replaced by the folder where it is mounted.
 fn stated(from: &FromDirectory, user_id: &UserId, home: Option<&str>) -> Result<PathBuf, String> {
     let home = home.map(str::trim).filter(|home| !home.is_empty()).ok_or_else(|| {
-        "the directory named no home when the plan was made; delete it by hand".to_owned()
+        "the directory named no home when the plan was made; see to it by hand".to_owned()
     })?;
     let path = if home.starts_with('/') && !home.starts_with("//") {
         PathBuf::from(home)
@@ -81,7 +78,7 @@ fn stated(from: &FromDirectory, user_id: &UserId, home: Option<&str>) -> Result<
     if last.to_lowercase() != user_id.folded() {
         return Err(
             "the directory's home is not named like the user ID, so that it may be shared or \
-             another's; delete it by hand"
+             another's; see to it by hand"
                 .into(),
         );
     }
@@ -126,7 +123,7 @@ fn below(settings: &HomeSettings, path: &Path) -> Result<Place, String> {
     }
     // A root within a home would be deleted with it.
     if settings.roots.iter().any(|other| other.starts_with(path)) {
-        return Err("another of `roots` is within this home; delete it by hand".into());
+        return Err("another of `roots` is within this home; see to it by hand".into());
     }
     let parents = rest.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Place { root: root.clone(), parents, name })

@@ -48,6 +48,12 @@ pub struct HomeSettings {
     /// Where copies of files go that are to be kept (D6); absent: `lapsed keep` is refused.
     #[serde(default)]
     pub archive: Option<ArchiveSettings>,
+    /// How homes of new accounts are made (A1); absent: they are not.
+    #[serde(default)]
+    pub create: Option<CreateSettings>,
+    /// Move homes to where the new name puts them when an account is renamed (N7).
+    #[serde(default)]
+    pub rename: bool,
     /// Files deleted a second, at most; as fast as it goes where absent.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -72,6 +78,15 @@ pub struct FromDirectory {
     /// Where shares are mounted here: `'\\files\home$': /srv/homes`. Case and the direction of the
     /// slashes don't count on the left.
     pub shares: BTreeMap<String, PathBuf>,
+}
+
+/// How homes of new accounts are made: mode 0700, owned by whom `owner_check` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CreateSettings {
+    /// A folder whose content every new home begins with, such as `/etc/skel`: it and all that is in it must
+    /// belong to root and be writable by nobody else. Without it a home begins empty.
+    pub skeleton: Option<PathBuf>,
 }
 
 /// Copies of files that are to be kept.
@@ -164,6 +179,13 @@ impl HomeSettings {
         }
         self.way_problems(&mut found);
         self.archive_problems(&mut found);
+        let skeleton = self.create.as_ref().and_then(|create| create.skeleton.as_deref());
+        if skeleton.is_some_and(|path| !is_plain(path)) {
+            found.push(problem(
+                "create.skeleton",
+                "is no folder from the root on; write it like `/etc/skel`",
+            ));
+        }
         match (&self.helper, self.in_process) {
             (Some(_), true) | (None, false) => found.push(problem(
                 "helper",

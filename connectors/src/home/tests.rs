@@ -20,6 +20,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+mod making;
+
 struct Homes {
     folder: TempDir,
     settings: HomeSettings,

@@ -1,6 +1,7 @@
 //! An account as a SCIM server shows it (RFC 7643 4.1).
 
 use super::attribute::get;
+use super::server::Edit;
 use lapsed_core::facts::{PersonName, StableId};
 use serde_json::Value;
 
@@ -63,13 +64,21 @@ impl Account {
         get(first, "value")?.as_str().map(str::to_owned)
     }
 
-    /// The whole account to be put back with `active` as given, without what only the server writes.
-    pub(super) fn with_active(&self, active: Value) -> Value {
+    /// The name as others see it.
+    pub(super) fn display_name(&self) -> Option<String> {
+        let name = get(&self.whole, "displayName")?.as_str()?.trim();
+        (!name.is_empty()).then(|| name.to_owned())
+    }
+
+    /// The whole account to be put back with edits, without what only the server writes.
+    pub(super) fn with(&self, edits: &[Edit]) -> Value {
         let mut whole = self.whole.clone();
         if let Some(members) = whole.as_object_mut() {
-            let read_only = ["meta", "groups", "password", "active"];
+            let read_only = ["meta", "groups", "password"];
             members.retain(|key, _| !read_only.iter().any(|name| key.eq_ignore_ascii_case(name)));
-            members.insert("active".into(), active);
+        }
+        for edit in edits {
+            edit.attribute.set(&mut whole, edit.value.clone());
         }
         whole
     }

@@ -33,6 +33,34 @@ impl Attribute {
         Ok(Self { extension, names })
     }
 
+    /// An attribute of the core, whose name needs no check.
+    pub(super) fn named(name: &'static str) -> Self {
+        Self { extension: None, names: vec![name.to_owned()] }
+    }
+
+    /// What is within it: `roles` becomes `roles.value`.
+    pub(super) fn within(&self, name: &str) -> Self {
+        let names = self.names.iter().map(String::as_str).chain([name]).map(str::to_owned);
+        Self { extension: self.extension.clone(), names: names.collect() }
+    }
+
+    /// The extension that it belongs to.
+    pub(super) fn extension(&self) -> Option<&str> {
+        self.extension.as_deref()
+    }
+
+    /// True where nothing is within it: `roles`, and not `roles.value`.
+    pub(super) fn is_whole(&self) -> bool {
+        self.names.len() == 1
+    }
+
+    /// Sets it in an account; null takes it out.
+    pub(super) fn set(&self, account: &mut Value, value: Value) {
+        let path: Vec<&str> =
+            self.extension.iter().chain(&self.names).map(String::as_str).collect();
+        put(account, &path, value);
+    }
+
     /// All its values in an account, as text. Names are compared without case (RFC 7643 2.1).
     pub(super) fn values(&self, account: &Value) -> Vec<String> {
         let within = match &self.extension {
@@ -72,6 +100,20 @@ pub(super) fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     let members = value.as_object()?;
     let mut fits = members.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
     fits.next().map(|(_, value)| value)
+}
+
+fn put(within: &mut Value, path: &[&str], value: Value) {
+    if !within.is_object() {
+        *within = Value::Object(serde_json::Map::new());
+    }
+    let (Some(members), [name, rest @ ..]) = (within.as_object_mut(), path) else { return };
+    let known = members.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+    let key = known.unwrap_or_else(|| (*name).to_owned());
+    match (rest.is_empty(), value.is_null()) {
+        (true, true) => drop(members.remove(&key)),
+        (true, false) => drop(members.insert(key, value)),
+        (false, _) => put(members.entry(key).or_insert(Value::Null), rest, value),
+    }
 }
 
 fn members(value: Option<&Value>) -> Vec<&Value> {
@@ -126,6 +168,25 @@ mod tests {
     #[case("http://x:userName")]
     fn what_is_no_attribute_is_refused(#[case] name: &str) {
         assert!(Attribute::parse(name).is_err());
+    }
+
+    #[rstest]
+    #[case("active", json!(true), json!({ "ACTIVE": true, "name": { "familyName": "Smith" } }))]
+    #[case("ACTIVE", json!(null), json!({ "name": { "familyName": "Smith" } }))]
+    #[case("name.givenName", json!("Joan"), json!({
+        "ACTIVE": false, "name": { "familyName": "Smith", "givenName": "Joan" },
+    }))]
+    #[case("urn:x:User:roles", json!(["a"]), json!({
+        "ACTIVE": false, "name": { "familyName": "Smith" }, "urn:x:User": { "roles": ["a"] },
+    }))]
+    fn a_value_is_set_where_it_stands_whatever_its_case(
+        #[case] name: &str,
+        #[case] value: Value,
+        #[case] expected: Value,
+    ) {
+        let mut account = json!({ "ACTIVE": false, "name": { "familyName": "Smith" } });
+        Attribute::parse(name).unwrap().set(&mut account, value);
+        assert_eq!(account, expected);
     }
 
     #[test]

@@ -4,8 +4,11 @@ use super::Scim;
 use super::account::Account;
 use super::attribute::Attribute;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use lapsed_core::facts::{EmployeeNumber, StableId, UserId};
-use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Protection, Realm, Scope};
+use jiff::Timestamp;
+use lapsed_core::facts::{EmployeeNumber, StableId, SystemRole, UserId};
+use lapsed_core::observed::{
+    Details, LastUse, Observed, ObservedAccount, PersonKeys, Protection, Realm, Scope,
+};
 use lapsed_core::shown::shown_within;
 use lapsed_core::step::{Cause, Fault};
 use lapsed_core::wildcard;
@@ -39,6 +42,7 @@ impl Scim {
                 observed.accounts = all.iter().map(shown).collect::<Result<_, _>>()?;
             }
             Scope::TakenNames => observed.taken_names = self.taken_names().await?,
+            Scope::Groups(_) => {}
         }
         Ok(observed)
     }
@@ -88,7 +92,11 @@ impl Scim {
 
     /// Looks for one value; an account with another value in the answer means that the server does not
     /// filter, and then every account would be a leaver's.
-    async fn filtered(&self, attribute: &Attribute, value: &str) -> Result<Vec<Account>, Fault> {
+    pub(super) async fn filtered(
+        &self,
+        attribute: &Attribute,
+        value: &str,
+    ) -> Result<Vec<Account>, Fault> {
         let what = format!("look for {attribute}");
         let found = self.server.find(&what, &attribute.equals(value)).await?;
         let fits = |account: &Account| {
@@ -113,7 +121,7 @@ impl Scim {
         let numbers = self.numbers(account);
         Ok(ObservedAccount {
             held_in_trust: Vec::new(),
-            details: lapsed_core::observed::Details::default(),
+            details: self.details(account),
             id: account.id.clone(),
             user_id: match by {
                 Some(user_id) => user_id.clone(),
@@ -134,6 +142,30 @@ impl Scim {
             groups: Vec::new(),
             realm: Realm::System,
         })
+    }
+
+    fn details(&self, account: &Account) -> Details {
+        let mut mails = Attribute::named("emails").within("value").values(&account.whole);
+        let first = account.mail();
+        mails.retain(|address| Some(address) != first.as_ref());
+        let roles = self.roles_of(account).into_iter();
+        Details {
+            display_name: account.display_name(),
+            mail_aliases: mails,
+            roles: roles.filter_map(|role| SystemRole::new(role).ok()).collect(),
+            last_use: self.last_use(account),
+            password: None,
+        }
+    }
+
+    /// A time that can't be read is not shown: it must not read as one that never was.
+    fn last_use(&self, account: &Account) -> Option<LastUse> {
+        let (attribute, lag_days) = self.last_use.as_ref()?;
+        let at = attribute.values(&account.whole).into_iter().next();
+        let at = at.map(|text| text.parse::<Timestamp>()).transpose().ok()?;
+        let made = Attribute::named("meta").within("created").values(&account.whole);
+        let made_at = made.first().and_then(|text| text.parse().ok());
+        Some(LastUse { at, made_at, lag_days: *lag_days })
     }
 
     fn protection(&self, account: &Account, several: bool) -> Option<Protection> {

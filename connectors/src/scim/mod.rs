@@ -1,4 +1,5 @@
-//! Systems with a SCIM 2.0 server: accounts are looked up by user ID or number and shut (D4).
+//! Systems with a SCIM 2.0 server: accounts are looked up by user ID or number and shut (D4), made,
+//! opened with roles (A1, A3) and renamed (N7).
 //!
 //! Accounts are kept by the server's own id. What a server says that it did is looked at afterwards:
 //! some answer 200 and do nothing. Accounts are deleted only where the settings say so.
@@ -6,6 +7,7 @@
 mod account;
 mod attribute;
 mod find;
+mod giving;
 mod naming;
 mod probe;
 mod server;
@@ -14,7 +16,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{Match, ScimKind, ScimSettings, Update};
+pub use settings::{LastUseAttributes, Match, RoleAttribute, ScimKind, ScimSettings, Update};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::http::Http;
@@ -38,6 +40,9 @@ pub struct Scim {
     naming: Naming,
     user_id: Option<Attribute>,
     employee_number: Option<Attribute>,
+    /// Roles, and their values.
+    roles: Option<(Attribute, Attribute)>,
+    last_use: Option<(Attribute, u16)>,
 }
 
 impl ConnectorKind for ScimSettings {
@@ -51,11 +56,15 @@ impl ConnectorKind for ScimSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        let mut abilities = vec![Ability::Access];
-        if self.delete {
-            abilities.push(Ability::DeleteAccount);
-        }
-        abilities
+        let all = [
+            (true, Ability::Access),
+            (self.delete, Ability::DeleteAccount),
+            (self.create, Ability::CreateAccount),
+            (self.grant, Ability::GrantAccess),
+            (self.rename, Ability::RenameAccount),
+            (self.last_use.is_some(), Ability::LastUse),
+        ];
+        all.into_iter().filter_map(|(can, ability)| can.then_some(ability)).collect()
     }
 
     fn noun(&self) -> &'static str {
@@ -83,12 +92,20 @@ pub fn connect(settings: &ScimSettings) -> Result<Scim, SettingsError> {
         parsed.map_err(|error| SettingsError::one(key, error.to_string()))
     };
     let matching = &settings.matching;
+    let roles = settings.roles.as_ref().map(|roles| roles.attribute.clone());
+    let used = settings.last_use.as_ref().map(|last_use| last_use.attribute.clone());
+    let lag_days = settings.last_use.as_ref().map_or(0, |last_use| last_use.lag_days);
     Ok(Scim {
         server: Server::new(http, settings.page_size),
         naming: Naming::new(&matching.user_id_as)
             .map_err(|problem| SettingsError::one("match.user_id_as", problem))?,
         user_id: attribute("match.user_id", &matching.user_id)?,
         employee_number: attribute("match.employee_number", &matching.employee_number)?,
+        roles: attribute("roles.attribute", &roles)?.map(|whole| {
+            let values = whole.within("value");
+            (whole, values)
+        }),
+        last_use: attribute("last_use.attribute", &used)?.map(|attribute| (attribute, lag_days)),
         settings: settings.clone(),
     })
 }

@@ -1,7 +1,7 @@
 //! What is asked of a SCIM server, and what its answers mean.
 
 use super::account::Account;
-use super::attribute::get;
+use super::attribute::{Attribute, get};
 use crate::http::{Http, Kind, Method, Reply, Request, fault_of, segment};
 use lapsed_core::facts::StableId;
 use lapsed_core::step::{Cause, Fault};
@@ -40,6 +40,21 @@ pub(super) enum Changed {
     Gone,
     /// Somebody changed it since it was looked at.
     Stale,
+}
+
+/// How making an account went.
+pub(super) enum Made {
+    /// It is there, as the server shows it.
+    Account(Account),
+    /// Its name or number is taken (RFC 7644 3.3).
+    Taken,
+}
+
+/// A new value of an attribute; null takes it out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Edit {
+    pub(super) attribute: Attribute,
+    pub(super) value: Value,
 }
 
 /// One page of a listing.
@@ -193,32 +208,66 @@ impl Server {
         Ok(Page { total: total.unwrap_or_default(), accounts })
     }
 
-    /// Sets `active` by PATCH (RFC 7644 3.5.2).
-    pub(super) async fn patch(&self, account: &Account, active: Value) -> Result<Changed, Fault> {
-        let body = json!({
-            "schemas": [PATCH],
-            "Operations": [{ "op": "replace", "path": "active", "value": active }],
-        });
-        self.change(Method::PATCH, account, Some(body)).await
+    /// Makes an account (RFC 7644 3.3).
+    pub(super) async fn post(&self, account: Value) -> Result<Made, Fault> {
+        let what = "make the account";
+        let request = Request::new(Method::POST, "/Users".to_owned())
+            .body(MEDIA_TYPE, account.to_string().into_bytes());
+        let reply = self.ask(request, what, Kind::Changes).await?;
+        if reply.status.as_u16() == 409 {
+            return Ok(Made::Taken);
+        }
+        if let Some(fault) = fault_of(&reply, what, Kind::Changes) {
+            return Err(fault);
+        }
+        // It was made; a reply that does not show it leads to another look.
+        let unclear =
+            |error: &dyn std::error::Error| Fault::Unknown(Cause::new(format!("{what}: {error}")));
+        let whole = reply.json().map_err(|error| unclear(&error))?;
+        Account::read(whole).map(Made::Account).map_err(|error| unclear(&error))
     }
 
-    /// Writes the whole account back with `active` (RFC 7644 3.5.1).
-    pub(super) async fn put(&self, account: &Account, active: Value) -> Result<Changed, Fault> {
-        self.change(Method::PUT, account, Some(account.with_active(active))).await
+    /// Changes attributes by PATCH (RFC 7644 3.5.2).
+    pub(super) async fn patch(
+        &self,
+        what: &str,
+        account: &Account,
+        edits: &[Edit],
+    ) -> Result<Changed, Fault> {
+        let operation = |Edit { attribute, value }: &Edit| {
+            let path = attribute.to_string();
+            match value {
+                Value::Null => json!({ "op": "remove", "path": path }),
+                value => json!({ "op": "replace", "path": path, "value": value }),
+            }
+        };
+        let operations: Vec<Value> = edits.iter().map(operation).collect();
+        let body = json!({ "schemas": [PATCH], "Operations": operations });
+        self.change(what, Method::PATCH, account, Some(body)).await
+    }
+
+    /// Writes the whole account back with changes (RFC 7644 3.5.1).
+    pub(super) async fn put(
+        &self,
+        what: &str,
+        account: &Account,
+        edits: &[Edit],
+    ) -> Result<Changed, Fault> {
+        self.change(what, Method::PUT, account, Some(account.with(edits))).await
     }
 
     /// Deletes the account (RFC 7644 3.6).
     pub(super) async fn delete(&self, account: &Account) -> Result<Changed, Fault> {
-        self.change(Method::DELETE, account, None).await
+        self.change("delete the account", Method::DELETE, account, None).await
     }
 
     async fn change(
         &self,
+        what: &str,
         method: Method,
         account: &Account,
         body: Option<Value>,
     ) -> Result<Changed, Fault> {
-        let what = if body.is_some() { "shut the account" } else { "delete the account" };
         let mut request = Request::new(method.clone(), path(&account.id)?);
         if let Some(body) = body {
             request = request.body(MEDIA_TYPE, body.to_string().into_bytes());
@@ -232,6 +281,12 @@ impl Server {
         match reply.status.as_u16() {
             404 | 410 => self.is_really_gone(&reply).await.map(|()| Changed::Gone),
             412 => Ok(Changed::Stale),
+            409 => Err(Fault::Refused(Cause::coded(
+                format!(
+                    "{what}: the server says that another account has it already; look whose it is"
+                ),
+                "HTTP 409",
+            ))),
             405 | 501 => Err(Fault::Refused(Cause::coded(
                 format!(
                     "{what}: the server knows no {method}; write `update: put` or `update: patch`, or end it by hand"

@@ -43,6 +43,22 @@ pub struct ScimSettings {
     /// The server deletes accounts on DELETE: `departure.delete_accounts` may name this connector.
     #[serde(default)]
     pub delete: bool,
+    /// Make accounts (A1), shut: by POST, with `userName`, `name`, `displayName`, `emails` and the employee
+    /// number where `match` says. `match.user_id` must be `userName`.
+    #[serde(default)]
+    pub create: bool,
+    /// Open accounts that are given access (A1), with their roles where `roles` says.
+    #[serde(default)]
+    pub grant: bool,
+    /// Rename accounts (N7). `match.user_id` must be `userName`.
+    #[serde(default)]
+    pub rename: bool,
+    /// Where an account's roles are kept; absent: the system has none.
+    #[serde(default)]
+    pub roles: Option<RoleAttribute>,
+    /// Where the server shows when an account was last used (S3); absent: it does not.
+    #[serde(default)]
+    pub last_use: Option<LastUseAttributes>,
     /// Accounts that are never touched, by nobody's release: user names, `*` for any letters.
     #[serde(default)]
     pub never: Vec<String>,
@@ -57,6 +73,26 @@ pub struct ScimSettings {
     /// How long to wait.
     #[serde(default)]
     pub timeouts: HttpTimeouts,
+}
+
+/// Where an account's roles are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleAttribute {
+    /// An attribute with several values, each with the role in its `value`: `roles` or `entitlements`.
+    /// What is in it is replaced whole.
+    pub attribute: String,
+}
+
+/// Where the server shows when an account was last used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LastUseAttributes {
+    /// The attribute with that time; an account without it was never used.
+    pub attribute: String,
+    /// By how many days it may lag behind.
+    #[serde(default)]
+    pub lag_days: u16,
 }
 
 /// Which attributes of an account say whose it is.
@@ -125,6 +161,28 @@ impl ScimSettings {
                 "names no attribute by which an account is found; name user_id or employee_number"
                     .into(),
             );
+        }
+        if (self.create || self.rename) && self.matching.user_id.as_deref() != Some("userName") {
+            wrong(
+                "create",
+                "makes and renames accounts by their `userName`; write it under match.user_id, or leave \
+                 `create` and `rename` out"
+                    .into(),
+            );
+        }
+        if let Some(roles) = &self.roles {
+            match Attribute::parse(&roles.attribute) {
+                Err(problem) => wrong("roles.attribute", problem.to_string()),
+                Ok(attribute) if !attribute.is_whole() => {
+                    wrong("roles.attribute", "goes into its values; write `roles` for it".into());
+                }
+                Ok(_) => {}
+            }
+        }
+        if let Some(Err(problem)) =
+            self.last_use.as_ref().map(|last_use| Attribute::parse(&last_use.attribute))
+        {
+            wrong("last_use.attribute", problem.to_string());
         }
         if let Err(problem) = Naming::new(&self.matching.user_id_as) {
             wrong("match.user_id_as", problem);

@@ -3,12 +3,11 @@
 use super::Scim;
 use super::account::Account;
 use super::server::Changed;
-use super::settings::Update;
+use lapsed_core::facts::UserId;
 use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
-use serde_json::Value;
 
 /// So often is an account looked at anew that others change at the same moment.
-const LOOKS: u32 = 3;
+pub(super) const LOOKS: u32 = 3;
 
 /// What a step asks of this connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +30,12 @@ fn wish(action: &Action) -> Result<Wish, Fault> {
 impl Scim {
     /// Carries out one step.
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
+        match &step.action {
+            Action::CreateAccount { blueprint, .. } => return self.create(blueprint).await,
+            Action::GrantAccess { roles, .. } => return self.grant(step, roles).await,
+            Action::Rename { to, .. } => return self.rename(step, to).await,
+            _ => {}
+        }
         let wish = wish(&step.action)?;
         if wish == Wish::Delete && !self.settings.delete {
             return Err(Fault::Refused(Cause::new(
@@ -44,14 +49,16 @@ impl Scim {
             if let Some(because) = self.never(&account) {
                 return Err(Fault::Refused(Cause::new(format!("never touched: {because}"))));
             }
-            if let Some(found) = self.drift(step, &account)? {
+            if let Some(found) = self.drift(step, &step.expect.user_id, &account)? {
                 return Ok(Outcome::Drifted(found));
             }
             if wish == Wish::Shut && account.active == Some(false) {
                 return Ok(Outcome::AlreadySo);
             }
             let changed = match wish {
-                Wish::Shut => self.shut(&account).await?,
+                Wish::Shut => {
+                    self.edit("shut the account", &account, &[self.active(false)]).await?
+                }
                 Wish::Delete => self.server.delete(&account).await?,
             };
             match changed {
@@ -60,29 +67,17 @@ impl Scim {
                 Changed::Stale => {}
             }
         }
-        Err(Fault::Retry(Cause::new(
-            "the account changes all the time; see what else writes to it",
-        )))
-    }
-
-    async fn shut(&self, account: &Account) -> Result<Changed, Fault> {
-        let active = match self.settings.active_as_text {
-            true => Value::String("False".into()),
-            false => Value::Bool(false),
-        };
-        let patch = match self.settings.update {
-            Update::Auto => self.server.abilities().await?.patch,
-            Update::Patch => true,
-            Update::Put => false,
-        };
-        match patch {
-            true => self.server.patch(account, active).await,
-            false => self.server.put(account, active).await,
-        }
+        Err(busy())
     }
 
     /// Looks at one step's account again.
     pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
+        match &step.action {
+            Action::CreateAccount { blueprint, .. } => return self.see_created(blueprint).await,
+            Action::GrantAccess { roles, .. } => return self.see_granted(step, roles).await,
+            Action::Rename { to, .. } => return self.see_renamed(step, to).await,
+            _ => {}
+        }
         let wish = wish(&step.action)?;
         let Some(account) = self.server.get(&step.action.account().id).await? else {
             return Ok(Seen::AsWanted);
@@ -104,14 +99,18 @@ impl Scim {
     }
 
     /// The account belongs to another by now, or is called otherwise.
-    fn drift(&self, step: &Step, account: &Account) -> Result<Option<Found>, Fault> {
-        let expected = &step.expect.user_id;
+    pub(super) fn drift(
+        &self,
+        step: &Step,
+        expected: &UserId,
+        account: &Account,
+    ) -> Result<Option<Found>, Fault> {
         let now = self.user_id_of(account)?;
         let named = |text: &str| text.to_lowercase() == expected.folded();
         let found = |description: String| Ok(Some(Found { description }));
         if !named(now.as_str()) && !named(&account.user_name) {
             return found(format!(
-                "the account is called {now} now; look whose it is before it is shut"
+                "the account is called {now} now; look whose it is before it is touched"
             ));
         }
         let numbers = self.numbers(account);
@@ -120,14 +119,14 @@ impl Scim {
         };
         match &step.expect.employee_number {
             Some(number) if !kept(number) => found(
-                "the account carries another employee number now; look whose it is before it is shut"
+                "the account carries another employee number now; look whose it is before it is touched"
                     .into(),
             ),
             _ => Ok(None),
         }
     }
 
-    fn receipt(&self, account: &Account) -> Receipt {
+    pub(super) fn receipt(&self, account: &Account) -> Receipt {
         let active = account.active.map_or_else(|| "not said".into(), |active| active.to_string());
         let before = [("active", active), ("userName", account.user_name.clone())];
         Receipt {
@@ -135,4 +134,8 @@ impl Scim {
             server: Some(self.address().to_owned()),
         }
     }
+}
+
+pub(super) fn busy() -> Fault {
+    Fault::Retry(Cause::new("the account changes all the time; see what else writes to it"))
 }

@@ -174,17 +174,6 @@ impl Action {
         }
     }
 
-    /// The home directory that is read or deleted, as the directory named it when the plan was made; the
-    /// outer `None` where the action touches no home.
-    #[must_use]
-    pub fn touches_home(&self) -> Option<Option<&str>> {
-        match self {
-            Self::ArchiveHome { home, .. } | Self::DeleteHome { home, .. } => Some(home.as_deref()),
-            Self::RenameHome { old, .. } => Some(old.home.as_deref()),
-            _ => None,
-        }
-    }
-
     /// What can't be put back: such a step never runs past a hold (D6).
     #[must_use]
     pub fn destroys(&self) -> bool {

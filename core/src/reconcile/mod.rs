@@ -2,6 +2,7 @@
 
 mod corroboration;
 mod elsewhere;
+pub mod granting;
 pub mod suspending;
 mod wished;
 

@@ -322,16 +322,25 @@ pub struct Confirmations {
     pub max_bytes: u64,
 }
 
-/// Where forms are put that order something of a leaver's things, each a JSON file (`docs/forms.md`).
+/// Where forms are put: access forms, JSON or YAML, with their scans beside them, and orders about a leaver's
+/// things, JSON (`docs/forms.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Forms {
     /// The folder; what was taken goes to `accepted` from there, and what was not to `rejected`.
     pub folder: AbsolutePath,
     /// Accounts of this machine whose files count beside those of operators: that of the counsel's office,
-    /// say.
+    /// say. What an access form's `filed_by` names needs no entry here.
     #[serde(default)]
     pub from: Members,
+    /// Largest scan in bytes.
+    #[serde(default = "twenty_mebibytes")]
+    #[schemars(range(min = 1, max = 1_073_741_824))]
+    pub max_scan_bytes: u64,
+    /// Hours after which a scan that no form names goes to `rejected`.
+    #[serde(default = "a_day")]
+    #[schemars(range(min = 1, max = 8760))]
+    pub scan_hours: u32,
 }
 
 impl Inbox {
@@ -469,6 +478,10 @@ impl Default for Logging {
     fn default() -> Self {
         Self { format: LogFormat::Json, level: LogLevel::Info }
     }
+}
+
+fn a_day() -> u32 {
+    24
 }
 
 fn twenty_mebibytes() -> u64 {

@@ -1,4 +1,4 @@
-//! Whose a home directory is by now, asked right before it is copied or deleted (D6).
+//! Whose a home directory is by now, asked right before it is copied, moved or deleted (D6, N7).
 //!
 //! The plan may be half a year old. By now another account may have the same home, or the leaver's own
 //! account may be open again, be called otherwise, or carry another person's number. Every directory is
@@ -12,11 +12,11 @@ use crate::store::StoredStep;
 use futures_util::future::try_join_all;
 use lapsed_connectors::contract::Apply;
 use lapsed_connectors::home::HomeSettings;
-use lapsed_connectors::home::place::locate;
-use lapsed_core::facts::{ConnectorName, Person, PersonId};
+use lapsed_connectors::home::place::{Place, locate};
+use lapsed_core::facts::{ConnectorName, Person, PersonId, UserId};
 use lapsed_core::guard::Proposed;
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Scope};
-use lapsed_core::step::{Cause, Fault, Found, Outcome, Step};
+use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Step};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -144,21 +144,40 @@ fn unasked(name: &ConnectorName, why: &str) -> Cause {
 }
 
 fn touches_home(step: &Step) -> bool {
-    step.action.touches_home().is_some()
+    !homes_in(step).is_empty()
+}
+
+/// The homes that a step reads, moves or deletes: by which log-on name, and as the directory named them
+/// when the plan was made. A home that is moved must be nobody else's where it was nor where it goes.
+fn homes_in(step: &Step) -> Vec<(&UserId, Option<&str>)> {
+    match &step.action {
+        Action::ArchiveHome { home, .. } | Action::DeleteHome { home, .. } => {
+            vec![(&step.expect.user_id, home.as_deref())]
+        }
+        Action::RenameHome { from, old, new, .. } => {
+            vec![(from, old.home.as_deref()), (&step.expect.user_id, new.home.as_deref())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_moved(step: &Step) -> bool {
+    matches!(step.action, Action::RenameHome { .. })
 }
 
 /// By what the account itself, and every account with the same home, is found.
 fn keys_of(step: &Step, settings: Option<&HomeSettings>) -> PersonKeys {
-    let stated = step.action.touches_home().flatten();
-    let user_id = &step.expect.user_id;
-    let place = settings.and_then(|settings| locate(settings, user_id, stated).ok());
     let mut homes = BTreeSet::new();
-    for home in stated.map(str::to_owned).into_iter().chain(place.map(|place| place.shown())) {
-        homes.extend(spellings(&home));
+    let touched = homes_in(step);
+    for (user_id, stated) in &touched {
+        let place = settings.and_then(|settings| locate(settings, user_id, *stated).ok());
+        for home in stated.map(str::to_owned).into_iter().chain(place.map(|place| place.shown())) {
+            homes.extend(spellings(&home));
+        }
     }
     PersonKeys {
         ids: vec![step.action.account().id.clone()],
-        user_ids: vec![user_id.clone()],
+        user_ids: touched.into_iter().map(|(user_id, _)| user_id.clone()).collect(),
         homes: homes.into_iter().collect(),
         ..PersonKeys::default()
     }
@@ -211,7 +230,9 @@ fn shared(
     (name, account): &Shown,
     own: Own,
 ) -> Option<String> {
-    let harmless = owns(person, name, account) && (own == Own::IsShutToo || !account.enabled);
+    // What is moved is still there for the person's own further accounts.
+    let may_be_open = own == Own::IsShutToo || is_moved(step);
+    let harmless = owns(person, name, account) && (may_be_open || !account.enabled);
     let is_it = account.id == step.action.account().id;
     if is_it || harmless || !shares(step, settings, account) {
         return None;
@@ -234,7 +255,7 @@ fn changed(step: &Step, account: &ObservedAccount) -> Option<String> {
     }
     if !account.user_ids().any(|id| id.folded() == planned.folded()) {
         return Some(format!(
-            "the account {planned} is called {} by now; see which home is whose, and delete it by hand",
+            "the account {planned} is called {} by now; see which home is whose, and see to it by hand",
             account.user_id
         ));
     }
@@ -248,8 +269,18 @@ fn changed(step: &Step, account: &ObservedAccount) -> Option<String> {
 
 /// Whether the account's home is the one of the step, by the directory's word or by the place it leads to.
 fn shares(step: &Step, settings: Option<&HomeSettings>, account: &ObservedAccount) -> bool {
-    let stated = step.action.touches_home().flatten();
-    let place = settings.and_then(|s| locate(s, &step.expect.user_id, stated).ok());
+    homes_in(step).into_iter().any(|(user_id, stated)| {
+        let place = settings.and_then(|settings| locate(settings, user_id, stated).ok());
+        shares_one(settings, account, stated, place.as_ref())
+    })
+}
+
+fn shares_one(
+    settings: Option<&HomeSettings>,
+    account: &ObservedAccount,
+    stated: Option<&str>,
+    place: Option<&Place>,
+) -> bool {
     let said = account.home.as_deref();
     if let (Some(one), Some(other)) = (stated, said)
         && same_text(one, other)
@@ -279,9 +310,9 @@ fn owns(person: Option<&Person>, name: &ConnectorName, account: &ObservedAccount
 mod tests {
     use super::*;
     use lapsed_core::citation::Rule;
-    use lapsed_core::facts::{CaseId, EmployeeNumber, PersonName, StableId, UserId};
+    use lapsed_core::facts::{CaseId, EmployeeNumber, PersonName, StableId};
     use lapsed_core::observed::Realm;
-    use lapsed_core::step::{Action, Due, Expect, Target};
+    use lapsed_core::step::{Due, Expect, HomePlace, Target};
     use rstest::rstest;
     use uuid::Uuid;
 
@@ -384,6 +415,54 @@ mod tests {
         let why = said(&step(Some("/home/mzsmitj")), &settings(TEMPLATE), &[now]);
         assert_eq!(why.is_some(), stops.is_some(), "{why:?}");
         assert!(why.unwrap_or_default().contains(stops.unwrap_or_default()));
+    }
+
+    fn renaming() -> Step {
+        let place = |home: &str| HomePlace { home: Some(home.into()), uid_number: None };
+        let action = Action::RenameHome {
+            account: Target { id: own().id, label: "mzsmitj".into() },
+            from: UserId::new("mzjonej").unwrap(),
+            old: place("/home/mzjonej"),
+            new: place("/home/mzsmitj"),
+        };
+        Step { action, ..step(None) }
+    }
+
+    #[rstest]
+    #[case::where_it_was(account("x", "mzroej", Some("/home/mzjonej")), true)]
+    #[case::where_it_goes(account("x", "mzroej", Some("/home/mzsmitj")), true)]
+    #[case::anothers_name_is_the_old_one(account("x", "MZJonej", None), true)]
+    #[case::its_own(account("x", "mzroej", Some("/home/mzroej")), false)]
+    #[case::not_renamed_yet(ObservedAccount { user_id: UserId::new("mzjonej").unwrap(), ..own() }, true)]
+    #[case::renamed_and_open(ObservedAccount { enabled: true, ..own() }, false)]
+    #[case::their_own_elsewhere(
+        ObservedAccount {
+            employee_number: EmployeeNumber::new("7").ok(),
+            enabled: true,
+            ..account("x", "mzjonej", Some("/home/mzjonej"))
+        },
+        false
+    )]
+    fn a_home_is_moved_only_where_both_its_places_are_the_persons_alone(
+        #[case] other: ObservedAccount,
+        #[case] stops: bool,
+    ) {
+        let name = ConnectorName::new("directory").unwrap();
+        let person = Person {
+            accounts: vec![lapsed_core::facts::LinkedAccount {
+                connector: name.clone(),
+                id: StableId::new("x").unwrap(),
+                user_id: UserId::new("mzjonej").unwrap(),
+            }],
+            ..Person::new(PersonId(Uuid::nil()))
+        };
+        let linked = other.employee_number.is_some().then_some(&person);
+        let settings = settings(TEMPLATE);
+        let why = objection(&renaming(), linked, Some(&settings), &[(name, other)]);
+        assert_eq!(why.is_some(), stops, "{why:?}");
+        let keys = keys_of(&renaming(), Some(&settings));
+        let homes = ["/home/mzjonej", "/home/mzjonej/", "/home/mzsmitj", "/home/mzsmitj/"];
+        assert_eq!(keys.homes, homes);
     }
 
     #[test]

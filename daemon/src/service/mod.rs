@@ -1,5 +1,6 @@
 //! The running daemon: its state, its rounds, and what wakes them.
 
+mod access_forms;
 mod confirmations;
 mod inbox;
 mod late;

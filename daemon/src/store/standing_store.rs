@@ -44,7 +44,9 @@ impl Tx {
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let conflict = sql::replace::<suspensions::Entity>();
-        sql::put_all(&self.db(), "storing a suspension", rows, Some(conflict)).await
+        sql::put_all(&self.db(), "storing a suspension", rows, Some(conflict)).await?;
+        let people: Vec<PersonId> = all.iter().map(|(suspension, _)| suspension.person).collect();
+        self.look_at_access_of(&people).await
     }
 
     /// Has the suspensions of some people looked at by a moment, lifted ones too of which something may

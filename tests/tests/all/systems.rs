@@ -7,5 +7,6 @@
 )]
 
 mod departure;
+mod giving;
 mod scim;
 mod support;

@@ -219,7 +219,7 @@ fn make(keeper: &Keeper, order: &ArchiveOrder) -> Result<Outcome, Fault> {
             place.shown()
         )))
     })?;
-    keeper.check_owner(&home, &order.home)?;
+    keeper.check_owner(&home, &order.home.user_id, order.home.uid_number)?;
     let (manifest, seen) =
         (notes.scratch(order.wish, "manifest")?, notes.scratch(order.wish, "seen")?);
     let parts = Parts { archive: &draft.file, manifest: &manifest, seen: &seen };
