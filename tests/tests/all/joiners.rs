@@ -31,10 +31,9 @@ async fn two_joiners_of_one_name_get_accounts_of_their_own_open_in_their_groups(
     assert_eq!(made.first("pwdaccountlockedtime").as_deref(), Some("000001010000Z"), "made shut");
     stage.until_in_place(first).await?;
     stage.until_in_place(second).await?;
-    for (user_id, mail) in [
-        ("mzquilj", "john.quillfeather@dmh.test"),
-        ("mzqui1j", "jane.quillfeather@dmh.test"),
-    ] {
+    for (user_id, mail) in
+        [("mzquilj", "john.quillfeather@dmh.test"), ("mzqui1j", "jane.quillfeather@dmh.test")]
+    {
         let account = stage.account(user_id)?;
         assert_eq!(account.first("pwdaccountlockedtime"), None, "{account:?}");
         assert_eq!(account.first("mail").as_deref(), Some(mail));
@@ -187,7 +186,8 @@ async fn two_daemons_that_race_give_no_user_id_twice() -> Ended {
     let settings = DatabaseSettings { url, password_file: None, max_connections: 4 };
     let (one, other) = (names_only(&settings).await?, names_only(&settings).await?);
     thousand(&one.store).await?;
-    let race = |cycle: Cycle| tokio::spawn(async move { cycle.access_round(Timestamp::now()).await });
+    let race =
+        |cycle: Cycle| tokio::spawn(async move { cycle.access_round(Timestamp::now()).await });
     let (first, second) = (race(one.clone()), race(other));
     first.await??;
     second.await??;

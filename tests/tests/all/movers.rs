@@ -42,11 +42,12 @@ async fn a_transfer_changes_name_and_groups_unless_the_duties_are_kept() -> Ende
     stage.until_in_place(goes).await?;
     stage.until_in_place(keeps).await?;
     for (who, keeps_duties) in [(1, false), (2, true)] {
-        let moves = approved(stage.store(), person(who), Asks::LocationChange, &["files"], |form| {
-            form.new_location = location("q");
-            form.keeps_duties = keeps_duties;
-        })
-        .await?;
+        let moves =
+            approved(stage.store(), person(who), Asks::LocationChange, &["files"], |form| {
+                form.new_location = location("q");
+                form.keeps_duties = keeps_duties;
+            })
+            .await?;
         stage.until_in_place(moves).await?;
     }
     let gone = stage.account("mqquilj")?;

@@ -82,8 +82,8 @@ const GROUPS: [&str; 3] = ["Files z", "Files q", "Wards"];
 
 /// How the example says nothing yet, and how accounts are made here.
 const CREATE: (&str, &str) = (
-    "    #create:\n",
-    "    create:\n      below: \"ou=people,dc=dmh,dc=test\"\n      classes: [inetOrgPerson]\n    #create:\n",
+    "    #create:\n      # Where.",
+    "    create:\n      below: \"ou=people,dc=dmh,dc=test\"\n      classes: [inetOrgPerson]\n      # Where.",
 );
 
 impl Stage {
