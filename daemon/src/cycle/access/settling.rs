@@ -419,3 +419,6 @@ impl Cycle {
 fn ends_with(filed: &FiledForm) -> bool {
     !matches!(filed.form.asks, Asks::Suspend | Asks::Revoke | Asks::Agreement)
 }
+
+#[cfg(test)]
+mod tests;
