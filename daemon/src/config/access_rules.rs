@@ -31,7 +31,10 @@ impl Judge<'_> {
         for (name, gate) in &file.access.gates {
             self.known_kinds(&format!("access.gates.{name}.kinds"), &gate.kinds);
         }
-        for name in file.feeds.keys() {
+        for (name, feed) in &file.feeds {
+            for gate in feed.spec.columns.gates.keys() {
+                self.known_gate(&format!("feeds.{name}.columns.gates.{gate}"), gate);
+            }
             if name.as_str() == person::SOURCE || name.as_str().starts_with("form:") {
                 let message = "this name stands for what access forms say";
                 self.wrong(&format!("feeds.{name}"), message, "give the feed another name");

@@ -319,11 +319,11 @@ impl Cycle {
     }
 
     /// The employee number of the supervisor whom the form names, where they have one.
-    async fn supervisor_of(
+    pub(super) async fn supervisor_of(
         &self,
         read: &Reader<'_>,
         form: &AccessForm,
-    ) -> Result<Option<EmployeeNumber>, FilingError> {
+    ) -> Result<Option<EmployeeNumber>, CycleError> {
         let Some(user_id) = form.person.supervisor.clone() else { return Ok(None) };
         let found = read.people_by_keys(&[], &[user_id]).await?;
         let [supervisor] = found.as_slice() else { return Ok(None) };
