@@ -6,6 +6,7 @@
 
 mod access_form;
 mod access_rules;
+mod approver_rules;
 mod calendar;
 mod changes;
 mod connectors;

@@ -29,6 +29,7 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.departure();
     judge.linked_accounts();
     judge.access_forms();
+    judge.approvers();
     judge.guard();
     judge.citations();
     judge.notices();
@@ -78,7 +79,7 @@ impl Judge<'_> {
         self.told.iter().map(section).any(|told| sections.contains(&told.as_str()))
     }
 
-    fn warn(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn warn(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
         let problem = self.at(path, message, advice);
         self.warnings.push(problem);
     }

@@ -8,6 +8,7 @@
 
 mod access_forms;
 mod active_directory;
+mod approvals;
 mod beside;
 mod crash;
 mod demo;

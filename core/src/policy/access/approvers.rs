@@ -2,7 +2,8 @@
 
 use crate::facts::LocationId;
 use crate::policy::RuleFault;
-use minijinja::{Environment, UndefinedBehavior, context};
+use crate::template;
+use minijinja::context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -78,9 +79,7 @@ impl ApproverRule {
 }
 
 fn named(group: &str, location: Option<&LocationId>) -> Result<String, minijinja::Error> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
+    let engine = template::strict(FUEL);
     let text = match location {
         Some(location) => engine.render_str(group, context! { location => location.as_str() })?,
         None => engine.render_str(group, context! {})?,

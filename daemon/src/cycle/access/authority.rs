@@ -227,9 +227,10 @@ impl Cycle {
     }
 }
 
-/// The newest engagement that goes on.
+/// The newest engagement that goes on; of somebody who left, the newest.
 fn engagement(person: Option<&Person>) -> Option<&Engagement> {
-    person.and_then(|person| person.engagements.iter().rev().find(|e| e.goes_on()))
+    let all = &person?.engagements;
+    all.iter().rev().find(|e| e.goes_on()).or(all.last())
 }
 
 /// Where the one works whom a form is about; where a move asks for, that place.

@@ -206,8 +206,11 @@ impl Cycle {
                 self.recertify(tx, known, now).await?;
                 self.in_place(tx, approved).await
             }
-            Asks::New
-            | Asks::Change
+            Asks::New => {
+                self.take_facts(tx, &approved, now).await?;
+                Ok(tx.save_access_forms(&[(approved, None)]).await?)
+            }
+            Asks::Change
             | Asks::NameChange
             | Asks::LocationChange
             | Asks::ResetPassword
@@ -419,3 +422,6 @@ impl Cycle {
 fn ends_with(filed: &FiledForm) -> bool {
     !matches!(filed.form.asks, Asks::Suspend | Asks::Revoke | Asks::Agreement)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+use super::*;
+use crate::store::Store;
+use crate::targets::Eyes;
+use lapsed_core::access::decision::{Decision, Said};
+use lapsed_core::facts::{Actor, ApproverRole, GateName};
+use lapsed_core::notice_rules::Kind;
+use std::path::Path;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A Monday at noon in the agency's zone.
+const NOW: &str = "2026-11-02T18:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn days_later(days: i64) -> Timestamp {
+    now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap()
+}
+
+struct Stage {
+    cycle: Cycle,
+    person: Person,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config.example.yaml");
+        let (mut config, _) = crate::config::load(&example).unwrap();
+        let notices = json!({ "account_management": ["accounts@dmh.test"] });
+        config.notices = Some(serde_json::from_value(notices).unwrap());
+        let systems = json!({
+            "portal": { "chain": ["supervisor"] },
+            "cimor": { "chain": ["supervisor", "local_security_officer"], "needs": ["portal"] },
+            "records": { "chain": ["supervisor"], "phi": true },
+        });
+        config.policy.access.systems = serde_json::from_value(systems).unwrap();
+        config.policy.access.always.clear();
+        let store = Store::empty_scratch().await.unwrap();
+        let cycle = Cycle { store, config: Arc::new(config), eyes: Eyes::default() };
+        let person = Person::new(PersonId(Uuid::from_u128(7)));
+        let tx = cycle.store.begin().await.unwrap();
+        tx.save_person(&person).await.unwrap();
+        tx.commit().await.unwrap();
+        Self { cycle, person }
+    }
+
+    async fn file(&self, number: u64, asks: &str, systems: Value) {
+        let form = json!({
+            "form": "staff_access", "version": 1, "id": Uuid::from_u128(number.into()),
+            "asks": asks, "person": { "user_id": "mbnew" }, "systems": systems,
+        });
+        let filed = FiledForm {
+            number,
+            form: serde_json::from_value(form).unwrap(),
+            hash: "5f".into(),
+            person: self.person.id,
+            filed_by: Actor::new("clerk").unwrap(),
+            filed_at: now(),
+            state: FormState::Waiting,
+            ended_because: None,
+            reserved: None,
+            reminders: 0,
+            told_on: None,
+        };
+        let tx = self.cycle.store.begin().await.unwrap();
+        tx.save_access_forms(&[(filed, Some(now()))]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn say(&self, form: u64, who: &str, role: &str, said: Said) {
+        let decision = Decision {
+            id: Uuid::now_v7(),
+            form,
+            hash: "5f".into(),
+            role: ApproverRole::new(role).unwrap(),
+            by: Actor::new(who).unwrap(),
+            in_place_of: None,
+            said,
+            at: now(),
+        };
+        let tx = self.cycle.store.begin().await.unwrap();
+        tx.add_decision(&decision).await.unwrap();
+        tx.look_at_forms_of(&[self.person.id], now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn yes(&self, form: u64, who: &str, role: &str) {
+        self.say(form, who, role, Said::Approved).await;
+    }
+
+    async fn settled(&self, form: u64, at: Timestamp) -> FiledForm {
+        self.cycle.settle_forms(at).await.unwrap();
+        self.cycle.store.read().access_form(form).await.unwrap().unwrap()
+    }
+
+    async fn held(&self) -> Vec<(String, EntitlementState)> {
+        let held = self.cycle.store.read().entitlements_of(&[self.person.id]).await.unwrap();
+        let mut all: Vec<_> =
+            held.into_iter().map(|one| (one.system.to_string(), one.state)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    async fn told(&self) -> Vec<Kind> {
+        let filter = crate::store::NoticeFilter::default();
+        let notices = self.cycle.store.read().notices(&filter).await.unwrap();
+        notices.into_iter().map(|notice| notice.kind).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_system_is_given_once_everybody_in_its_own_chain_said_yes() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "cimor" }, { "system": "portal" }])).await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
+    assert!(stage.held().await.is_empty());
+    stage.yes(1, "sue", "supervisor").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
+    assert_eq!(stage.held().await, [("portal".to_owned(), EntitlementState::Approved)]);
+    stage.yes(1, "leo", "local_security_officer").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
+    assert_eq!(stage.held().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_needs_another_system_waits_for_it() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "cimor" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    stage.yes(1, "leo", "local_security_officer").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
+    assert!(stage.held().await.is_empty());
+    stage.file(2, "change", json!([{ "system": "portal" }])).await;
+    stage.yes(2, "sue", "supervisor").await;
+    assert_eq!(stage.settled(2, now()).await.state, FormState::Approved);
+    assert_eq!(stage.settled(1, days_later(1)).await.state, FormState::Approved);
+}
+
+#[tokio::test]
+async fn a_shut_gate_stops_what_everybody_said_yes_to_until_it_is_open() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "records" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
+    let tx = stage.cycle.store.begin().await.unwrap();
+    for gate in ["hipaa_training", "confidentiality_statement"] {
+        let gate = GateName::new(gate).unwrap();
+        let on = stage.cycle.today(now());
+        let passed = GatePassed {
+            id: GatePassed::id_of(stage.person.id, &gate, on, "test"),
+            person: stage.person.id,
+            gate,
+            on,
+            source: "test".into(),
+            document: None,
+            at: now(),
+            withdrawn_at: None,
+        };
+        tx.save_gates(&[passed]).await.unwrap();
+    }
+    tx.look_at_forms_of(&[stage.person.id], now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
+}
+
+#[tokio::test]
+async fn a_denial_ends_the_form_once_nothing_of_it_can_be_given_and_says_why() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "portal" }])).await;
+    let no = Said::Denied { reason: "no need".into() };
+    stage.say(1, "sue", "supervisor", no).await;
+    stage.yes(1, "sam", "supervisor").await;
+    let denied = stage.settled(1, now()).await;
+    assert_eq!(denied.state, FormState::Denied);
+    assert!(denied.ended_because.unwrap().contains("no need"));
+    assert!(stage.told().await.contains(&Kind::FormDenied));
+    assert!(stage.held().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_form_takes_away_ends_by_it_after_the_same_yes() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "portal" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    stage.settled(1, now()).await;
+    stage.file(2, "change", json!([{ "system": "portal", "remove": true }])).await;
+    stage.settled(2, now()).await;
+    assert_eq!(stage.held().await, [("portal".to_owned(), EntitlementState::Approved)]);
+    stage.yes(2, "sue", "supervisor").await;
+    assert_eq!(stage.settled(2, now()).await.state, FormState::Approved);
+    assert_eq!(stage.held().await, [("portal".to_owned(), EntitlementState::Ending)]);
+}
+
+#[tokio::test]
+async fn those_who_decide_are_told_once_reminded_by_work_days_and_then_the_form_ends() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "portal" }])).await;
+    stage.settled(1, now()).await;
+    stage.settled(1, days_later(1)).await;
+    assert_eq!(stage.told().await, [Kind::ApprovalWanted]);
+    // Monday and three work days are Thursday; the second reminder comes three further on, and to account
+    // management, too.
+    assert_eq!(stage.settled(1, days_later(3)).await.reminders, 1);
+    assert_eq!(stage.settled(1, days_later(5)).await.reminders, 1, "a Saturday is no work day");
+    assert_eq!(stage.settled(1, days_later(8)).await.reminders, 2);
+    let told = stage.told().await;
+    assert_eq!(told.iter().filter(|kind| **kind == Kind::ApprovalReminder).count(), 3);
+    assert_eq!(stage.settled(1, days_later(20)).await.reminders, 2, "no more of them");
+    let ended = stage.settled(1, days_later(100)).await;
+    assert_eq!(ended.state, FormState::Ended);
+    assert!(ended.ended_because.unwrap().contains("within 60 work days"));
+    assert!(stage.told().await.contains(&Kind::FormEnded));
+}
+
+#[tokio::test]
+async fn a_departure_ends_what_is_under_way_in_the_same_transaction() {
+    let stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "cimor" }])).await;
+    let mut tx = stage.cycle.store.begin().await.unwrap();
+    let on = stage.cycle.today(now());
+    stage.cycle.end_forms_of_leaver(&mut tx, stage.person.id, on, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    stage.yes(1, "sue", "supervisor").await;
+    let ended = stage.settled(1, now()).await;
+    assert_eq!(ended.state, FormState::Ended);
+    assert_eq!(ended.ended_because.as_deref(), Some("departed on 2026-11-02"));
+}
