@@ -4,7 +4,7 @@ use super::store::ended;
 use super::{Cycle, CycleError, Holder};
 use crate::store::{AuditEntry, Tx};
 use jiff::Timestamp;
-use lapsed_core::access::form::{FiledForm, FormState};
+use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::CaseState;
 use serde_json::json;
@@ -20,6 +20,10 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let done = ended(form, FormState::InPlace, None);
         tx.save_access_forms(&[(done.clone(), None)]).await?;
+        // Only now: until then the steps stand for what was known before.
+        if done.form.asks != Asks::New {
+            self.take_facts(tx, &done, now).await?;
+        }
         tx.audit(AuditEntry {
             detail: json!({ "form": form.number, "asks": form.form.asks }),
             ..self.grant_entry(holder, form, "form.in_place", Rule::A1, now)
@@ -44,16 +48,6 @@ impl Cycle {
             ..self.grant_entry(holder, form, "form.ended", Rule::A7, now)
         });
         close(tx, form).await
-    }
-
-    /// Tells requester, staff member and security officer that a form is in place (A6, A10).
-    async fn tell_in_place(
-        &self,
-        _tx: &mut Tx,
-        _form: &FiledForm,
-        _now: Timestamp,
-    ) -> Result<(), CycleError> {
-        Ok(())
     }
 }
 
