@@ -311,7 +311,7 @@ fn refused(refusal: Refusal) -> ConsoleError {
         }
         Refusal::NotTheirs { .. } | Refusal::NoLocation { .. } => (
             ErrorKind::Refused,
-            "who has which role is under `policy.access.approvers` in the configuration; nothing was decided",
+            "who has which role is under `access.approvers` in the configuration; nothing was decided",
         ),
         Refusal::OwnForm { .. } | Refusal::TwoSteps { .. } => {
             (ErrorKind::Refused, "have somebody else decide who has the role; nothing was decided")
