@@ -137,8 +137,9 @@ fn a_form_waits_for_its_scan_and_then_somebody_whom_no_feed_lists_is_known_and_n
     assert!(stage.receipt("accepted", "other.json").starts_with("DONE: form 1 "));
     assert!(stage.site.path("forms/consent.yaml").exists());
 
-    fs::remove_file(stage.site.path("forms/consent.pdf.part")).unwrap();
-    stage.put("consent.pdf", "a scan");
+    let unfinished = stage.site.path("forms/consent.pdf.part");
+    fs::write(&unfinished, "a scan").unwrap();
+    fs::rename(unfinished, stage.site.path("forms/consent.pdf")).unwrap();
     let told = stage.receipt("accepted", "consent.yaml");
     assert!(
         told.starts_with("DONE: form 2 (new)") && told.contains("waits for its approvals"),
