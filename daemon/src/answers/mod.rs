@@ -16,6 +16,7 @@ mod plans;
 mod reload;
 mod requests;
 mod status;
+mod suspensions;
 mod tickets;
 mod trouble;
 mod wishes;
@@ -39,7 +40,8 @@ use crate::views::{
     DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView,
     LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, TicketsView,
+    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -175,6 +177,19 @@ impl Console for Desk {
     }
     fn reload<'a>(&'a self, caller: &'a Caller) -> Answer<'a, ReloadView> {
         Box::pin(reload::reload(&self.0, caller))
+    }
+    fn suspensions(&self) -> Answer<'_, SuspensionsView> {
+        Box::pin(suspensions::suspensions(&self.0))
+    }
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView> {
+        Box::pin(suspensions::suspend(&self.0, caller, request))
+    }
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(suspensions::unsuspend(&self.0, caller, request))
     }
     fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()> {
         Box::pin(audit::record(&self.0, call))

@@ -8,7 +8,7 @@ use crate::views::{
     EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest,
     LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
     ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
-    TicketsView,
+    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -68,6 +68,8 @@ pub trait Console: Send + Sync + 'static {
     fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView>;
     /// Ends that.
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
+    /// Whose access is stopped for a while, and why.
+    fn suspensions(&self) -> Answer<'_, SuspensionsView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.
@@ -103,6 +105,14 @@ pub trait Console: Send + Sync + 'static {
     ) -> Answer<'a, FiledView>;
     /// Records that somebody passed a gate, or takes that back.
     fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView>;
+    /// Stops somebody's access for a while, now or from a day on.
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView>;
+    /// Lifts what stops access.
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -49,6 +49,9 @@ pub enum Call {
     Deny,
     Away,
     EndAway,
+    Suspensions,
+    Suspend,
+    Unsuspend,
     Adopt,
     Reload,
 }
@@ -118,6 +121,9 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Deny,           Post, "/v1/deny",             Participant,   "deny"),
         row(Call::Away,           Post, "/v1/away",             Participant,   "away"),
         row(Call::EndAway,        Post, "/v1/away/end",         Participant,   "away end"),
+        row(Call::Suspensions,    Get, "/v1/suspensions",  Role::Viewer, "suspensions"),
+        row(Call::Suspend,        Post, "/v1/suspend",  Role::Operator, "suspend"),
+        row(Call::Unsuspend,      Post, "/v1/unsuspend",  Role::Operator, "unsuspend"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]

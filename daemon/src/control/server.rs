@@ -428,6 +428,9 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Deny => change!(deny),
         Call::Away => change!(away),
         Call::EndAway => change!(end_away),
+        Call::Suspensions => look!(Nothing, |console, _asked| console.suspensions().await),
+        Call::Suspend => change!(suspend),
+        Call::Unsuspend => change!(unsuspend),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

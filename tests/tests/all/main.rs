@@ -29,6 +29,7 @@ mod servers;
 mod service;
 mod shared_state;
 mod store;
+mod suspensions;
 mod systems;
 mod tables;
 mod wishes;
