@@ -61,6 +61,8 @@ pub struct Daemon {
     inbox: Mutex<Inbox>,
     confirmations: Option<Mutex<Inbox>>,
     order_forms: Option<Mutex<Inbox>>,
+    /// Held while the forms folder is taken: a round and the start take it side by side.
+    taking_forms: Mutex<()>,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
 
@@ -105,6 +107,7 @@ impl Daemon {
             inbox: Mutex::new(inbox),
             confirmations,
             order_forms,
+            taking_forms: Mutex::new(()),
             roles,
         })
     }

@@ -65,6 +65,7 @@ impl Daemon {
     /// the others are still taken.
     pub async fn take_order_forms(&self) -> Result<(), CycleError> {
         let Some(folder) = &self.order_forms else { return Ok(()) };
+        let _turn = self.taking_forms.lock().await;
         let listed = folder.lock().await.ready(Instant::now(), false, |_| false);
         let ready = listed.unwrap_or_else(|error| {
             warn(&error);

@@ -158,3 +158,16 @@ fn the_schema_file_is_current() {
     let file = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(file == current, "config.schema.json is old; run this test with UPDATE_SCHEMA=1");
 }
+
+#[test]
+fn the_schema_file_of_access_forms_is_current() {
+    let path = root().join("docs/access-form.schema.json");
+    let current = format!("{:#}\n", crate::config::access_form_schema());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, &current).unwrap();
+    }
+    let file = std::fs::read_to_string(&path).unwrap_or_default();
+    let file: serde_json::Value = serde_json::from_str(&file).unwrap_or_default();
+    let is_current = file == *crate::config::access_form_schema();
+    assert!(is_current, "{} is old; run this test with UPDATE_SCHEMA=1", path.display());
+}

@@ -1,5 +1,6 @@
 //! What good and bad configurations get.
 
+mod access_forms;
 mod example;
 mod good;
 mod hostile;

@@ -1,8 +1,8 @@
 //! Who may file which form: a form asserts nothing by itself, its filer does (A1, A2, D1).
 
-use super::Cycle;
 use super::authority::Account;
 use super::filing::{FilingError, Submission};
+use super::{Cycle, CycleError};
 use crate::store::Reader;
 use jiff::civil::Date;
 use lapsed_core::access::authority::{Member, Question};
@@ -10,6 +10,7 @@ use lapsed_core::access::chain::Progress;
 use lapsed_core::access::check::FormProblem;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{ApproverRole, Person};
+use std::collections::BTreeSet;
 
 /// Whose word a form is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,24 @@ pub struct Filer {
 }
 
 impl Cycle {
+    /// The filer, with their groups in the directories only where a role decides on who may file.
+    pub(super) async fn filing_member(&self, given: &Submission) -> Result<Member, CycleError> {
+        let (form, account) = (&given.form, &given.filer.account);
+        let rule = self.config.policy.access.forms.get(&form.form);
+        let by_role = rule.and_then(|rule| rule.filed_by.get(&form.asks));
+        if by_role.is_some_and(|roles| !roles.is_empty()) {
+            return self.member(account).await;
+        }
+        Ok(Member {
+            name: account.name.clone(),
+            also: Vec::new(),
+            machine_groups: account.groups.clone(),
+            directory_groups: BTreeSet::new(),
+            unread: Vec::new(),
+            operator: account.operator,
+        })
+    }
+
     /// The role that lets the filer file a form; `None` where none was needed.
     pub(super) async fn may_file(
         &self,

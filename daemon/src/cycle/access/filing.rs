@@ -117,7 +117,7 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Filing, FilingError> {
         // Directories are asked before the transaction, which waits for nobody.
-        let member = self.member(&given.filer.account).await?;
+        let member = self.filing_member(given).await?;
         match self.judge(&self.store.read(), (given, &member), now).await? {
             Ok(_) => {}
             Err(stop) => return self.stopped(given, stop, now).await,
