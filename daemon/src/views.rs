@@ -5,6 +5,7 @@
 
 mod approvals;
 mod access_forms;
+mod envelopes;
 mod orders;
 mod requests;
 mod told;
@@ -17,6 +18,7 @@ pub use access_forms::{
     AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView, GateRequest, PartView,
     ScanView, SentFile, SubmitFormRequest,
 };
+pub use envelopes::{EnvelopeView, EnvelopesView, OpenEnvelopeRequest, PasswordView};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,

@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod calendar;
 mod commands;
+mod envelopes;
 mod requests;
 mod holds;
 mod notices;
@@ -25,6 +26,7 @@ pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
 pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
+pub(crate) use envelopes::expire;
 pub(crate) use status::attention_now;
 pub(crate) use word::{Filed, Word, follow};
 
@@ -35,6 +37,7 @@ use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
     AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    EnvelopesView, OpenEnvelopeRequest, PasswordView,
     AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
 };
 use crate::views::{
@@ -104,6 +107,16 @@ impl Console for Desk {
     }
     fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView> {
         Box::pin(absences::absences(&self.0, caller))
+    }
+    fn envelopes<'a>(&'a self, caller: &'a Caller) -> Answer<'a, EnvelopesView> {
+        Box::pin(envelopes::envelopes(&self.0, caller))
+    }
+    fn open_envelope<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: OpenEnvelopeRequest,
+    ) -> Answer<'a, PasswordView> {
+        Box::pin(envelopes::open(&self.0, caller, request))
     }
     fn approve<'a>(
         &'a self,

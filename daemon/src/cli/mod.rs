@@ -10,6 +10,7 @@ pub mod connect;
 mod deletions;
 mod depart;
 mod due;
+mod envelope;
 pub mod exit;
 mod form;
 mod helper;
@@ -179,6 +180,8 @@ pub enum AskedCommand {
     Deny(approvals::DenyArgs),
     /// Have somebody decide in your place while you are away
     Away(approvals::AwayArgs),
+    /// Show first passwords that are sealed for you, each once
+    Envelope(envelope::EnvelopeArgs),
     /// File the answer of those who were asked, with its document
     Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
@@ -270,6 +273,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Approve(args) => approvals::approve(client, output, args).await,
         AskedCommand::Deny(args) => approvals::deny(client, output, args).await,
         AskedCommand::Away(args) => approvals::away(client, output, args).await,
+        AskedCommand::Envelope(args) => envelope::envelope(client, output, &args).await,
         AskedCommand::Form(args) => form::form(client, output, args).await,
         AskedCommand::Gate(args) => form::gate(client, output, args).await,
         AskedCommand::Requests(args) => requests::requests(client, output, &args).await,

@@ -5,6 +5,7 @@ use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
     AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    EnvelopesView, OpenEnvelopeRequest, PasswordView,
     AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
 };
 use crate::views::{
@@ -227,6 +228,14 @@ impl Client {
     /// Who is away and who decides meanwhile.
     pub async fn absences(&self) -> Asked<AbsencesView> {
         self.look(Call::Absences, &[]).await
+    }
+    /// First passwords that wait for the caller.
+    pub async fn envelopes(&self) -> Asked<EnvelopesView> {
+        self.look(Call::Envelopes, &[]).await
+    }
+    /// Shows one of them, once.
+    pub async fn open_envelope(&self, request: &OpenEnvelopeRequest) -> Asked<PasswordView> {
+        self.change(Call::OpenEnvelope, request).await
     }
     /// Says yes to an access form.
     pub async fn approve(&self, request: &ApproveRequest) -> Asked<DecidedView> {

@@ -3,6 +3,7 @@
 use crate::control::roles::Caller;
 use crate::views::{
     AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    EnvelopesView, OpenEnvelopeRequest, PasswordView,
     AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
 };
 use crate::views::{
@@ -56,6 +57,14 @@ pub trait Console: Send + Sync + 'static {
     fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView>;
     /// Who is away and who decides meanwhile, as far as the caller may know.
     fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView>;
+    /// First passwords that the caller can open.
+    fn envelopes<'a>(&'a self, caller: &'a Caller) -> Answer<'a, EnvelopesView>;
+    /// Shows one of them, once.
+    fn open_envelope<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: OpenEnvelopeRequest,
+    ) -> Answer<'a, PasswordView>;
 
     /// Says yes to an access form.
     fn approve<'a>(

@@ -32,6 +32,7 @@ pub enum Call {
     AuditVerify,
     Approvals,
     Absences,
+    Envelopes,
     Release,
     Reject,
     Hold,
@@ -49,6 +50,7 @@ pub enum Call {
     EndAway,
     SubmitForm,
     Gate,
+    OpenEnvelope,
     Adopt,
     Reload,
 }
@@ -101,6 +103,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
         row(Call::Approvals,      Get,  "/v1/approvals",        Participant,   "approvals"),
         row(Call::Absences,       Get,  "/v1/absences",         Participant,   "away list"),
+        row(Call::Envelopes,      Get,  "/v1/envelopes",        Participant,   "envelope list"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),
         row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
         row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
@@ -118,6 +121,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::EndAway,        Post, "/v1/away/end",         Participant,   "away end"),
         row(Call::SubmitForm,     Post, "/v1/forms/submit",     Participant,      "form submit"),
         row(Call::Gate,           Post, "/v1/gate",             Operator,      "gate"),
+        row(Call::OpenEnvelope,   Post, "/v1/envelope/open",    Participant,   "envelope open"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
@@ -166,6 +170,8 @@ mod tests {
     const TAKE_PART: &[&str] = &[
         "/v1/approvals",
         "/v1/absences",
+        "/v1/envelopes",
+        "/v1/envelope/open",
         "/v1/forms/submit",
         "/v1/approve",
         "/v1/deny",

@@ -82,6 +82,7 @@ impl Daemon {
         if let Err(error) = cycle.access_round(self.now()).await {
             log_failure("carrying out access forms", &error);
         }
+        crate::answers::expire(self).await;
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())
     }

@@ -25,6 +25,8 @@ fn texts() -> Vec<(&'static str, String)> {
         ("approvals", text(&samples::approvals())),
         ("decided", text(&samples::decided())),
         ("absences", text(&samples::absences())),
+        ("envelopes", text(&samples::envelopes())),
+        ("password", text(&samples::password())),
         ("access_forms", text(&samples::access_forms())),
         ("access_form", text(&samples::access_form())),
         ("set_asides", text(&samples::set_asides())),
