@@ -78,10 +78,8 @@ impl Hands {
 /// When the mail with the code can't be written or sent as it is set up.
 pub fn envelopes_of(config: &Config) -> Result<Envelopes, SetUpError> {
     let rules = &config.policy.access.accounts.handover;
-    let fault = |problem: String| SetUpError {
-        name: "the handover of first passwords".into(),
-        problem,
-    };
+    let fault =
+        |problem: String| SetUpError { name: "the handover of first passwords".into(), problem };
     let beside = config.state.documents().with_file_name("envelopes");
     let folder = rules.folder.as_ref().map_or(beside, PathBuf::from);
     if !folder.is_absolute() {

@@ -3,27 +3,27 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
-mod approvals;
 mod access_forms;
+mod approvals;
 mod envelopes;
 mod orders;
 mod requests;
 mod told;
 
+pub use access_forms::{
+    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView,
+    GateRequest, PartView, ScanView, SentFile, SubmitFormRequest,
+};
 pub use approvals::{
     AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
     DecidedView, DenyRequest, EndAwayRequest,
-};
-pub use access_forms::{
-    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView, GateRequest, PartView,
-    ScanView, SentFile, SubmitFormRequest,
 };
 pub use envelopes::{EnvelopeView, EnvelopesView, OpenEnvelopeRequest, PasswordView};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use told::{RequestView, RequestsView, LetterView, NoticeView, NoticesView};
+pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

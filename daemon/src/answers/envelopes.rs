@@ -141,7 +141,8 @@ pub(crate) async fn expire(daemon: &Daemon) {
     };
     for id in destroyed {
         let Ok(actor) = Actor::new("lapsed") else { return };
-        let row = cited(daemon, &actor, Rule::A6, None, ("envelope.expired", json!({ "envelope": id })));
+        let row =
+            cited(daemon, &actor, Rule::A6, None, ("envelope.expired", json!({ "envelope": id })));
         let recorded = async {
             let mut tx = daemon.store.begin().await?;
             tx.audit(row);

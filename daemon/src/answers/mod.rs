@@ -9,13 +9,13 @@ mod audit;
 mod calendar;
 mod commands;
 mod envelopes;
-mod requests;
 mod holds;
 mod notices;
 mod outbox;
 mod people;
 mod plans;
 mod reload;
+mod requests;
 mod status;
 mod tickets;
 mod trouble;
@@ -36,15 +36,12 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
-    EnvelopesView, OpenEnvelopeRequest, PasswordView,
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, RequestsView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, EnvelopesView, FiledView, OpenEnvelopeRequest, PasswordView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView,
+    LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -78,11 +75,11 @@ impl Console for Desk {
     fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
         Box::pin(requests::requests(&self.0, all))
     }
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
-        Box::pin(access_forms::list(&self.0, open))
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView> {
+        Box::pin(access_forms::list(&self.0, caller, open))
     }
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
-        Box::pin(access_form::show(&self.0, number))
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView> {
+        Box::pin(access_form::show(&self.0, caller, number))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))

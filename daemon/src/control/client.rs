@@ -4,15 +4,13 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
-    EnvelopesView, OpenEnvelopeRequest, PasswordView,
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, EnvelopesView, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
+    PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView,
+    SettleRequest, StatusView, SubmitFormRequest, TicketsView,
 };
 use axum::Router;
 use axum::body::Bytes;

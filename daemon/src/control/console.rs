@@ -2,15 +2,13 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
-    EnvelopesView, OpenEnvelopeRequest, PasswordView,
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, EnvelopesView, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
+    PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView,
+    SettleRequest, StatusView, SubmitFormRequest, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -38,9 +36,9 @@ pub trait Console: Send + Sync + 'static {
     /// What others were asked to do: what is open, or all of it.
     fn requests(&self, all: bool) -> Answer<'_, RequestsView>;
     /// Access forms; those that have not ended, or all of them.
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView>;
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView>;
     /// One access form by its number.
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView>;
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Who was told what by mail, and what waits; of one person, where one is named.

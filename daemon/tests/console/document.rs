@@ -55,6 +55,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
+        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
+        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Approvals => ("`form` its number, if any", "ApprovalsView"),
         Call::Absences => ("", "AbsencesView"),
         Call::Envelopes => ("", "EnvelopesView"),
@@ -63,8 +65,6 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
         Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
         Call::EndAway => ("[EndAwayRequest](#endawayrequest)", "DoneView"),
-        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
-        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }

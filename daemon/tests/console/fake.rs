@@ -79,11 +79,11 @@ impl Console for FakeConsole {
         self.note(format!("requests {all}"));
         ready(Ok(samples::requests()))
     }
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+    fn access_forms<'a>(&'a self, _caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView> {
         self.note(format!("access forms {open}"));
         ready(Ok(samples::access_forms()))
     }
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+    fn access_form<'a>(&'a self, _caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView> {
         ready(match number {
             17 => Ok(samples::access_form()),
             _ => Err(not_found("such form")),
