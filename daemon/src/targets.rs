@@ -2,18 +2,21 @@
 
 use crate::config::Config;
 use lapsed_connectors::contract::{Apply, Observe};
+use lapsed_connectors::handover::{EnvelopeSettings, Envelopes, Handover};
+use lapsed_connectors::mail::Postman;
 use lapsed_connectors::settings::{SettingsError, Shared};
 use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a connector can't be set up; the configuration is at fault, not the target.
 #[derive(Debug, thiserror::Error)]
-#[error("connector {name} cannot be set up: {problem}")]
+#[error("{name} cannot be set up: {problem}")]
 pub struct SetUpError {
-    /// Which.
-    pub name: ConnectorName,
+    /// What: `connector directory`, `the handover of first passwords`.
+    pub name: String,
     /// What is wrong and what to do.
     pub problem: String,
 }
@@ -29,9 +32,10 @@ pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
     pub fn new(config: &Config) -> Result<Self, SetUpError> {
+        let handover: Arc<dyn Handover> = Arc::new(envelopes_of(config)?);
         let shared = Shared {
             mail: config.mail.as_ref(),
-            handover: None,
+            handover: Some(&handover),
             passwords: Some(&config.policy.access.accounts.password),
             stamp: Some(&config.policy.departure.stamp),
         };
@@ -41,7 +45,7 @@ impl Hands {
             .map(|(name, settings)| {
                 let hand = settings.of_kind().connect(name, &shared);
                 let fault = |error: SettingsError| SetUpError {
-                    name: name.clone(),
+                    name: format!("connector {name}"),
                     problem: error.to_string(),
                 };
                 Ok((name.clone(), hand.map_err(fault)?))
@@ -68,6 +72,31 @@ impl Hands {
     }
 }
 
+/// Where first passwords are sealed and opened (A6). Nothing is written before the first of them.
+///
+/// # Errors
+/// When the mail with the code can't be written or sent as it is set up.
+pub fn envelopes_of(config: &Config) -> Result<Envelopes, SetUpError> {
+    let rules = &config.policy.access.accounts.handover;
+    let fault =
+        |problem: String| SetUpError { name: "the handover of first passwords".into(), problem };
+    let beside = config.state.documents().with_file_name("envelopes");
+    let folder = rules.folder.as_ref().map_or(beside, PathBuf::from);
+    if !folder.is_absolute() {
+        return Err(fault("access.accounts.handover.folder must begin with /".into()));
+    }
+    let postman = config.mail.as_ref().map(Postman::new).transpose();
+    let settings = EnvelopeSettings {
+        folder,
+        expires_days: rules.expires_days,
+        subject: rules.subject.clone(),
+        text: rules.text.clone(),
+    };
+    let postman = postman.map_err(|error| fault(error.to_string()))?;
+    Envelopes::new(settings, postman)
+        .map_err(|why| fault(format!("access.accounts.handover.text or subject: {why}")))
+}
+
 /// The help desk that takes the daemon's own tickets, if the configuration names one.
 ///
 /// # Errors
@@ -75,7 +104,7 @@ impl Hands {
 pub fn desk_of(config: &Config) -> Result<Option<Arc<dyn TicketDesk>>, SetUpError> {
     let Some(wanted) = &config.help_desk else { return Ok(None) };
     let name = &wanted.connector;
-    let fault = |problem: String| SetUpError { name: name.clone(), problem };
+    let fault = |problem: String| SetUpError { name: format!("connector {name}"), problem };
     let settings = config.connectors.get(name);
     let desk = settings.and_then(|settings| settings.of_kind().desk(name));
     let desk = desk.ok_or_else(|| fault("it takes no tickets; name a help desk".into()))?;

@@ -5,6 +5,7 @@
 
 mod access_forms;
 mod approvals;
+mod envelopes;
 mod orders;
 mod requests;
 mod standing;
@@ -18,6 +19,7 @@ pub use approvals::{
     AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
     DecidedView, DenyRequest, EndAwayRequest,
 };
+pub use envelopes::{EnvelopeView, EnvelopesView, OpenEnvelopeRequest, PasswordView};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,

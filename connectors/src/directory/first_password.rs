@@ -2,6 +2,7 @@
 
 use super::account_steps::{changed, in_doubt, modify};
 use super::apply::{Batch, Ending};
+use super::create::by_user_id;
 use super::dialect::Edit;
 use super::entry::Entry;
 use super::password;
@@ -34,7 +35,8 @@ pub(super) async fn set(batch: &Batch<'_>, index: usize, envelope: &Envelope) ->
     let user_id = UserId::new(step.action.account().label.clone());
     let user_id = user_id.unwrap_or_else(|_| step.expect.user_id.clone());
     let version = version(batch, &entry).await?;
-    handover.seal(envelope, &user_id, &password).await.map_err(|cause| {
+    let envelope = addressed(batch, envelope).await?;
+    handover.seal(&envelope, &user_id, &password).await.map_err(|cause| {
         // Nothing was changed: what keeps it from being sealed may pass.
         Fault::Retry(cause)
     })?;
@@ -50,6 +52,19 @@ pub(super) async fn set(batch: &Batch<'_>, index: usize, envelope: &Envelope) ->
     let attribute = batch.shared.dialect.password_version_attribute();
     edit.before.insert(attribute.to_owned(), version.into_iter().collect());
     Ok(changed(batch, edit))
+}
+
+/// The envelope with the opener's mail address: where the plan knows none, the one on their account.
+async fn addressed(batch: &Batch<'_>, envelope: &Envelope) -> Result<Envelope, Fault> {
+    let mut addressed = envelope.clone();
+    if addressed.mail.is_none() {
+        let session = &batch.connected.session;
+        let found = by_user_id(batch.shared, session, envelope.opener.as_str()).await?;
+        if let [account] = found.as_slice() {
+            addressed.mail = account.text(&batch.shared.layout.names.mail).map(str::to_owned);
+        }
+    }
+    Ok(addressed)
 }
 
 /// By RFC 3062, the server making the hash; the lock that this lifts is put back.

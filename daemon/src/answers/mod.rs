@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod calendar;
 mod commands;
+mod envelopes;
 mod holds;
 mod notices;
 mod outbox;
@@ -26,6 +27,7 @@ pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
 pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
+pub(crate) use envelopes::expire;
 pub(crate) use status::attention_now;
 pub(crate) use word::{Filed, Word, follow};
 
@@ -38,7 +40,7 @@ use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
     DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView,
+    EndAwayRequest, EnvelopesView, FiledView, OpenEnvelopeRequest, PasswordView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView,
     LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
     RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
     SuspensionsView, TicketsView, UnsuspendRequest,
@@ -104,6 +106,16 @@ impl Console for Desk {
     }
     fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView> {
         Box::pin(absences::absences(&self.0, caller))
+    }
+    fn envelopes<'a>(&'a self, caller: &'a Caller) -> Answer<'a, EnvelopesView> {
+        Box::pin(envelopes::envelopes(&self.0, caller))
+    }
+    fn open_envelope<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: OpenEnvelopeRequest,
+    ) -> Answer<'a, PasswordView> {
+        Box::pin(envelopes::open(&self.0, caller, request))
     }
     fn approve<'a>(
         &'a self,

@@ -10,6 +10,7 @@ pub mod connect;
 mod deletions;
 mod depart;
 mod due;
+mod envelope;
 pub mod exit;
 mod form;
 mod helper;
@@ -187,6 +188,8 @@ pub enum AskedCommand {
     Deny(approvals::DenyArgs),
     /// Have somebody decide in your place while you are away
     Away(approvals::AwayArgs),
+    /// Show first passwords that are sealed for you, each once
+    Envelope(envelope::EnvelopeArgs),
     /// File the answer of those who were asked, with its document
     Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
@@ -284,6 +287,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Approve(args) => approvals::approve(client, output, args).await,
         AskedCommand::Deny(args) => approvals::deny(client, output, args).await,
         AskedCommand::Away(args) => approvals::away(client, output, args).await,
+        AskedCommand::Envelope(args) => envelope::envelope(client, output, &args).await,
         AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Notices(args) => notices::notices(client, output, &args).await,

@@ -7,10 +7,7 @@ use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
     DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest,
-    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
-    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    EndAwayRequest, EnvelopesView, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -226,6 +223,14 @@ impl Client {
     /// Who is away and who decides meanwhile.
     pub async fn absences(&self) -> Asked<AbsencesView> {
         self.look(Call::Absences, &[]).await
+    }
+    /// First passwords that wait for the caller.
+    pub async fn envelopes(&self) -> Asked<EnvelopesView> {
+        self.look(Call::Envelopes, &[]).await
+    }
+    /// Shows one of them, once.
+    pub async fn open_envelope(&self, request: &OpenEnvelopeRequest) -> Asked<PasswordView> {
+        self.change(Call::OpenEnvelope, request).await
     }
     /// Says yes to an access form.
     pub async fn approve(&self, request: &ApproveRequest) -> Asked<DecidedView> {

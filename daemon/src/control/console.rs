@@ -5,10 +5,7 @@ use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
     DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest,
-    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
-    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    EndAwayRequest, EnvelopesView, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -55,6 +52,14 @@ pub trait Console: Send + Sync + 'static {
     fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView>;
     /// Who is away and who decides meanwhile, as far as the caller may know.
     fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView>;
+    /// First passwords that the caller can open.
+    fn envelopes<'a>(&'a self, caller: &'a Caller) -> Answer<'a, EnvelopesView>;
+    /// Shows one of them, once.
+    fn open_envelope<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: OpenEnvelopeRequest,
+    ) -> Answer<'a, PasswordView>;
 
     /// Says yes to an access form.
     fn approve<'a>(

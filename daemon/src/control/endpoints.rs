@@ -32,6 +32,7 @@ pub enum Call {
     AuditVerify,
     Approvals,
     Absences,
+    Envelopes,
     Release,
     Reject,
     Hold,
@@ -52,6 +53,7 @@ pub enum Call {
     Suspensions,
     Suspend,
     Unsuspend,
+    OpenEnvelope,
     Adopt,
     Reload,
 }
@@ -104,6 +106,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
         row(Call::Approvals,      Get,  "/v1/approvals",        Participant,   "approvals"),
         row(Call::Absences,       Get,  "/v1/absences",         Participant,   "away list"),
+        row(Call::Envelopes,      Get,  "/v1/envelopes",        Participant,   "envelope list"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),
         row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
         row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
@@ -124,6 +127,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Suspensions,    Get, "/v1/suspensions",  Role::Viewer, "suspensions"),
         row(Call::Suspend,        Post, "/v1/suspend",  Role::Operator, "suspend"),
         row(Call::Unsuspend,      Post, "/v1/unsuspend",  Role::Operator, "unsuspend"),
+        row(Call::OpenEnvelope,   Post, "/v1/envelope/open",    Participant,   "envelope open"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
@@ -172,6 +176,8 @@ mod tests {
     const TAKE_PART: &[&str] = &[
         "/v1/approvals",
         "/v1/absences",
+        "/v1/envelopes",
+        "/v1/envelope/open",
         "/v1/approve",
         "/v1/deny",
         "/v1/away",

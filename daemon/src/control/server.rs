@@ -411,6 +411,10 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Absences => {
             own_look!(Nothing, |console, caller, _asked| console.absences(&caller).await)
         }
+        Call::Envelopes => {
+            own_look!(Nothing, |console, caller, _asked| console.envelopes(&caller).await)
+        }
+        Call::OpenEnvelope => change!(open_envelope),
         Call::Release => change!(release),
         Call::Reject => change!(reject),
         Call::Hold => change!(hold),

@@ -92,6 +92,7 @@ impl Daemon {
             }
             Err(error) => log_failure("carrying out access forms", &error),
         }
+        crate::answers::expire(self).await;
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())
     }

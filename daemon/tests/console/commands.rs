@@ -67,6 +67,8 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::deny(&["deny", "12", "--reason", "r", "--hash", "3f9c01ab"], 0, "Decided as")]
 #[case::away(&["away", "--from", "2026-12-21", "--until", "2027-01-02", "--deputy", "mzdoej"], 0, "deputy: \"mzdoej\"")]
 #[case::absences(&["away", "list"], 0, "mbboss")]
+#[case::envelopes(&["envelope", "list"], 0, "mqlia")]
+#[case::envelope(&["envelope", "open", "0191d5a0"], 0, "kT7vqWm4RnHx3pYd-uGe")]
 #[case::back(&["away", "end", "0191d5a0"], 0, "end away 0191d5a0 by ")]
 #[case::set_asides(&["set-aside", "list"], 0, "set-aside settle")]
 #[case::settle(&["set-aside", "settle", "0191f2b4c0de", "--reason", "r"], 0, "settle 0191f2b4c0de by ")]

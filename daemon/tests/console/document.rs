@@ -62,6 +62,8 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Approvals => ("`form` its number, if any", "ApprovalsView"),
         Call::Absences => ("", "AbsencesView"),
+        Call::Envelopes => ("", "EnvelopesView"),
+        Call::OpenEnvelope => ("[OpenEnvelopeRequest](#openenveloperequest)", "PasswordView"),
         Call::Approve => ("[ApproveRequest](#approverequest)", "DecidedView"),
         Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
         Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
@@ -128,6 +130,9 @@ fn schemas() -> Vec<(String, Value)> {
     add::<ErrorView>(&mut generator);
     add::<ApprovalsView>(&mut generator);
     add::<AbsencesView>(&mut generator);
+    add::<EnvelopesView>(&mut generator);
+    add::<PasswordView>(&mut generator);
+    add::<OpenEnvelopeRequest>(&mut generator);
     add::<DecidedView>(&mut generator);
     add::<ApproveRequest>(&mut generator);
     add::<DenyRequest>(&mut generator);

@@ -115,6 +115,16 @@ impl Console for FakeConsole {
         self.note(format!("approvals {form:?} by {}", caller.name));
         ready(Ok(samples::approvals()))
     }
+    fn envelopes<'a>(&'a self, _caller: &'a Caller) -> Answer<'a, EnvelopesView> {
+        ready(Ok(samples::envelopes()))
+    }
+    fn open_envelope<'a>(
+        &'a self,
+        _caller: &'a Caller,
+        _request: OpenEnvelopeRequest,
+    ) -> Answer<'a, PasswordView> {
+        ready(Ok(samples::password()))
+    }
     fn absences<'a>(&'a self, _caller: &'a Caller) -> Answer<'a, AbsencesView> {
         ready(Ok(samples::absences()))
     }

@@ -27,6 +27,8 @@ fn texts() -> Vec<(&'static str, String)> {
         ("approvals", text(&samples::approvals())),
         ("decided", text(&samples::decided())),
         ("absences", text(&samples::absences())),
+        ("envelopes", text(&samples::envelopes())),
+        ("password", text(&samples::password())),
         ("set_asides", text(&samples::set_asides())),
         ("notices", text(&samples::notices())),
         ("letter", text(&samples::letter())),

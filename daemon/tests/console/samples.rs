@@ -247,6 +247,22 @@ pub fn decided() -> DecidedView {
     }
 }
 
+pub fn envelopes() -> EnvelopesView {
+    EnvelopesView {
+        waiting: vec![EnvelopeView {
+            id: text("0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d"),
+            user_id: format!("mqlia {HOSTILE}"),
+            form: 12,
+            opener: text("mbboss"),
+            needs_code: false,
+        }],
+    }
+}
+
+pub fn password() -> PasswordView {
+    PasswordView { user_id: text("mqlia"), form: 12, password: text("kT7vqWm4RnHx3pYd-uGe") }
+}
+
 pub fn absences() -> AbsencesView {
     AbsencesView {
         absences: vec![AbsenceView {

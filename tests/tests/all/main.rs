@@ -15,6 +15,7 @@ mod demo;
 mod departure;
 mod directory;
 mod durability;
+mod envelopes;
 mod forms;
 mod homes;
 mod joiners;

@@ -6,6 +6,7 @@
 mod access_forms;
 mod adopt;
 mod approvals;
+mod envelopes;
 mod audit;
 mod calendar;
 mod changes;
