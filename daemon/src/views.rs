@@ -12,7 +12,10 @@ pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use standing::{SuspendRequest, SuspensionView, SuspensionsView, UnsuspendRequest};
+pub use standing::{
+    BaselineRequest, FindingView, FindingsView, SuspendRequest, SuspensionView, SuspensionsView,
+    UnsuspendRequest,
+};
 pub use told::{FormView, FormsView, LetterView, NoticeView, NoticesView};
 
 use schemars::JsonSchema;

@@ -4,6 +4,7 @@ mod adopting;
 mod audit;
 mod calendar;
 mod commands;
+mod findings;
 mod forms;
 mod holds;
 mod notices;
@@ -31,11 +32,11 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, SuspendRequest,
-    SuspensionsView, TicketsView, UnsuspendRequest,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, BaselineRequest, ConfirmRequest,
+    DecisionRequest, DelegateRequest, DepartRequest, DoneView, DueView, FindingsView, FormsView,
+    HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest,
+    PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView,
+    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -146,6 +147,30 @@ impl Console for Desk {
         request: UnsuspendRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(suspensions::unsuspend(&self.0, caller, request))
+    }
+    fn findings(&self) -> Answer<'_, FindingsView> {
+        Box::pin(findings::findings(&self.0))
+    }
+    fn audit_access<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::now(&self.0, caller, request))
+    }
+    fn settle_finding<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::settle(&self.0, caller, request))
+    }
+    fn accept_baseline<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: BaselineRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::baseline(&self.0, caller, request))
     }
     fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()> {
         Box::pin(audit::record(&self.0, call))

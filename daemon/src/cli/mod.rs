@@ -10,6 +10,7 @@ mod deletions;
 mod depart;
 mod due;
 pub mod exit;
+mod findings;
 mod forms;
 mod helper;
 mod hold;
@@ -161,6 +162,8 @@ pub enum AskedCommand {
     /// List whose access is stopped for a while, and why
     #[command(after_help = "Example:\n  lapsed suspensions")]
     Suspensions,
+    /// List what the nightly audit found, look now, settle a finding
+    Findings(findings::FindingsArgs),
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
     /// Give a leaver's mailbox to somebody to read, or take it back
@@ -258,6 +261,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Suspend(args) => suspend::suspend(client, output, args).await,
         AskedCommand::Unsuspend(args) => suspend::unsuspend(client, output, args).await,
         AskedCommand::Suspensions => suspend::suspensions(client, output).await,
+        AskedCommand::Findings(args) => findings::findings(client, output, args).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
         AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,

@@ -4,11 +4,11 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, SuspendRequest,
-    SuspensionsView, TicketsView, UnsuspendRequest,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, BaselineRequest, ConfirmRequest,
+    DecisionRequest, DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FindingsView,
+    FormsView, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView,
+    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
+    StatusView, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -210,6 +210,10 @@ impl Client {
     pub async fn suspensions(&self) -> Asked<SuspensionsView> {
         self.look(Call::Suspensions, &[]).await
     }
+    /// What the nightly audit found and nobody has settled.
+    pub async fn findings(&self) -> Asked<FindingsView> {
+        self.look(Call::Findings, &[]).await
+    }
     /// Releases a held plan.
     pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {
         self.change(Call::Release, request).await
@@ -261,6 +265,18 @@ impl Client {
     /// Lifts what stops access.
     pub async fn unsuspend(&self, request: &UnsuspendRequest) -> Asked<DoneView> {
         self.change(Call::Unsuspend, request).await
+    }
+    /// Looks at everything now, as by night.
+    pub async fn audit_access(&self, request: &PauseRequest) -> Asked<DoneView> {
+        self.change(Call::AuditAccess, request).await
+    }
+    /// Settles a finding: it is as it should be.
+    pub async fn settle_finding(&self, request: &SettleRequest) -> Asked<DoneView> {
+        self.change(Call::SettleFinding, request).await
+    }
+    /// Takes what is there for approved.
+    pub async fn accept_baseline(&self, request: &BaselineRequest) -> Asked<DoneView> {
+        self.change(Call::AcceptBaseline, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

@@ -2,11 +2,11 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, SuspendRequest,
-    SuspensionsView, TicketsView, UnsuspendRequest,
+    AdoptRequest, AdoptView, AuditVerifyView, AuditView, BaselineRequest, ConfirmRequest,
+    DecisionRequest, DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FindingsView,
+    FormsView, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView,
+    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
+    StatusView, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -48,6 +48,8 @@ pub trait Console: Send + Sync + 'static {
 
     /// Whose access is stopped for a while, and why.
     fn suspensions(&self) -> Answer<'_, SuspensionsView>;
+    /// What the nightly audit found and nobody has settled.
+    fn findings(&self) -> Answer<'_, FindingsView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.
@@ -82,6 +84,24 @@ pub trait Console: Send + Sync + 'static {
         &'a self,
         caller: &'a Caller,
         request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Looks at everything now, as by night.
+    fn audit_access<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Settles a finding: it is as it should be.
+    fn settle_finding<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Takes what is there for approved.
+    fn accept_baseline<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: BaselineRequest,
     ) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;

@@ -42,6 +42,10 @@ pub enum Call {
     Suspensions,
     Suspend,
     Unsuspend,
+    Findings,
+    AuditAccess,
+    SettleFinding,
+    AcceptBaseline,
     Adopt,
     Reload,
 }
@@ -104,6 +108,10 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Suspensions,    Get, "/v1/suspensions",  Role::Viewer, "suspensions"),
         row(Call::Suspend,        Post, "/v1/suspend",  Role::Operator, "suspend"),
         row(Call::Unsuspend,      Post, "/v1/unsuspend",  Role::Operator, "unsuspend"),
+        row(Call::Findings,       Get, "/v1/findings",  Role::Viewer, "findings"),
+        row(Call::AuditAccess,    Post, "/v1/findings/now",  Role::Operator, "findings --now"),
+        row(Call::SettleFinding,  Post, "/v1/findings/settle",  Role::Operator, "findings settle"),
+        row(Call::AcceptBaseline, Post, "/v1/findings/baseline",  Role::Administrator, "findings baseline"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]

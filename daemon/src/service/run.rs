@@ -2,6 +2,7 @@
 
 use super::{Daemon, wake};
 use crate::answers::Desk;
+use crate::config::CronPattern;
 use crate::control::peer::MachineAccounts;
 use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
@@ -419,8 +420,12 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     let zone = daemon.cycle().config.time_zone.clone();
     let full = async {
         loop {
-            wake::next(&daemon, || daemon.cycle().config.schedule.full_reconcile.clone(), &zone)
-                .await;
+            wake::next(
+                &daemon,
+                || Some(daemon.cycle().config.schedule.full_reconcile.clone()),
+                &zone,
+            )
+            .await;
             match daemon.store.mark_departed_to_decide(daemon.now()).await {
                 Ok(people) => {
                     tracing::info!(people, "nightly reconcile");
@@ -432,14 +437,32 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     };
     let recheck = async {
         loop {
-            wake::next(&daemon, || daemon.cycle().config.schedule.recheck.clone(), &zone).await;
+            wake::next(&daemon, || Some(daemon.cycle().config.schedule.recheck.clone()), &zone)
+                .await;
             if let Err(error) = daemon.executor().recheck().await {
                 log_failure("reading back", &error);
             }
             daemon.wake();
         }
     };
-    tokio::join!(full, recheck);
+    let audit = async {
+        loop {
+            wake::next(&daemon, || nightly_pattern(&daemon), &zone).await;
+            match daemon.cycle().audit_access(daemon.now()).await {
+                Ok(nightly) => {
+                    tracing::info!(new = nightly.new, gone = nightly.gone, "nightly audit");
+                    daemon.wake();
+                }
+                Err(error) => log_failure("auditing access", &error),
+            }
+        }
+    };
+    tokio::join!(full, recheck, audit);
+}
+
+/// When the nightly audit runs; a pattern that is none, or empty, never comes.
+fn nightly_pattern(daemon: &Daemon) -> Option<CronPattern> {
+    CronPattern::new(&daemon.cycle().config.policy.access.audit.at).ok()
 }
 
 /// Brings tickets to the help desk and follows them. What was begun is recorded before it stops.

@@ -7,6 +7,7 @@
 mod filer;
 pub mod filing;
 mod granting;
+pub mod nightly;
 mod settling;
 mod suspending;
 
