@@ -3,11 +3,21 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
+mod access_forms;
+mod approvals;
 mod orders;
 mod requests;
 mod standing;
 mod told;
 
+pub use access_forms::{
+    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView,
+    GateRequest, PartView, ScanView, SentFile, SubmitFormRequest,
+};
+pub use approvals::{
+    AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
+    DecidedView, DenyRequest, EndAwayRequest,
+};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
@@ -16,7 +26,7 @@ pub use standing::{
     BaselineRequest, FindingView, FindingsView, SuspendRequest, SuspensionView, SuspensionsView,
     UnsuspendRequest,
 };
-pub use told::{FormView, FormsView, LetterView, NoticeView, NoticesView};
+pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -18,8 +18,7 @@ pub(super) async fn named(
     names: &[GroupName],
 ) -> Result<Observed, Fault> {
     let wanted: BTreeSet<String> = names.iter().map(GroupName::folded).collect();
-    let keys: Vec<String> =
-        wanted.iter().map(|name| filter::equals("cn", name)).collect();
+    let keys: Vec<String> = wanted.iter().map(|name| filter::equals("cn", name)).collect();
     let layout = &shared.layout;
     let attributes = shared.dialect.group_attributes();
     let entries = by_keys(session, shared.window, &layout.groups, &keys, attributes, |also| {

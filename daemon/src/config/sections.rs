@@ -190,6 +190,8 @@ impl Audit {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Decide on access forms, file them, and see those that concern oneself; nothing else.
+    Participant,
     /// Look: status, due, person, plans, holds.
     Viewer,
     /// Read and verify the audit, too.
@@ -228,6 +230,9 @@ pub struct Control {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
+    /// Decide on access forms, file them, and see those that concern oneself; nothing else. Everybody who
+    /// decides on forms needs it: the group of all staff, say.
+    pub participant: Members,
     /// Look: status, due, person, plans, holds.
     pub viewer: Members,
     /// Read and verify the audit, too.
@@ -240,12 +245,14 @@ pub struct Roles {
 
 impl Role {
     /// All roles, the least first.
-    pub const ALL: [Self; 4] = [Self::Viewer, Self::Auditor, Self::Operator, Self::Administrator];
+    pub const ALL: [Self; 5] =
+        [Self::Participant, Self::Viewer, Self::Auditor, Self::Operator, Self::Administrator];
 
     /// The role's name, as in the YAML.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Participant => "participant",
             Self::Viewer => "viewer",
             Self::Auditor => "auditor",
             Self::Operator => "operator",
@@ -273,6 +280,7 @@ impl Roles {
             (Role::Operator, &self.operator),
             (Role::Auditor, &self.auditor),
             (Role::Viewer, &self.viewer),
+            (Role::Participant, &self.participant),
         ]
         .into_iter()
         .find_map(|(role, members)| named(members).then_some(role))

@@ -2,11 +2,13 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, BaselineRequest, ConfirmRequest,
-    DecisionRequest, DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FindingsView,
-    FormsView, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest,
-    StatusView, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
+    DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView,
+    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -32,7 +34,11 @@ pub trait Console: Send + Sync + 'static {
     /// Standing holds.
     fn holds(&self) -> Answer<'_, HoldsView>;
     /// What others were asked to do: what is open, or all of it.
-    fn forms(&self, all: bool) -> Answer<'_, FormsView>;
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView>;
+    /// Access forms; those that have not ended, or all of them.
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView>;
+    /// One access form by its number.
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Who was told what by mail, and what waits; of one person, where one is named.
@@ -45,7 +51,23 @@ pub trait Console: Send + Sync + 'static {
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView>;
+    /// Access forms that wait for the caller; one of them, where it is named.
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView>;
+    /// Who is away and who decides meanwhile, as far as the caller may know.
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView>;
 
+    /// Says yes to an access form.
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView>;
+    /// Says no to an access form.
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView>;
+    /// Enters who decides in somebody's place while they are away.
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView>;
+    /// Ends that.
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
     /// Whose access is stopped for a while, and why.
     fn suspensions(&self) -> Answer<'_, SuspensionsView>;
     /// What the nightly audit found and nobody has settled.
@@ -77,6 +99,14 @@ pub trait Console: Send + Sync + 'static {
     ) -> Answer<'a, DoneView>;
     /// Files the answer of those who were asked.
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView>;
+    /// Takes an access form, as the caller's own word.
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView>;
+    /// Records that somebody passed a gate, or takes that back.
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView>;
     /// Stops somebody's access for a while, now or from a day on.
     fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView>;
     /// Lifts what stops access.

@@ -10,6 +10,7 @@ mod patience;
 mod run;
 mod wake;
 
+pub(crate) use access_forms::in_words as form_problems;
 pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
 pub use run::{RunError, run};

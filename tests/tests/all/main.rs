@@ -6,6 +6,7 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
+mod access_forms;
 mod active_directory;
 mod beside;
 mod crash;

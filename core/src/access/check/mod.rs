@@ -8,6 +8,8 @@ mod subject;
 mod systems;
 mod texts;
 
+pub use fields::REQUIRABLE;
+
 use super::form::{AccessForm, VERSION};
 use super::person;
 use crate::citation::Rule;

@@ -4,7 +4,7 @@ use super::{Checked, quoted};
 use crate::access::form::{Asks, SystemWish};
 use crate::access::gate::same_kind;
 use crate::citation::Rule;
-use crate::facts::{PersonKind, SystemName, SystemRole};
+use crate::facts::{SystemName, SystemRole};
 use crate::policy::access::{FormRule, SystemRule};
 use std::collections::BTreeSet;
 
@@ -33,7 +33,6 @@ impl Checked<'_> {
                 None => self.unknown(&field, wish),
             }
         }
-        self.included(rule);
     }
 
     fn unknown(&mut self, field: &str, wish: &SystemWish) {
@@ -89,28 +88,6 @@ impl Checked<'_> {
                 self.wrong(field, Rule::A1, problem, format!("name one of: {}", names.join(", ")));
             }
             _ => {}
-        }
-    }
-
-    /// Systems that come with every form `new` are denied as others are.
-    fn included(&mut self, rule: &FormRule) {
-        if self.form.asks != Asks::New || self.form.person.kind.is_none() {
-            return;
-        }
-        let policy = &self.policy.access;
-        let with_kind = |kinds: &[PersonKind]| {
-            kinds.is_empty() || kinds.iter().any(|kind| same_kind(&self.kinds, kind))
-        };
-        let names: BTreeSet<&SystemName> = policy
-            .included
-            .iter()
-            .filter(|included| !included.who.kinds.is_empty() && with_kind(&included.who.kinds))
-            .flat_map(|included| included.systems.keys())
-            .collect();
-        for name in names {
-            if let Some(system) = policy.systems.get(name) {
-                self.denials("person.kind", name, system, rule);
-            }
         }
     }
 

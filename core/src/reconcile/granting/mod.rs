@@ -287,9 +287,7 @@ impl<'a> Work<'a> {
             Some(state) if state.is_done() => return Progress::Done,
             Some(_) | None => {}
         }
-        if self.out.steps.iter().all(|other| other.id != step.id) {
-            self.out.steps.push(step);
-        }
+        self.plan(step);
         Progress::Under
     }
 
@@ -310,11 +308,17 @@ impl<'a> Work<'a> {
                 Progress::Stuck
             }
             _ => {
-                if self.out.steps.iter().all(|other| other.id != step.id) {
-                    self.out.steps.push(step);
-                }
+                self.plan(step);
                 Progress::Under
             }
+        }
+    }
+
+    /// Two forms may ask for the same at once: it is done once, and seen by both.
+    fn plan(&mut self, step: Step) {
+        let same = |other: &Step| other.connector == step.connector && other.action == step.action;
+        if !self.out.steps.iter().any(same) {
+            self.out.steps.push(step);
         }
     }
 

@@ -40,7 +40,8 @@ fn agrees(input: &Granting<'_>, account: &ObservedAccount, is_known: bool) -> Re
     let numbers: Vec<String> = account.employee_numbers().map(|n| n.folded()).collect();
     let number_agrees = theirs.iter().any(|n| numbers.contains(&n.folded()));
     // Numbers change and are mistyped, but an account with another's number is another's.
-    if !numbers.is_empty() && !number_agrees && !(is_known && theirs.is_empty()) {
+    let unknown_here = theirs.is_empty() && is_known;
+    if !(numbers.is_empty() || number_agrees || unknown_here) {
         return Err("it carries an employee number that is not the person's".into());
     }
     if is_known {

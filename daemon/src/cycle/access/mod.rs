@@ -4,6 +4,8 @@
 //! gates are complete become entitlements, and what entitlements ask for is held against what the targets
 //! show.
 
+pub mod authority;
+mod facts;
 mod filer;
 pub mod filing;
 mod granting;

@@ -45,16 +45,6 @@ impl Cycle {
         });
         close(tx, form).await
     }
-
-    /// Tells requester, staff member and security officer that a form is in place (A6, A10).
-    async fn tell_in_place(
-        &self,
-        _tx: &mut Tx,
-        _form: &FiledForm,
-        _now: Timestamp,
-    ) -> Result<(), CycleError> {
-        Ok(())
-    }
 }
 
 async fn close(tx: &Tx, form: &FiledForm) -> Result<(), CycleError> {
