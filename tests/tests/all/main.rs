@@ -21,6 +21,7 @@ mod latency;
 mod laws;
 mod mail;
 mod mailbox;
+mod nightly;
 mod notices;
 mod order_forms;
 mod request_tracker;
