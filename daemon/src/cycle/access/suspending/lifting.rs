@@ -121,7 +121,8 @@ impl Cycle {
         let Some(person) = read.people(&[suspension.person]).await?.pop() else {
             return self.is_over(suspension, Some(case), now).await;
         };
-        if owed.is_empty() || self.who_departed(std::slice::from_ref(&suspension)).await?.len() == 1 {
+        if owed.is_empty() || self.who_departed(std::slice::from_ref(&suspension)).await?.len() == 1
+        {
             return self.is_over(suspension, Some(case), now).await;
         }
         let others: Vec<Suspension> = read
