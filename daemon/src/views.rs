@@ -23,8 +23,8 @@ pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
 pub use standing::{
-    BaselineRequest, FindingView, FindingsView, SuspendRequest, SuspensionView, SuspensionsView,
-    UnsuspendRequest,
+    BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
+    SuspensionsView, UnsuspendRequest,
 };
 pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 

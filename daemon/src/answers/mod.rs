@@ -15,6 +15,7 @@ mod outbox;
 mod people;
 mod plans;
 mod reload;
+mod reports;
 mod requests;
 mod status;
 mod suspensions;
@@ -41,8 +42,8 @@ use crate::views::{
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest,
     LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
-    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView,
+    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -215,6 +216,9 @@ impl Console for Desk {
         request: BaselineRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(findings::baseline(&self.0, caller, request))
+    }
+    fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
+        Box::pin(reports::report(&self.0, caller, request))
     }
     fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()> {
         Box::pin(audit::record(&self.0, call))

@@ -24,6 +24,7 @@ mod plans;
 mod progress;
 mod reload;
 pub mod render;
+mod report;
 mod requests;
 mod run;
 mod set_aside;
@@ -166,6 +167,8 @@ pub enum AskedCommand {
     Suspensions,
     /// List what the nightly audit found, look now, settle a finding
     Findings(findings::FindingsArgs),
+    /// Write rosters or the yearly report
+    Report(report::ReportArgs),
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
     /// Give a leaver's mailbox to somebody to read, or take it back
@@ -276,6 +279,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Unsuspend(args) => suspend::unsuspend(client, output, args).await,
         AskedCommand::Suspensions => suspend::suspensions(client, output).await,
         AskedCommand::Findings(args) => findings::findings(client, output, args).await,
+        AskedCommand::Report(args) => report::report(client, output, &args).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
         AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,

@@ -9,7 +9,7 @@ use crate::views::{
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView,
+    PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView,
     SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
@@ -322,6 +322,10 @@ impl Client {
     /// Takes what is there for approved.
     pub async fn accept_baseline(&self, request: &BaselineRequest) -> Asked<DoneView> {
         self.change(Call::AcceptBaseline, request).await
+    }
+    /// Writes the rosters of this month, or the report of a year.
+    pub async fn report(&self, request: &ReportRequest) -> Asked<DoneView> {
+        self.change(Call::Report, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

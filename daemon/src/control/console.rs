@@ -7,7 +7,7 @@ use crate::views::{
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView,
+    PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView,
     SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
@@ -133,6 +133,8 @@ pub trait Console: Send + Sync + 'static {
         caller: &'a Caller,
         request: BaselineRequest,
     ) -> Answer<'a, DoneView>;
+    /// Writes the rosters of this month, or the report of a year.
+    fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -56,6 +56,7 @@ pub enum Call {
     AuditAccess,
     SettleFinding,
     AcceptBaseline,
+    Report,
     Adopt,
     Reload,
 }
@@ -132,6 +133,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::AuditAccess,    Post, "/v1/findings/now",  Role::Operator, "findings --now"),
         row(Call::SettleFinding,  Post, "/v1/findings/settle",  Role::Operator, "findings settle"),
         row(Call::AcceptBaseline, Post, "/v1/findings/baseline",  Role::Administrator, "findings baseline"),
+        row(Call::Report,         Post, "/v1/report",  Role::Operator, "report"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]

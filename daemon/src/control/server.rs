@@ -435,6 +435,7 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::AuditAccess => change!(audit_access),
         Call::SettleFinding => change!(settle_finding),
         Call::AcceptBaseline => change!(accept_baseline),
+        Call::Report => change!(report),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
+use lapsed_core::policy::access::ReportRules;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -477,7 +478,34 @@ async fn keeping_time(daemon: Arc<Daemon>) {
             }
         }
     };
-    tokio::join!(full, recheck, audit);
+    let rosters = async {
+        loop {
+            wake::next(&daemon, || report_pattern(&daemon, |rules| &rules.roster_at), &zone).await;
+            if let Err(error) = daemon.cycle().write_rosters(DAEMON, daemon.now()).await {
+                log_failure("writing rosters", &error);
+            }
+        }
+    };
+    let yearly = async {
+        loop {
+            wake::next(&daemon, || report_pattern(&daemon, |rules| &rules.yearly_at), &zone).await;
+            let now = daemon.now();
+            // In April the report is of the year before.
+            let year = daemon.cycle().today(now).year().saturating_sub(1);
+            if let Err(error) = daemon.cycle().write_yearly(year, DAEMON, now).await {
+                log_failure("writing the yearly report", &error);
+            }
+        }
+    };
+    tokio::join!(full, recheck, audit, rosters, yearly);
+}
+
+/// When a report is written; never where there is no folder for it.
+fn report_pattern(daemon: &Daemon, of: fn(&ReportRules) -> &String) -> Option<CronPattern> {
+    let cycle = daemon.cycle();
+    let rules = &cycle.config.policy.access.reports;
+    rules.folder.as_ref()?;
+    CronPattern::new(of(rules)).ok()
 }
 
 /// When the nightly audit runs; a pattern that is none, or empty, never comes.

@@ -116,3 +116,12 @@ pub struct BaselineRequest {
     /// Why.
     pub reason: String,
 }
+
+/// Body of `report`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportRequest {
+    /// The year of a yearly report; the rosters of this month where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<u16>,
+}

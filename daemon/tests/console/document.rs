@@ -59,6 +59,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::AuditAccess => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleFinding => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::AcceptBaseline => ("[BaselineRequest](#baselinerequest)", "DoneView"),
+        Call::Report => ("[ReportRequest](#reportrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
@@ -149,6 +150,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<FindingsView>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<BaselineRequest>(&mut generator);
+    add::<ReportRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);

@@ -217,6 +217,9 @@ impl Console for FakeConsole {
     ) -> Answer<'a, DoneView> {
         self.done(&format!("accept_baseline {request:?}"), caller)
     }
+    fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("report {request:?}"), caller)
+    }
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
         let length = request.content.as_ref().map_or(0, String::len);
         let what = format!("confirm {} {:?} {length} bytes", request.form, request.refused);
