@@ -10,6 +10,7 @@ pub mod drops;
 pub mod notices;
 pub mod order_form;
 pub mod rehearse;
+pub mod reports;
 pub mod service;
 pub mod store;
 pub mod targets;

@@ -24,7 +24,10 @@ pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use standing::{SuspendRequest, SuspensionView, SuspensionsView, UnsuspendRequest};
+pub use standing::{
+    BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
+    SuspensionsView, UnsuspendRequest,
+};
 pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
 use schemars::JsonSchema;

@@ -1,5 +1,6 @@
 //! Facts, policy and what is observed give the changes that a departure asks for (D2, D3, D6, D7).
 
+pub mod auditing;
 mod corroboration;
 mod elsewhere;
 pub mod granting;

@@ -9,12 +9,14 @@ mod audit;
 mod calendar;
 mod commands;
 mod envelopes;
+mod findings;
 mod holds;
 mod notices;
 mod outbox;
 mod people;
 mod plans;
 mod reload;
+mod reports;
 mod requests;
 mod status;
 mod suspensions;
@@ -38,12 +40,7 @@ use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
-    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
-    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, EnvelopesView, FiledView, OpenEnvelopeRequest, PasswordView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView,
-    LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
-    SuspensionsView, TicketsView, UnsuspendRequest,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -202,6 +199,33 @@ impl Console for Desk {
         request: UnsuspendRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(suspensions::unsuspend(&self.0, caller, request))
+    }
+    fn findings(&self) -> Answer<'_, FindingsView> {
+        Box::pin(findings::findings(&self.0))
+    }
+    fn audit_access<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::now(&self.0, caller, request))
+    }
+    fn settle_finding<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::settle(&self.0, caller, request))
+    }
+    fn accept_baseline<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: BaselineRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::baseline(&self.0, caller, request))
+    }
+    fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
+        Box::pin(reports::report(&self.0, caller, request))
     }
     fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()> {
         Box::pin(audit::record(&self.0, call))

@@ -141,6 +141,15 @@ async fn attention(
     set_asides(read, &mut all).await?;
     super::tickets::attention(daemon, read, view, &mut all, now).await?;
     orders(read, daemon.cycle().today(now), &mut all).await;
+    let findings = read.open_access_findings().await?.len();
+    if findings > 0 {
+        push(
+            &mut all,
+            "access_findings",
+            format!("the nightly audit found {findings} things that nobody has settled"),
+            "lapsed findings; mend each, or lapsed findings settle ID --reason …",
+        );
+    }
     if let Some(paused) = &view.deletions_paused {
         push(
             &mut all,

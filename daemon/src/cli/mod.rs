@@ -12,6 +12,7 @@ mod depart;
 mod due;
 mod envelope;
 pub mod exit;
+mod findings;
 mod form;
 mod helper;
 mod hold;
@@ -24,6 +25,7 @@ mod plans;
 mod progress;
 mod reload;
 pub mod render;
+mod report;
 mod requests;
 mod run;
 mod set_aside;
@@ -164,6 +166,10 @@ pub enum AskedCommand {
     /// List whose access is stopped for a while, and why
     #[command(after_help = "Example:\n  lapsed suspensions")]
     Suspensions,
+    /// List what the nightly audit found, look now, settle a finding
+    Findings(findings::FindingsArgs),
+    /// Write rosters or the yearly report
+    Report(report::ReportArgs),
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
     /// Give a leaver's mailbox to somebody to read, or take it back
@@ -275,6 +281,8 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Suspend(args) => suspend::suspend(client, output, args).await,
         AskedCommand::Unsuspend(args) => suspend::unsuspend(client, output, args).await,
         AskedCommand::Suspensions => suspend::suspensions(client, output).await,
+        AskedCommand::Findings(args) => findings::findings(client, output, args).await,
+        AskedCommand::Report(args) => report::report(client, output, &args).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
         AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,

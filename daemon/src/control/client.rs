@@ -5,9 +5,7 @@ use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
-    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
-    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, EnvelopesView, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -252,6 +250,10 @@ impl Client {
     pub async fn suspensions(&self) -> Asked<SuspensionsView> {
         self.look(Call::Suspensions, &[]).await
     }
+    /// What the nightly audit found and nobody has settled.
+    pub async fn findings(&self) -> Asked<FindingsView> {
+        self.look(Call::Findings, &[]).await
+    }
     /// Releases a held plan.
     pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {
         self.change(Call::Release, request).await
@@ -311,6 +313,22 @@ impl Client {
     /// Lifts what stops access.
     pub async fn unsuspend(&self, request: &UnsuspendRequest) -> Asked<DoneView> {
         self.change(Call::Unsuspend, request).await
+    }
+    /// Looks at everything now, as by night.
+    pub async fn audit_access(&self, request: &PauseRequest) -> Asked<DoneView> {
+        self.change(Call::AuditAccess, request).await
+    }
+    /// Settles a finding: it is as it should be.
+    pub async fn settle_finding(&self, request: &SettleRequest) -> Asked<DoneView> {
+        self.change(Call::SettleFinding, request).await
+    }
+    /// Takes what is there for approved.
+    pub async fn accept_baseline(&self, request: &BaselineRequest) -> Asked<DoneView> {
+        self.change(Call::AcceptBaseline, request).await
+    }
+    /// Writes the rosters of this month, or the report of a year.
+    pub async fn report(&self, request: &ReportRequest) -> Asked<DoneView> {
+        self.change(Call::Report, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

@@ -3,9 +3,7 @@
 use crate::control::roles::Caller;
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
-    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
-    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, EnvelopesView, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -75,6 +73,8 @@ pub trait Console: Send + Sync + 'static {
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
     /// Whose access is stopped for a while, and why.
     fn suspensions(&self) -> Answer<'_, SuspensionsView>;
+    /// What the nightly audit found and nobody has settled.
+    fn findings(&self) -> Answer<'_, FindingsView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.
@@ -118,6 +118,26 @@ pub trait Console: Send + Sync + 'static {
         caller: &'a Caller,
         request: UnsuspendRequest,
     ) -> Answer<'a, DoneView>;
+    /// Looks at everything now, as by night.
+    fn audit_access<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Settles a finding: it is as it should be.
+    fn settle_finding<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Takes what is there for approved.
+    fn accept_baseline<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: BaselineRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Writes the rosters of this month, or the report of a year.
+    fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -54,6 +54,11 @@ pub enum Call {
     Suspend,
     Unsuspend,
     OpenEnvelope,
+    Findings,
+    AuditAccess,
+    SettleFinding,
+    AcceptBaseline,
+    Report,
     Adopt,
     Reload,
 }
@@ -128,6 +133,11 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Suspend,        Post, "/v1/suspend",  Role::Operator, "suspend"),
         row(Call::Unsuspend,      Post, "/v1/unsuspend",  Role::Operator, "unsuspend"),
         row(Call::OpenEnvelope,   Post, "/v1/envelope/open",    Participant,   "envelope open"),
+        row(Call::Findings,       Get, "/v1/findings",  Role::Viewer, "findings"),
+        row(Call::AuditAccess,    Post, "/v1/findings/now",  Role::Operator, "findings --now"),
+        row(Call::SettleFinding,  Post, "/v1/findings/settle",  Role::Operator, "findings settle"),
+        row(Call::AcceptBaseline, Post, "/v1/findings/baseline",  Role::Administrator, "findings baseline"),
+        row(Call::Report,         Post, "/v1/report",  Role::Operator, "report"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]

@@ -435,6 +435,11 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Suspensions => look!(Nothing, |console, _asked| console.suspensions().await),
         Call::Suspend => change!(suspend),
         Call::Unsuspend => change!(unsuspend),
+        Call::Findings => look!(Nothing, |console, _asked| console.findings().await),
+        Call::AuditAccess => change!(audit_access),
+        Call::SettleFinding => change!(settle_finding),
+        Call::AcceptBaseline => change!(accept_baseline),
+        Call::Report => change!(report),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

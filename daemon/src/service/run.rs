@@ -2,6 +2,7 @@
 
 use super::{Daemon, wake};
 use crate::answers::Desk;
+use crate::config::CronPattern;
 use crate::control::peer::MachineAccounts;
 use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
+use lapsed_core::policy::access::ReportRules;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -440,8 +442,12 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     let zone = daemon.cycle().config.time_zone.clone();
     let full = async {
         loop {
-            wake::next(&daemon, || daemon.cycle().config.schedule.full_reconcile.clone(), &zone)
-                .await;
+            wake::next(
+                &daemon,
+                || Some(daemon.cycle().config.schedule.full_reconcile.clone()),
+                &zone,
+            )
+            .await;
             match daemon.store.mark_departed_to_decide(daemon.now()).await {
                 Ok(people) => {
                     tracing::info!(people, "nightly reconcile");
@@ -453,14 +459,59 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     };
     let recheck = async {
         loop {
-            wake::next(&daemon, || daemon.cycle().config.schedule.recheck.clone(), &zone).await;
+            wake::next(&daemon, || Some(daemon.cycle().config.schedule.recheck.clone()), &zone)
+                .await;
             if let Err(error) = daemon.executor().recheck().await {
                 log_failure("reading back", &error);
             }
             daemon.wake();
         }
     };
-    tokio::join!(full, recheck);
+    let audit = async {
+        loop {
+            wake::next(&daemon, || nightly_pattern(&daemon), &zone).await;
+            match daemon.cycle().audit_access(daemon.now()).await {
+                Ok(nightly) => {
+                    tracing::info!(new = nightly.new, gone = nightly.gone, "nightly audit");
+                    daemon.wake();
+                }
+                Err(error) => log_failure("auditing access", &error),
+            }
+        }
+    };
+    let rosters = async {
+        loop {
+            wake::next(&daemon, || report_pattern(&daemon, |rules| &rules.roster_at), &zone).await;
+            if let Err(error) = daemon.cycle().write_rosters(DAEMON, daemon.now()).await {
+                log_failure("writing rosters", &error);
+            }
+        }
+    };
+    let yearly = async {
+        loop {
+            wake::next(&daemon, || report_pattern(&daemon, |rules| &rules.yearly_at), &zone).await;
+            let now = daemon.now();
+            // In April the report is of the year before.
+            let year = daemon.cycle().today(now).year().saturating_sub(1);
+            if let Err(error) = daemon.cycle().write_yearly(year, DAEMON, now).await {
+                log_failure("writing the yearly report", &error);
+            }
+        }
+    };
+    tokio::join!(full, recheck, audit, rosters, yearly);
+}
+
+/// When a report is written; never where there is no folder for it.
+fn report_pattern(daemon: &Daemon, of: fn(&ReportRules) -> &String) -> Option<CronPattern> {
+    let cycle = daemon.cycle();
+    let rules = &cycle.config.policy.access.reports;
+    rules.folder.as_ref()?;
+    CronPattern::new(of(rules)).ok()
+}
+
+/// When the nightly audit runs; a pattern that is none, or empty, never comes.
+fn nightly_pattern(daemon: &Daemon) -> Option<CronPattern> {
+    CronPattern::new(&daemon.cycle().config.policy.access.audit.at).ok()
 }
 
 /// Brings tickets to the help desk and follows them. What was begun is recorded before it stops.

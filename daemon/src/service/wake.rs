@@ -49,7 +49,7 @@ pub(super) fn watch(
 /// jumps is noticed. Returns the moment that came.
 pub(super) async fn next(
     daemon: &Arc<Daemon>,
-    pattern: impl Fn() -> CronPattern,
+    pattern: impl Fn() -> Option<CronPattern>,
     zone: &TimeZone,
 ) -> Timestamp {
     let mut due = next_of(&pattern(), daemon.now(), zone);
@@ -69,6 +69,6 @@ pub(super) async fn next(
     }
 }
 
-fn next_of(pattern: &CronPattern, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-    pattern.next_after(&now.to_zoned(zone.clone())).map(|at| at.timestamp())
+fn next_of(pattern: &Option<CronPattern>, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    pattern.as_ref()?.next_after(&now.to_zoned(zone.clone())).map(|at| at.timestamp())
 }

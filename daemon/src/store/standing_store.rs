@@ -177,6 +177,11 @@ impl Reader<'_> {
         self.findings_in(access_findings::Entity::find().filter(open)).await
     }
 
+    /// All findings, settled ones too, oldest first.
+    pub async fn all_access_findings(&self) -> Result<Vec<AccessFinding>, StoreError> {
+        self.findings_in(access_findings::Entity::find()).await
+    }
+
     /// Findings by their ids, settled ones too.
     pub async fn access_findings(&self, ids: &[Uuid]) -> Result<Vec<AccessFinding>, StoreError> {
         let mut found = Vec::new();

@@ -75,3 +75,53 @@ pub struct UnsuspendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
 }
+
+/// `lapsed findings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingsView {
+    /// When the audit ran last, and how that went; absent before the first time.
+    pub last: Option<String>,
+    /// What it found and nobody has settled, oldest first.
+    pub findings: Vec<FindingView>,
+}
+
+/// One finding of the nightly audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingView {
+    /// Its id: the same thing found again has the same one.
+    pub id: String,
+    /// `leaver_with_access`, `account_without_person`, `access_without_form`, `approved_access_missing`,
+    /// `group_added_elsewhere`, `password_too_old`, `not_used` or `suspended_with_access`.
+    pub kind: String,
+    /// User ID or employee number, where it is about somebody known.
+    pub person: Option<String>,
+    /// The connector.
+    pub connector: Option<String>,
+    /// Which account, group or system.
+    pub what: String,
+    /// What was found and what to do.
+    pub text: String,
+    /// When it was first found.
+    pub found: String,
+    /// When it was last seen.
+    pub seen: String,
+}
+
+/// Body of `findings baseline`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineRequest {
+    /// Who ordered it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Body of `report`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportRequest {
+    /// The year of a yearly report; the rosters of this month where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<u16>,
+}

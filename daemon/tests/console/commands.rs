@@ -52,6 +52,8 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::suspensions(&["suspensions"], 0, "Violation 24-31")]
 #[case::suspend(&["suspend", "mzsmitj", "--authority", "a", "--reason", "r"], 0, "leave: false")]
 #[case::unsuspend(&["unsuspend", "mzsmitj", "--authority", "a", "--reason", "r"], 0, "unsuspend")]
+#[case::findings(&["findings"], 0, "access_without_form")]
+#[case::settle_finding(&["findings", "settle", "0191f2b4", "--reason", "r"], 0, "settle_finding")]
 #[case::holds(&["hold", "list"], 0, "General Counsel")]
 #[case::pause(&["pause", "deletions", "--reason", "r"], 0, "pause by ")]
 #[case::resume(&["resume", "deletions", "--reason", "r"], 0, "resume by ")]

@@ -55,6 +55,11 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Suspensions => ("", "SuspensionsView"),
         Call::Suspend => ("[SuspendRequest](#suspendrequest)", "DoneView"),
         Call::Unsuspend => ("[UnsuspendRequest](#unsuspendrequest)", "DoneView"),
+        Call::Findings => ("", "FindingsView"),
+        Call::AuditAccess => ("[PauseRequest](#pauserequest)", "DoneView"),
+        Call::SettleFinding => ("[SettleRequest](#settlerequest)", "DoneView"),
+        Call::AcceptBaseline => ("[BaselineRequest](#baselinerequest)", "DoneView"),
+        Call::Report => ("[ReportRequest](#reportrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
@@ -147,6 +152,11 @@ fn schemas() -> Vec<(String, Value)> {
     add::<SuspensionsView>(&mut generator);
     add::<SuspendRequest>(&mut generator);
     add::<UnsuspendRequest>(&mut generator);
+    add::<FindingsView>(&mut generator);
+    add::<SettleRequest>(&mut generator);
+    add::<BaselineRequest>(&mut generator);
+    add::<ReportRequest>(&mut generator);
+    add::<PauseRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<ConfirmRequest>(&mut generator);

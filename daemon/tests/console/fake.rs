@@ -149,6 +149,9 @@ impl Console for FakeConsole {
     fn suspensions(&self) -> Answer<'_, SuspensionsView> {
         ready(Ok(samples::suspensions()))
     }
+    fn findings(&self) -> Answer<'_, FindingsView> {
+        ready(Ok(samples::findings()))
+    }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         if request.hash == "decided" {
             let error = ConsoleError::new(ErrorKind::Conflict, "the plan is released already", "");
@@ -202,6 +205,30 @@ impl Console for FakeConsole {
         request: UnsuspendRequest,
     ) -> Answer<'a, DoneView> {
         self.done(&format!("unsuspend {request:?}"), caller)
+    }
+    fn audit_access<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("audit_access {request:?}"), caller)
+    }
+    fn settle_finding<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SettleRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("settle_finding {request:?}"), caller)
+    }
+    fn accept_baseline<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: BaselineRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("accept_baseline {request:?}"), caller)
+    }
+    fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("report {request:?}"), caller)
     }
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
         let length = request.content.as_ref().map_or(0, String::len);

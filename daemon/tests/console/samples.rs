@@ -187,6 +187,22 @@ pub fn plans() -> PlansView {
     PlansView { plans: vec![plan(), second] }
 }
 
+pub fn findings() -> FindingsView {
+    FindingsView {
+        last: Some(text("2026-11-22T03:00:00-06:00: 1 new, 0 gone, 0 targets not read")),
+        findings: vec![FindingView {
+            id: text("0191f2b4-0000-0000-0000-000000000002"),
+            kind: text("access_without_form"),
+            person: Some(text("mzsmitj")),
+            connector: Some(text("directory")),
+            what: text("mzsmitj: cimor group cimor-nurses"),
+            text: format!("mzsmitj holds cimor, and no form gave it: {HOSTILE}"),
+            found: text("2026-11-21T03:00:00-06:00"),
+            seen: text("2026-11-22T03:00:00-06:00"),
+        }],
+    }
+}
+
 pub fn suspensions() -> SuspensionsView {
     SuspensionsView {
         suspensions: vec![SuspensionView {

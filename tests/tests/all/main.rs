@@ -25,6 +25,7 @@ mod laws;
 mod mail;
 mod mailbox;
 mod movers;
+mod nightly;
 mod notices;
 mod order_forms;
 mod request_tracker;

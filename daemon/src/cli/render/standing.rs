@@ -1,7 +1,7 @@
-//! `suspensions`.
+//! `suspensions` and `findings`.
 
 use super::{Page, Piece, Text, when, when_given};
-use crate::views::SuspensionsView;
+use crate::views::{FindingsView, SuspensionsView};
 
 impl Text for SuspensionsView {
     fn write(&self, page: &mut Page) {
@@ -25,6 +25,32 @@ impl Text for SuspensionsView {
                     Piece::from(&one.reason),
                     Piece::from(when(&one.placed)),
                     Piece::from(when_given(&one.ends_on)),
+                ]
+            }),
+        );
+    }
+}
+
+impl Text for FindingsView {
+    fn write(&self, page: &mut Page) {
+        match &self.last {
+            Some(last) => page.line(&format!("Audited {last}.")),
+            None => page.line(
+                "Access was not audited yet: access.audit.at says when, or lapsed findings --now.",
+            ),
+        }
+        if self.findings.is_empty() {
+            page.line("Nothing is open.");
+            return;
+        }
+        page.table(
+            ["id", "kind", "finding", "found"],
+            self.findings.iter().map(|one| {
+                [
+                    Piece::from(one.id.get(..8).unwrap_or(&one.id)),
+                    Piece::from(&one.kind),
+                    Piece::from(&one.text),
+                    Piece::from(when(&one.found)),
                 ]
             }),
         );

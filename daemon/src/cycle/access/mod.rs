@@ -9,6 +9,7 @@ mod facts;
 mod filer;
 pub mod filing;
 mod granting;
+pub mod nightly;
 mod settling;
 mod suspending;
 

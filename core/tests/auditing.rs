@@ -1,0 +1,346 @@
+//! The nightly audit's findings: each of its kinds, what is none, and what locks.
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking, in its helpers too")]
+
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
+use lapsed_core::access::finding::{AccessFinding, FindingKind};
+use lapsed_core::access::suspension::{Suspension, SuspensionKind};
+use lapsed_core::facts::*;
+use lapsed_core::observed::*;
+use lapsed_core::policy::Policy;
+use lapsed_core::policy::access::SystemRule;
+use lapsed_core::reconcile::auditing::{Audited, Auditing, audit, compared};
+use rstest::rstest;
+use std::collections::{BTreeSet, HashSet};
+use uuid::Uuid;
+
+fn now() -> Timestamp {
+    date(2026, 11, 22).at(9, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp()
+}
+
+fn days_ago(days: i32) -> Timestamp {
+    now().checked_sub((days * 24).hours()).unwrap()
+}
+
+fn connector(name: &str) -> ConnectorName {
+    ConnectorName::new(name).unwrap()
+}
+
+fn system(name: &str) -> SystemName {
+    SystemName::new(name).unwrap()
+}
+
+fn person() -> Person {
+    let mut person = Person::new(PersonId(Uuid::from_u128(1)));
+    person.engagements.push(Engagement {
+        source: SourceName::new("hr").unwrap(),
+        employee_number: EmployeeNumber::new("00123").ok(),
+        former_numbers: Vec::new(),
+        user_id: UserId::new("mzsmitj").ok(),
+        record: String::new(),
+        ordinal: 0,
+        name: None,
+        status: Status::Active,
+        starts_on: None,
+        ends_on: None,
+        worksite: LocationId::new("z").ok(),
+        kind: None,
+        supervisor: None,
+    });
+    person
+}
+
+fn leaver() -> Person {
+    let mut person = person();
+    person.notices.push(Notice {
+        source: SourceName::new("hr").unwrap(),
+        about: About::Person,
+        last_day: None,
+        effective_at: days_ago(3),
+        for_cause: false,
+        received_at: days_ago(4),
+        brought_by: "hr.csv".into(),
+        state: NoticeState::Standing,
+    });
+    person
+}
+
+fn account(user_id: &str, realm: Realm) -> ObservedAccount {
+    ObservedAccount {
+        id: StableId::new(format!("id-{user_id}")).unwrap(),
+        user_id: UserId::new(user_id).unwrap(),
+        other_user_ids: Vec::new(),
+        place: String::new(),
+        enabled: true,
+        employee_number: None,
+        other_employee_numbers: Vec::new(),
+        name: PersonName::default(),
+        description: None,
+        home: None,
+        uid_number: None,
+        mail: None,
+        protection: None,
+        groups: Vec::new(),
+        realm,
+        held_in_trust: Vec::new(),
+        details: Details::default(),
+    }
+}
+
+fn in_group(mut account: ObservedAccount, group: &str) -> ObservedAccount {
+    account.groups.push(GroupLink {
+        id: StableId::new(group).unwrap(),
+        name: group.into(),
+        kind: GroupKind::Security,
+    });
+    account
+}
+
+fn policy() -> Policy {
+    let mut policy = Policy::built_in();
+    policy.departure.linked_accounts = vec!["adm-{{ user_id }}".into()];
+    policy.access.audit.without_person = vec!["svc-*".into()];
+    let cimor = SystemRule {
+        connector: Some(connector("ad")),
+        groups: vec!["cimor-{{ location }}".into()],
+        ..SystemRule::default()
+    };
+    let omis = SystemRule {
+        connector: Some(connector("omis")),
+        lock_after_days: Some(60),
+        ..SystemRule::default()
+    };
+    policy.access.systems.insert(system("cimor"), cimor);
+    policy.access.systems.insert(system("omis"), omis);
+    policy
+}
+
+fn entitlement(name: &str, state: EntitlementState) -> Entitlement {
+    Entitlement {
+        id: Uuid::from_u128(9),
+        person: person().id,
+        system: system(name),
+        role: None,
+        form: 3,
+        state,
+        starts_on: None,
+        ends_on: None,
+        approved_at: days_ago(100),
+        ended_at: None,
+        ended_by: None,
+        ended_because: None,
+        recertified_on: None,
+    }
+}
+
+fn suspension(kind: SuspensionKind, lifted_days_ago: Option<i32>) -> Suspension {
+    Suspension {
+        id: Uuid::from_u128(5),
+        person: person().id,
+        kind,
+        connectors: Vec::new(),
+        starts_on: None,
+        ends_on: None,
+        authority: String::new(),
+        reason: String::new(),
+        form: None,
+        placed_at: days_ago(90),
+        lifted_at: lifted_days_ago.map(days_ago),
+        lifted_because: None,
+        placed_by: None,
+        by_feed: None,
+        feed_moved_on: false,
+        over_at: None,
+    }
+}
+
+#[derive(Default)]
+struct Scene {
+    people: Vec<Person>,
+    accounts: Vec<(ConnectorName, ObservedAccount)>,
+    entitlements: Vec<Entitlement>,
+    suspensions: Vec<Suspension>,
+    has_baseline: bool,
+    cut: bool,
+}
+
+impl Scene {
+    fn of(connector_name: &str, account: ObservedAccount) -> Self {
+        Self {
+            people: vec![person()],
+            accounts: vec![(connector(connector_name), account)],
+            ..Self::default()
+        }
+    }
+
+    fn audit(&self) -> Audited {
+        let all = BTreeSet::from([connector("ad"), connector("omis")]);
+        let whole = if self.cut { BTreeSet::new() } else { all };
+        audit(&Auditing {
+            people: &self.people,
+            accounts: &self.accounts,
+            whole: &whole,
+            with_groups: &whole,
+            entitlements: &self.entitlements,
+            suspensions: &self.suspensions,
+            under_way: &HashSet::new(),
+            has_baseline: self.has_baseline,
+            policy: &policy(),
+            now: now(),
+            zone: &TimeZone::UTC,
+        })
+    }
+
+    fn kinds(&self) -> Vec<FindingKind> {
+        self.audit().findings.iter().map(|finding| finding.kind).collect()
+    }
+}
+
+#[test]
+fn a_leaver_with_an_open_account_is_found_and_one_that_is_shut_is_not() {
+    let mut scene = Scene::of("ad", account("mzsmitj", Realm::Directory));
+    scene.people = vec![leaver()];
+    assert_eq!(scene.kinds(), [FindingKind::LeaverWithAccess]);
+    scene.accounts[0].1.enabled = false;
+    assert_eq!(scene.kinds(), []);
+}
+
+#[rstest]
+#[case::nobodys("mzdoej", 1)]
+#[case::the_persons("MZSMITJ", 0)]
+#[case::linked("adm-mzsmitj", 0)]
+#[case::a_service("svc-backup", 0)]
+fn an_account_of_nobody_is_found(#[case] user_id: &str, #[case] count: usize) {
+    let scene = Scene::of("ad", account(user_id, Realm::Directory));
+    let found = scene.kinds();
+    assert_eq!(found, vec![FindingKind::AccountWithoutPerson; count]);
+}
+
+#[rstest]
+#[case::no_form(None, false, Some(FindingKind::AccessWithoutForm))]
+#[case::later_than_the_baseline(None, true, Some(FindingKind::GroupAddedElsewhere))]
+#[case::taken_away_and_back(
+    Some(EntitlementState::Ended),
+    false,
+    Some(FindingKind::GroupAddedElsewhere)
+)]
+#[case::being_taken_away(Some(EntitlementState::Ending), true, None)]
+#[case::approved(Some(EntitlementState::InPlace), true, None)]
+fn a_group_that_no_form_gave_is_found(
+    #[case] held: Option<EntitlementState>,
+    #[case] has_baseline: bool,
+    #[case] kind: Option<FindingKind>,
+) {
+    let scene = Scene {
+        entitlements: held.map(|state| entitlement("cimor", state)).into_iter().collect(),
+        has_baseline,
+        ..Scene::of("ad", in_group(account("mzsmitj", Realm::Directory), "CIMOR-Z"))
+    };
+    let audited = scene.audit();
+    let kinds: Vec<_> = audited.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, Vec::from_iter(kind));
+    let unapproved = (person().id, system("cimor"), None);
+    assert_eq!(audited.unapproved, Vec::from_iter(kind.map(|_| unapproved)));
+}
+
+#[test]
+fn approved_access_that_is_missing_is_found_only_where_the_listing_was_whole() {
+    let mut scene = Scene::of("ad", account("mzsmitj", Realm::Directory));
+    scene.entitlements = vec![entitlement("cimor", EntitlementState::InPlace)];
+    let audited = scene.audit();
+    assert_eq!(audited.findings[0].kind, FindingKind::ApprovedAccessMissing);
+    assert_eq!(audited.missing, [Uuid::from_u128(9)]);
+    scene.suspensions = vec![suspension(SuspensionKind::Leave, None)];
+    scene.accounts[0].1.enabled = false;
+    assert_eq!(scene.kinds(), [], "who is on leave is to have nothing");
+    scene.suspensions.clear();
+    scene.cut = true;
+    scene.accounts.clear();
+    assert_eq!(scene.kinds(), []);
+}
+
+#[test]
+fn a_suspended_account_that_is_open_is_found() {
+    let mut scene = Scene::of("ad", account("mzsmitj", Realm::Directory));
+    scene.suspensions = vec![suspension(SuspensionKind::Order, None)];
+    assert_eq!(scene.kinds(), [FindingKind::SuspendedWithAccess]);
+    scene.suspensions = vec![suspension(SuspensionKind::Order, Some(1))];
+    assert_eq!(scene.kinds(), []);
+}
+
+#[rstest]
+#[case::old(Some(61), false, true)]
+#[case::on_its_last_day(Some(60), false, false)]
+#[case::never_expires(Some(1), true, true)]
+#[case::to_be_changed(None, false, false)]
+fn old_passwords_are_found(#[case] days: Option<i32>, #[case] never: bool, #[case] found: bool) {
+    let mut old = account("mzsmitj", Realm::Directory);
+    let changed_at = days.map(days_ago);
+    old.details.password = Some(PasswordAge { changed_at, never_expires: never });
+    let kinds = Scene::of("ad", old).kinds();
+    assert_eq!(kinds.contains(&FindingKind::PasswordTooOld), found, "{kinds:?}");
+}
+
+#[rstest]
+#[case::used(Some(30), None, 0, None, false)]
+#[case::its_last_day(Some(60), None, 0, None, false)]
+#[case::too_long(Some(61), None, 0, None, true)]
+#[case::within_the_lag(Some(70), None, 14, None, false)]
+#[case::past_the_lag(Some(75), None, 14, None, true)]
+#[case::never_used_since_it_was_made(None, Some(61), 0, None, true)]
+#[case::never_used_and_new(None, Some(10), 0, None, false)]
+#[case::never_used_by_the_forms_day(None, None, 0, None, true)]
+#[case::reviewed_since(Some(200), None, 0, Some(10), false)]
+#[case::reviewed_long_ago(Some(200), None, 0, Some(61), true)]
+fn long_disuse_locks_that_system_with_the_sources_lag_counted(
+    #[case] used: Option<i32>,
+    #[case] made: Option<i32>,
+    #[case] lag_days: u16,
+    #[case] reviewed: Option<i32>,
+    #[case] locks: bool,
+) {
+    let mut there = account("mzsmitj", Realm::System);
+    let (at, made_at) = (used.map(days_ago), made.map(days_ago));
+    there.details.last_use = Some(LastUse { at, made_at, lag_days });
+    let mut scene = Scene::of("omis", there);
+    scene.entitlements = vec![entitlement("omis", EntitlementState::InPlace)];
+    scene.suspensions = reviewed
+        .map(|days| suspension(SuspensionKind::Inactivity, Some(days)))
+        .into_iter()
+        .collect();
+    let audited = scene.audit();
+    assert_eq!(audited.unused.len(), usize::from(locks), "{audited:?}");
+    let told = audited.findings.iter().any(|f| f.kind == FindingKind::NotUsed);
+    assert_eq!(told, locks);
+}
+
+#[test]
+fn a_source_that_shows_no_last_use_is_told_and_locks_nobody() {
+    let mut scene = Scene::of("omis", account("mzsmitj", Realm::System));
+    scene.entitlements = vec![entitlement("omis", EntitlementState::InPlace)];
+    let audited = scene.audit();
+    assert_eq!(audited.findings[0].kind, FindingKind::NotUsed);
+    assert!(audited.unused.is_empty());
+}
+
+#[test]
+fn the_same_finding_is_told_once_goes_by_itself_and_stays_settled() {
+    let scene = Scene::of("ad", account("mzdoej", Realm::Directory));
+    let found = scene.audit().findings;
+    let whole = BTreeSet::from([connector("ad")]);
+    let first = compared(vec![], found.clone(), &whole, now());
+    assert_eq!(first, found);
+    let later = now().checked_add(24.hours()).unwrap();
+    let again = compared(first.clone(), found.clone(), &whole, later);
+    assert_eq!((again[0].id, again[0].found_at, again[0].seen_at), (first[0].id, now(), later));
+    let gone = compared(first.clone(), vec![], &whole, later);
+    assert_eq!(gone[0].settled_at, Some(later));
+    assert!(compared(first.clone(), vec![], &BTreeSet::new(), later).is_empty(), "was not read");
+    let by_hand = AccessFinding { settled_because: Some("ann: kiosk".into()), ..gone[0].clone() };
+    let still = compared(vec![by_hand], found.clone(), &whole, later);
+    assert!(still[0].settled_at.is_some());
+    let back = compared(gone, found, &whole, later);
+    assert_eq!(back[0].settled_at, None, "gone and back is told again");
+}

@@ -1,0 +1,383 @@
+//! The nightly audit: everything that is there, against everything that is approved (S3, S4, A9).
+//!
+//! **Guarantees.** A target that could not be listed whole settles no finding and locks nobody. The same
+//! finding is told once. Nothing is mended but what `access.audit.mend` names.
+
+use super::super::departing::Accounts;
+use super::{Cycle, CycleError};
+use crate::cycle::DAEMON;
+use crate::store::{AuditEntry, SetAside, StepFilter, Tx};
+use jiff::Timestamp;
+use lapsed_connectors::contract::Observe;
+use lapsed_connectors::settings::Ability;
+use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
+use lapsed_core::access::finding::{AccessFinding, FindingKind};
+use lapsed_core::access::suspension::{Suspension, SuspensionKind};
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{ConnectorName, Person, PersonId, SourceName, StableId};
+use lapsed_core::observed::{PersonKeys, Scope};
+use lapsed_core::reconcile::auditing::{Audited, Auditing, audit, compared};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// People are read, and directories asked for memberships, so many at a time.
+const AT_ONCE: usize = 200;
+/// The setting that says that what was there was taken for approved, by whom and when.
+pub const BASELINE: &str = "access.baseline";
+/// The setting that says when the audit ran last and what could not be read.
+pub const LAST_AUDIT: &str = "access.audit";
+
+/// How an audit went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Nightly {
+    /// What was found, and what follows from it.
+    pub audited: Audited,
+    /// Targets that could not be listed whole, with why.
+    pub unread: BTreeMap<ConnectorName, String>,
+    /// Findings that are new.
+    pub new: usize,
+    /// Findings that are gone.
+    pub gone: usize,
+}
+
+struct Seen {
+    accounts: Accounts,
+    whole: BTreeSet<ConnectorName>,
+    with_groups: BTreeSet<ConnectorName>,
+    unread: BTreeMap<ConnectorName, String>,
+}
+
+impl Cycle {
+    /// Looks at everything, stores what was found, and does what follows from it.
+    pub async fn audit_access(&self, now: Timestamp) -> Result<Nightly, CycleError> {
+        let mut nightly = self.look_at_everything(now).await?;
+        let known = self.store.read().all_access_findings().await?;
+        let was: BTreeMap<_, _> = known.iter().map(|f| (f.id, f.settled_at)).collect();
+        let seen: BTreeSet<ConnectorName> = self
+            .eyes
+            .0
+            .keys()
+            .filter(|name| !nightly.unread.contains_key(*name))
+            .cloned()
+            .collect();
+        let changed = compared(known, nightly.audited.findings.clone(), &seen, now);
+        let fresh: Vec<&AccessFinding> = changed
+            .iter()
+            .filter(|f| f.settled_at.is_none() && was.get(&f.id).is_none_or(Option::is_some))
+            .collect();
+        let gone: Vec<&AccessFinding> =
+            changed.iter().filter(|f| f.settled_at == Some(now)).collect();
+        (nightly.new, nightly.gone) = (fresh.len(), gone.len());
+        let mut tx = self.store.begin().await?;
+        tx.save_access_findings(&changed).await?;
+        self.ticket_findings(&tx, &fresh, &gone, now).await?;
+        self.mend(&mut tx, &fresh, &nightly.audited, now).await?;
+        self.lock_unused(&mut tx, &nightly.audited, now).await?;
+        self.stop_expired(&mut tx, now).await?;
+        let said = format!(
+            "{}: {} new, {} gone, {} targets not read",
+            self.stamp(now),
+            nightly.new,
+            nightly.gone,
+            nightly.unread.len()
+        );
+        tx.set_setting(LAST_AUDIT, &said).await?;
+        tx.audit(AuditEntry {
+            clause: Some(self.config.policy.citations.cite(Rule::S4)),
+            detail: json!({
+                "findings": nightly.audited.findings.len(), "new": nightly.new, "gone": nightly.gone,
+                "unread": nightly.unread.keys().collect::<Vec<_>>(),
+                "troubles": nightly.audited.troubles,
+            }),
+            ..AuditEntry::new(now, DAEMON, "access.audited")
+        });
+        tx.commit().await?;
+        Ok(nightly)
+    }
+
+    /// Reads every target and holds it against what is approved; writes nothing.
+    async fn look_at_everything(&self, now: Timestamp) -> Result<Nightly, CycleError> {
+        let people = self.everybody().await?;
+        let seen = self.see_all(&people).await;
+        let read = self.store.read();
+        let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
+        let entitlements = read.entitlements_of(&ids).await?;
+        let suspensions = read.suspensions_of(&ids).await?;
+        let filter = StepFilter { ended: Some(false), ..StepFilter::default() };
+        let under_way: HashSet<(ConnectorName, StableId)> = read
+            .steps(&filter)
+            .await?
+            .into_iter()
+            .filter(|stored| !stored.step.action.destroys())
+            .map(|stored| (stored.step.connector.clone(), stored.step.action.account().id.clone()))
+            .collect();
+        let baseline: Option<String> = read.setting(BASELINE).await?;
+        let audited = audit(&Auditing {
+            people: &people,
+            accounts: &seen.accounts,
+            whole: &seen.whole,
+            with_groups: &seen.with_groups,
+            entitlements: &entitlements,
+            suspensions: &suspensions,
+            under_way: &under_way,
+            has_baseline: baseline.is_some(),
+            policy: &self.config.policy,
+            now,
+            zone: &self.config.time_zone,
+        });
+        Ok(Nightly { audited, unread: seen.unread, new: 0, gone: 0 })
+    }
+
+    async fn everybody(&self) -> Result<Vec<Person>, CycleError> {
+        let mut people: Vec<Person> = Vec::new();
+        loop {
+            let after = people.last().map(|person| person.id);
+            let page = self.store.read().people_page(after, 1_000).await?;
+            if page.is_empty() {
+                return Ok(people);
+            }
+            people.extend(page);
+        }
+    }
+
+    async fn see_all(&self, people: &[Person]) -> Seen {
+        let mut seen = Seen {
+            accounts: Vec::new(),
+            whole: BTreeSet::new(),
+            with_groups: BTreeSet::new(),
+            unread: BTreeMap::new(),
+        };
+        for (name, eye) in &self.eyes.0 {
+            let is_directory = self.able(name, Ability::Accounts);
+            if !is_directory && !self.able(name, Ability::Access) {
+                continue;
+            }
+            let mut accounts = match eye.observe(&Scope::AllAccounts).await {
+                Ok(observed) => observed.accounts,
+                Err(fault) => {
+                    seen.unread.insert(name.clone(), fault.to_string());
+                    continue;
+                }
+            };
+            if is_directory {
+                match self.with_groups(name, eye.as_ref(), people).await {
+                    Ok(known) => {
+                        for account in &mut accounts {
+                            if let Some(groups) = known.get(&account.id) {
+                                account.groups.clone_from(groups);
+                            }
+                        }
+                        seen.with_groups.insert(name.clone());
+                    }
+                    Err(fault) => {
+                        seen.unread.insert(name.clone(), fault.to_string());
+                    }
+                }
+            }
+            seen.whole.insert(name.clone());
+            seen.accounts.extend(accounts.into_iter().map(|account| (name.clone(), account)));
+        }
+        seen
+    }
+
+    /// The groups of everybody's accounts in a directory.
+    async fn with_groups(
+        &self,
+        name: &ConnectorName,
+        eye: &dyn Observe,
+        people: &[Person],
+    ) -> Result<BTreeMap<StableId, Vec<lapsed_core::observed::GroupLink>>, lapsed_core::step::Fault>
+    {
+        let systems = &self.config.policy.access.systems;
+        let mut known = BTreeMap::new();
+        if !systems.values().any(|rule| rule.connector.as_ref() == Some(name)) {
+            return Ok(known);
+        }
+        for block in people.chunks(AT_ONCE) {
+            let keys: Vec<PersonKeys> =
+                block.iter().map(|person| self.keys_of(person, name)).collect();
+            let observed = eye.observe(&Scope::People(keys)).await?;
+            known.extend(observed.accounts.into_iter().map(|account| (account.id, account.groups)));
+        }
+        Ok(known)
+    }
+
+    /// Findings of the kinds that the configuration names are set aside, and become tickets from there.
+    async fn ticket_findings(
+        &self,
+        tx: &Tx,
+        fresh: &[&AccessFinding],
+        gone: &[&AccessFinding],
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let wanted = &self.config.policy.access.audit.tickets;
+        let source =
+            SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?;
+        let aside = |finding: &&&AccessFinding| SetAside {
+            id: finding.id,
+            drop: None,
+            source: source.clone(),
+            file_name: "nightly audit".into(),
+            line: None,
+            reason: finding.text.clone(),
+            who: None,
+            at: finding.found_at,
+            settled_at: finding.settled_at,
+        };
+        let both = fresh.iter().chain(gone);
+        let all: Vec<SetAside> =
+            both.filter(|f| wanted.contains(&f.kind)).map(|f| aside(&f)).collect();
+        if !all.is_empty() {
+            tx.set_aside(&all).await?;
+        }
+        tracing::info!(new = fresh.len(), gone = gone.len(), at = %self.stamp(now), "access audited");
+        Ok(())
+    }
+
+    /// Mends what the configuration wants mended: a leaver is planned for anew, a suspension shuts again,
+    /// what is missing is given again. Groups added elsewhere are told only: who added them may know why.
+    async fn mend(
+        &self,
+        tx: &mut Tx,
+        fresh: &[&AccessFinding],
+        audited: &Audited,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let wanted = &self.config.policy.access.audit.mend;
+        let of = |kind: FindingKind| -> Vec<PersonId> {
+            let them = fresh.iter().filter(|f| f.kind == kind && wanted.contains(&kind));
+            them.filter_map(|finding| finding.person).collect()
+        };
+        tx.mark_to_decide(&of(FindingKind::LeaverWithAccess), now).await?;
+        tx.look_at_suspensions_of(&of(FindingKind::SuspendedWithAccess), now).await?;
+        let people = of(FindingKind::ApprovedAccessMissing);
+        if people.is_empty() {
+            return Ok(());
+        }
+        let mut held = tx.read().entitlements_of(&people).await?;
+        held.retain(|one| audited.missing.contains(&one.id));
+        for one in &mut held {
+            one.state = EntitlementState::Approved;
+        }
+        tx.save_entitlements(&held).await?;
+        Ok(tx.look_at_forms_of(&people, now).await?)
+    }
+
+    /// Locks what was not used for long; the guard holds it where it is too many at once.
+    async fn lock_unused(
+        &self,
+        tx: &mut Tx,
+        audited: &Audited,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        for (person, connector, since) in &audited.unused {
+            let which = format!("{connector} {since}");
+            let id = Suspension::id_of(*person, SuspensionKind::Inactivity, &which);
+            let known = tx.read().suspensions_of(&[*person]).await?;
+            let Some(person) = tx.read().people(&[*person]).await?.pop() else { continue };
+            if known.iter().any(|suspension| suspension.id == id) {
+                continue;
+            }
+            let reason = format!("not used since {since}");
+            let lock = self.by_machine(&person, SuspensionKind::Inactivity, id, reason, now);
+            let lock = Suspension { connectors: vec![connector.clone()], ..lock };
+            self.note_suspension(tx, &person, &lock, DAEMON, now);
+            tx.save_suspensions(&[(lock, Some(now))]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whose every access was temporary and is over keeps no open account.
+    async fn stop_expired(&self, tx: &mut Tx, now: Timestamp) -> Result<(), CycleError> {
+        let today = self.today(now);
+        let standing = tx.read().standing_entitlements().await?;
+        let mut by_person: BTreeMap<PersonId, Vec<&Entitlement>> = BTreeMap::new();
+        for held in &standing {
+            by_person.entry(held.person).or_default().push(held);
+        }
+        for (person, held) in by_person {
+            let is_past = |one: &&Entitlement| one.ends_on.is_some_and(|last| last < today);
+            let last = held.iter().filter_map(|one| one.ends_on).max();
+            let (true, Some(last)) = (held.iter().all(is_past), last) else { continue };
+            let id = Suspension::id_of(person, SuspensionKind::Expired, &last.to_string());
+            let known = tx.read().suspensions_of(&[person]).await?;
+            let Some(person) = tx.read().people(&[person]).await?.pop() else { continue };
+            if known.iter().any(|suspension| suspension.id == id) {
+                continue;
+            }
+            let reason = format!("the last day of temporary access was {last}");
+            let stop = self.by_machine(&person, SuspensionKind::Expired, id, reason, now);
+            self.note_suspension(tx, &person, &stop, DAEMON, now);
+            tx.save_suspensions(&[(stop, Some(now))]).await?;
+        }
+        Ok(())
+    }
+
+    fn by_machine(
+        &self,
+        person: &Person,
+        kind: SuspensionKind,
+        id: uuid::Uuid,
+        reason: String,
+        now: Timestamp,
+    ) -> Suspension {
+        Suspension {
+            id,
+            person: person.id,
+            kind,
+            connectors: Vec::new(),
+            starts_on: None,
+            ends_on: None,
+            authority: self.config.policy.citations.cite(kind.rule()),
+            reason,
+            form: None,
+            placed_at: now,
+            lifted_at: None,
+            lifted_because: None,
+            placed_by: None,
+            by_feed: None,
+            feed_moved_on: false,
+            over_at: None,
+        }
+    }
+
+    /// Takes what is there for approved, as an agency that begins with lapsed has no forms: each becomes an
+    /// entitlement of form 0. Gives how many.
+    pub async fn accept_baseline(
+        &self,
+        authority: &str,
+        reason: &str,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<usize, CycleError> {
+        let nightly = self.look_at_everything(now).await?;
+        let mut all = Vec::new();
+        for (person, system, role) in nightly.audited.unapproved {
+            all.push(Entitlement {
+                id: Entitlement::id_of(person.0, &system, role.as_ref()),
+                person,
+                system,
+                role,
+                form: 0,
+                state: EntitlementState::InPlace,
+                starts_on: None,
+                ends_on: None,
+                approved_at: now,
+                ended_at: None,
+                ended_by: None,
+                ended_because: None,
+                recertified_on: None,
+            });
+        }
+        let mut tx = self.store.begin().await?;
+        tx.save_entitlements(&all).await?;
+        tx.set_setting(BASELINE, &format!("by {who} {}", self.stamp(now))).await?;
+        tx.audit(AuditEntry {
+            clause: Some(self.config.policy.citations.cite(Rule::S4)),
+            detail: json!({ "entitlements": all.len(), "authority": authority, "reason": reason }),
+            ..AuditEntry::new(now, who, "access.baseline_accepted")
+        });
+        tx.commit().await?;
+        Ok(all.len())
+    }
+}
