@@ -27,6 +27,7 @@ mod scenarios;
 mod servers;
 mod service;
 mod shared_state;
+mod steps;
 mod store;
 mod systems;
 mod tables;
