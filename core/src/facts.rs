@@ -366,13 +366,24 @@ pub struct Person {
     pub notices: Vec<Notice>,
     /// Accounts known to be theirs.
     pub accounts: Vec<LinkedAccount>,
+    /// Log-on names that lapsed set apart for them, used by now or not, and those that they had before a
+    /// rename: whoever bears one of them is looked at when they leave (N5, D2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_user_ids: Vec<UserId>,
 }
 
 impl Person {
     /// A person of whom nothing is known yet.
     #[must_use]
     pub fn new(id: PersonId) -> Self {
-        Self { id, episode: 0, engagements: Vec::new(), notices: Vec::new(), accounts: Vec::new() }
+        Self {
+            id,
+            episode: 0,
+            engagements: Vec::new(),
+            notices: Vec::new(),
+            accounts: Vec::new(),
+            other_user_ids: Vec::new(),
+        }
     }
 
     /// Every employee number that any engagement carries, each once, in order.
@@ -395,12 +406,14 @@ impl Person {
         numbers
     }
 
-    /// Every log-on name that an engagement states or a linked account has, each once, in order.
+    /// Every log-on name that an engagement states, a linked account has or lapsed set apart, each once,
+    /// in order.
     #[must_use]
     pub fn user_ids(&self) -> Vec<UserId> {
         let stated = self.engagements.iter().filter_map(|e| e.user_id.clone());
         let mut ids: Vec<_> =
             self.accounts.iter().map(|a| a.user_id.clone()).chain(stated).collect();
+        ids.extend(self.other_user_ids.iter().cloned());
         ids.sort_by_key(UserId::folded);
         ids.dedup_by_key(|id| id.folded());
         ids

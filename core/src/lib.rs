@@ -26,5 +26,6 @@ pub mod report;
 pub mod shown;
 pub mod standing;
 pub mod step;
+pub mod template;
 pub mod wildcard;
 pub mod wishes;

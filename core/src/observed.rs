@@ -1,6 +1,6 @@
 //! What a directory shows of accounts and groups: the other half of reconcile's input.
 
-use crate::facts::{EmployeeNumber, PersonName, StableId, SystemRole, UserId};
+use crate::facts::{EmployeeNumber, GroupName, PersonName, StableId, SystemRole, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub enum Scope {
     People(Vec<PersonKeys>),
     /// Every name that counts as taken (N5): IDs, and local parts of UPN, mail and proxy addresses.
     TakenNames,
+    /// Every group that bears one of these names, whatever their case: groups are given by name in the
+    /// configuration, and joined by what was found. Only a directory knows.
+    Groups(Vec<GroupName>),
 }
 
 /// By what one person's accounts are found. All keys are tried; each account comes once.
@@ -35,6 +38,8 @@ pub struct Observed {
     pub accounts: Vec<ObservedAccount>,
     /// For [`Scope::TakenNames`]: folded names.
     pub taken_names: Vec<String>,
+    /// For [`Scope::Groups`]: what was found; two of one name are both in it.
+    pub groups: Vec<GroupLink>,
     /// The server that answered.
     pub server: String,
 }

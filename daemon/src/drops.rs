@@ -114,6 +114,17 @@ pub struct Owner {
     pub names: u64,
 }
 
+/// What there is of a file that another one names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// It is complete.
+    Ready(Ready),
+    /// It may still be being written.
+    Growing,
+    /// There is none.
+    Absent,
+}
+
 /// Where a drop goes when it has been handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handled {
@@ -216,6 +227,46 @@ impl Inbox {
     /// Reads a drop of which it matters whose it is, and says so.
     pub fn read_owned(&self, drop: &Ready, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
         read_plain_of(&self.folder.join(&drop.name), limit)
+    }
+
+    /// What there is of a file that another one names: a scan beside its form. `ready` are the complete ones.
+    #[must_use]
+    pub fn beside(&self, name: &str, ready: &[Ready]) -> Beside {
+        if let Some(found) = ready.iter().find(|drop| drop.name == *name) {
+            return Beside::Ready(found.clone());
+        }
+        let there = |name: String| fs::symlink_metadata(self.folder.join(name)).is_ok();
+        let unfinished = UNFINISHED.iter().any(|end| there(format!("{name}{end}")));
+        if there(name.to_owned()) || unfinished || there(format!(".{name}")) {
+            return Beside::Growing;
+        }
+        Beside::Absent
+    }
+
+    /// Reads a file that another one names, as [`Self::read`] reads drops.
+    pub fn read_beside(&self, drop: &Ready, limit: u64) -> Result<Vec<u8>, DropError> {
+        read_plain(&self.folder.join(&drop.name), limit)
+    }
+
+    /// How long ago a file was last changed, and how large it is; `None` where that can't be said.
+    #[must_use]
+    pub fn age(&self, drop: &Ready) -> Option<(Duration, u64)> {
+        let data = fs::symlink_metadata(self.folder.join(&drop.name)).ok()?;
+        Some((data.modified().ok()?.elapsed().ok()?, data.len()))
+    }
+
+    /// Moves a file that belongs to a handled one after it; without a receipt of its own.
+    pub fn follow(&mut self, drop: &Ready, how: Handled, stamp: &str) -> Result<(), DropError> {
+        let folder = match how {
+            Handled::Accepted => &self.accepted,
+            Handled::Rejected => &self.rejected,
+        };
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        let to = free_path(folder, &format!("{stamp}-{}", safe_name(&drop.name)));
+        move_file(&self.folder.join(&drop.name), &to)?;
+        self.finished.remove(&drop.name);
+        self.looks.remove(&drop.name);
+        Ok(())
     }
 
     /// Moves a drop and its `.done` file away and writes the receipt beside it; returns where it went.

@@ -11,7 +11,7 @@ use crate::targets::{Hands, SetUpError};
 use crate::views::{DueEntry, PlanView, PlansView, SimulateView};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lapsed_core::facts::{CaseState, ConnectorName, SourceName};
+use lapsed_core::facts::{CaseKind, CaseState, ConnectorName, SourceName};
 use lapsed_core::intake::Rejection;
 use lapsed_core::journal::StepEvent;
 use lapsed_core::plan::{Plan, PlanState};
@@ -141,13 +141,15 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// One round of deciding over everyone who has left: the plans that it makes.
+    /// One round of deciding over everyone who has left, and over access forms: the plans that it makes.
     async fn decide(&self, now: Timestamp) -> Result<Vec<(Plan, PlanState)>, RehearseError> {
         let decided = self.cycle.decide(now).await?;
-        match decided.unreadable.into_iter().next() {
-            Some((connector, fault)) => Err(RehearseError::Unreadable { connector, fault }),
-            None => Ok(decided.plans),
+        if let Some((connector, fault)) = decided.unreadable.into_iter().next() {
+            return Err(RehearseError::Unreadable { connector, fault });
         }
+        let mut plans = decided.plans;
+        plans.extend(self.cycle.access_round(now).await?);
+        Ok(plans)
     }
 
     /// `lapsed plan`.
@@ -226,7 +228,9 @@ impl Rehearsal {
                     tx.set_steps(&[done], now).await?;
                 }
             }
-            known.disabled_on.get_or_insert(today);
+            if known.kind == CaseKind::Departure {
+                known.disabled_on.get_or_insert(today);
+            }
             tx.save_case(&known).await?;
             let actions: Vec<&Action> = theirs.iter().map(|s| &s.step.action).collect();
             if let Some(first) = theirs.first() {

@@ -3,15 +3,25 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
+mod approvals;
+mod access_forms;
 mod orders;
 mod requests;
 mod told;
 
+pub use approvals::{
+    AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
+    DecidedView, DenyRequest, EndAwayRequest,
+};
+pub use access_forms::{
+    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView, GateRequest, PartView,
+    ScanView, SentFile, SubmitFormRequest,
+};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use told::{FormView, FormsView, LetterView, NoticeView, NoticesView};
+pub use told::{RequestView, RequestsView, LetterView, NoticeView, NoticesView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

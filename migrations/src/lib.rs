@@ -16,6 +16,7 @@ mod m20261122_000003_notices;
 mod m20261122_000004_wishes;
 mod m20261122_000006_order_forms;
 mod m20261122_000007_access;
+mod m20261122_000012_access_waits;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_wishes::Migration),
             Box::new(m20261122_000006_order_forms::Migration),
             Box::new(m20261122_000007_access::Migration),
+            Box::new(m20261122_000012_access_waits::Migration),
         ]
     }
 }

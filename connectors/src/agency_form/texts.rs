@@ -6,7 +6,7 @@ use lapsed_core::form_token::FormToken;
 use lapsed_core::mask::mask;
 use lapsed_core::shown::shown;
 use lapsed_core::step::RequestFacts;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -135,9 +135,7 @@ impl AgencyFormSettings {
 }
 
 fn render(template: &str, words: &Words) -> Result<String, String> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
+    let engine = lapsed_core::template::strict(FUEL);
     let text = engine
         .render_str(template, Value::from_pairs(words.named.clone()))
         .map_err(|error| format!("is no template that can be carried out: {error}"))?;

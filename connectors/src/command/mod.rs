@@ -147,7 +147,7 @@ impl Program {
         let server = self.settings.program.display().to_string();
         let mut observed = Observed { server, ..Observed::default() };
         // A program that has to do with mailboxes only knows no accounts: the empty answer is whole.
-        if !self.settings.offers(Operation::Observe) {
+        if !self.settings.offers(Operation::Observe) || matches!(scope, Scope::Groups(_)) {
             return Ok(observed);
         }
         if let Scope::People(wanted) = scope {

@@ -20,6 +20,7 @@ mod frame_guard;
 mod group_steps;
 mod layout;
 mod message;
+mod named_groups;
 mod observe;
 mod openldap;
 mod password;
@@ -172,6 +173,9 @@ impl Observe for Directory {
                 Scope::AllAccounts => observe::all(&self.shared, &connected).await,
                 Scope::TakenNames => {
                     taken_names::taken_names(&self.shared, &connected.session).await
+                }
+                Scope::Groups(names) => {
+                    named_groups::named(&self.shared, &connected.session, names).await
                 }
             }
         })

@@ -38,7 +38,7 @@ pub(super) async fn people(
         accounts.push(ObservedAccount { groups, held_in_trust, ..account });
     }
     nobody_moved(shared, session, &ordered).await?;
-    Ok(Observed { accounts, taken_names: Vec::new(), server: session.server.clone() })
+    Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
 }
 
 /// Groups are found by the account's name: one that was renamed while they were read would seem to
@@ -112,7 +112,7 @@ fn in_order(
     Ok(ordered)
 }
 
-fn identity(shared: &Shared, entry: &Entry) -> Result<StableId, Trouble> {
+pub(super) fn identity(shared: &Shared, entry: &Entry) -> Result<StableId, Trouble> {
     let id = shared.dialect.id_of(entry);
     id.ok_or_else(|| Trouble::Incomplete(format!("the id of {:?} can't be read", entry.dn)))
 }
@@ -174,7 +174,7 @@ async fn groups_of(
     Ok(links)
 }
 
-fn shown_name(entry: &Entry) -> String {
+pub(super) fn shown_name(entry: &Entry) -> String {
     let name = entry.text("cn").map(str::to_owned).or_else(|| first_value(&entry.dn));
     name.unwrap_or_else(|| entry.dn.clone())
 }
@@ -198,7 +198,7 @@ pub(super) async fn all(shared: &Shared, connected: &Connected) -> Result<Observ
         }
     }
     let accounts = order.iter().filter_map(|id| accounts.remove(id)).collect();
-    Ok(Observed { accounts, taken_names: Vec::new(), server: session.server.clone() })
+    Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
 }
 
 fn account(

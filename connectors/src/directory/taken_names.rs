@@ -29,7 +29,7 @@ pub(super) async fn taken_names(shared: &Shared, session: &Session) -> Result<Ob
         take(&mut names, &entry, &wanted);
     }
     let server = session.server.clone();
-    Ok(Observed { accounts: Vec::new(), taken_names: names.into_iter().collect(), server })
+    Ok(Observed { taken_names: names.into_iter().collect(), server, ..Observed::default() })
 }
 
 fn attributes(shared: &Shared) -> Vec<String> {

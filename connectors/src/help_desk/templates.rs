@@ -21,9 +21,7 @@ pub(crate) enum Into {
 }
 
 fn engine(into: Into) -> Environment<'static> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
+    let mut engine = lapsed_core::template::strict(FUEL);
     engine.set_auto_escape_callback(move |_| match into {
         Into::Json => AutoEscape::Json,
         Into::Path | Into::Text => AutoEscape::None,

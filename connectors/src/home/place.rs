@@ -2,7 +2,6 @@
 
 use super::settings::{FromDirectory, HomeSettings, is_plain};
 use lapsed_core::facts::UserId;
-use minijinja::{Environment, UndefinedBehavior};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -56,9 +55,7 @@ pub(super) fn rendered(
     template: &str,
     values: &[(&str, &str)],
 ) -> Result<PathBuf, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(10_000));
+    let environment = lapsed_core::template::strict(10_000);
     let values: std::collections::BTreeMap<String, String> =
         values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     environment.render_str(template, values).map(PathBuf::from)

@@ -2,7 +2,7 @@
 
 use crate::http::Reply;
 use minijinja::value::{Serde, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind};
 use std::collections::BTreeMap;
 
 /// Instructions that one expression may take.
@@ -78,10 +78,7 @@ impl Answer {
 }
 
 fn engine() -> Environment<'static> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
-    engine
+    lapsed_core::template::strict(FUEL)
 }
 
 /// What is wrong with an expression, and names in it that no reply has.

@@ -98,6 +98,7 @@ impl Observe for Rest {
                 Scope::AllAccounts | Scope::TakenNames => Err(Fault::Refused(Cause::new(
                     "a rest connector looks accounts up one by one and can't list them all",
                 ))),
+                Scope::Groups(_) => Ok(Observed { server, ..Observed::default() }),
             }
         })
     }

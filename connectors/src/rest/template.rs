@@ -4,7 +4,7 @@
 use crate::http::segment;
 use lapsed_core::step::Step;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior};
+use minijinja::{Error, ErrorKind, Output};
 use std::collections::BTreeMap;
 
 /// Instructions that one template may take.
@@ -62,9 +62,7 @@ impl Facts {
 
 /// Carries out a template.
 pub(super) fn render(place: Place, template: &str, facts: &Facts) -> Result<String, Error> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
+    let mut engine = lapsed_core::template::strict(FUEL);
     engine.set_formatter(move |out, _, value| format(place, out, value));
     let text = engine.render_str(template, &facts.0)?;
     if text.len() > LONGEST {

@@ -224,6 +224,8 @@ impl Sql {
                 let all = self.everyone().await?.into_iter();
                 observed.taken_names = all.map(|account| account.user_id.folded()).collect();
             }
+            // A system's groups are its own; only a directory's are joined by name.
+            Scope::Groups(_) => {}
         }
         Ok(observed)
     }

@@ -309,3 +309,21 @@ impl FiledForm {
         CaseId::of_form(self.form.id)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::AccessForm;
+    use serde_json::{Value, json};
+
+    /// A form with these fields over those that every form has.
+    pub(crate) fn form(fields: Value) -> AccessForm {
+        let mut whole = json!({
+            "form": "staff_access", "version": 1, "id": "0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d",
+            "person": { "user_id": "mzdoej" },
+        });
+        for (key, value) in fields.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        serde_json::from_value(whole).unwrap()
+    }
+}

@@ -5,7 +5,7 @@ use super::row_problem::RowProblem;
 use super::source::Source;
 use super::spec::{Columns, DateColumn, FeedSpec, NumberColumn, TextColumn};
 use crate::facts::{LocationId, PersonKind, Status};
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -142,10 +142,7 @@ fn checked<'r>(what: &'static str, value: Cow<'r, str>) -> Result<Cow<'r, str>, 
 
 /// Filters, tests and functions without side effects, strict about names that don't exist.
 fn environment<'s>() -> Environment<'s> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
-    environment
+    crate::template::strict(FUEL)
 }
 
 struct Maker<'s, 'b> {

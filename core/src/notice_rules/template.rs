@@ -5,7 +5,6 @@
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 /// Instructions that one template may take: a digest of a thousand lines needs a tenth of it.
@@ -67,9 +66,7 @@ impl Template {
     /// # Errors
     /// When it can't be carried out, or gives nothing, or too much.
     pub fn write(&self, values: &impl Serialize) -> Result<Letter, TemplateFault> {
-        let mut engine = Environment::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_fuel(Some(FUEL));
+        let mut engine = crate::template::strict(FUEL);
         engine.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         let values = Value::from(Serde(values));
         let subject = one_line(&engine.render_str(&self.subject, values.clone())?);

@@ -50,7 +50,7 @@ pub(super) fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> 
 }
 
 /// A last name without suffix and punctuation, since HR and directories spell those differently.
-fn fold_surname(last: &str) -> String {
+pub(super) fn fold_surname(last: &str) -> String {
     let words: Vec<String> = last.split_whitespace().map(fold_name).collect();
     let is_suffix = |word: &str| matches!(word, "jr" | "sr" | "ii" | "iii" | "iv");
     let keep =

@@ -2,6 +2,7 @@
 
 mod corroboration;
 mod elsewhere;
+pub mod granting;
 mod wished;
 
 use crate::citation::Rule;

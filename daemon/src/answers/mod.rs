@@ -1,10 +1,14 @@
 //! What the daemon answers to each question and command: the store, put into the shapes of `views`.
 
+mod absences;
+mod access_form;
+mod access_forms;
 mod adopting;
+mod approvals;
 mod audit;
 mod calendar;
 mod commands;
-mod forms;
+mod requests;
 mod holds;
 mod notices;
 mod outbox;
@@ -30,8 +34,12 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
+    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+};
+use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, FormsView, HoldRequest, HoldsView,
+    DelegateRequest, DepartRequest, DoneView, DueView, RequestsView, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
     PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
@@ -64,8 +72,14 @@ impl Console for Desk {
     fn holds(&self) -> Answer<'_, HoldsView> {
         Box::pin(holds::holds(&self.0))
     }
-    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
-        Box::pin(forms::forms(&self.0, all))
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
+        Box::pin(requests::requests(&self.0, all))
+    }
+    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+        Box::pin(access_forms::list(&self.0, open))
+    }
+    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+        Box::pin(access_form::show(&self.0, number))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
@@ -84,6 +98,28 @@ impl Console for Desk {
     }
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
         Box::pin(audit::verify(&self.0))
+    }
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView> {
+        Box::pin(approvals::approvals(&self.0, caller, form))
+    }
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView> {
+        Box::pin(absences::absences(&self.0, caller))
+    }
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView> {
+        Box::pin(approvals::approve(&self.0, caller, request))
+    }
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView> {
+        Box::pin(approvals::deny(&self.0, caller, request))
+    }
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView> {
+        Box::pin(absences::away(&self.0, caller, request))
+    }
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
+        Box::pin(absences::end(&self.0, caller, request))
     }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         Box::pin(plans::release(&self.0, caller, request))
@@ -124,7 +160,17 @@ impl Console for Desk {
         Box::pin(commands::settle(&self.0, caller, request))
     }
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
-        Box::pin(forms::confirm(&self.0, caller, request))
+        Box::pin(requests::confirm(&self.0, caller, request))
+    }
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView> {
+        Box::pin(access_forms::submit(&self.0, caller, request))
+    }
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView> {
+        Box::pin(access_forms::gate(&self.0, caller, request))
     }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         Box::pin(adopting::asked(&self.0, caller, request))

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
                   lapsed confirm K7Q2-M4XZ-9TDF --refused \"They have no such user\" --file reply.eml"
 )]
 pub struct ConfirmArgs {
-    /// The token on the form, or the id that `lapsed forms` shows
+    /// The token on the form, or the id that `lapsed requests` shows
     #[arg(value_name = "TOKEN")]
     form: String,
     /// The scanned form or the answer; needed unless they said no

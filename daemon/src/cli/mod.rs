@@ -1,6 +1,7 @@
 //! The commands: parse, call, print, exit code; one file a command.
 
 mod adopt;
+mod approvals;
 mod audit;
 mod check;
 mod completions;
@@ -10,7 +11,7 @@ mod deletions;
 mod depart;
 mod due;
 pub mod exit;
-mod forms;
+mod form;
 mod helper;
 mod hold;
 mod man;
@@ -22,6 +23,7 @@ mod plans;
 mod progress;
 mod reload;
 pub mod render;
+mod requests;
 mod run;
 mod set_aside;
 mod simulate;
@@ -163,8 +165,20 @@ pub enum AskedCommand {
     Pause(deletions::PauseArgs),
     /// Let deletions go on
     Resume(deletions::PauseArgs),
+    /// Show an access form, file one, or list them
+    Form(form::FormArgs),
+    /// Record that somebody signed or did what access waits for
+    Gate(form::GateArgs),
     /// List what others were asked to do, and where that stands
-    Forms(forms::FormsArgs),
+    Requests(requests::RequestsArgs),
+    /// Show which access forms wait for you
+    Approvals(approvals::ApprovalsArgs),
+    /// Say yes to an access form
+    Approve(approvals::ApproveArgs),
+    /// Say no to an access form
+    Deny(approvals::DenyArgs),
+    /// Have somebody decide in your place while you are away
+    Away(approvals::AwayArgs),
     /// File the answer of those who were asked, with its document
     Confirm(confirm::ConfirmArgs),
     /// List and settle rows that were set aside
@@ -252,7 +266,13 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
-        AskedCommand::Forms(args) => forms::forms(client, output, &args).await,
+        AskedCommand::Approvals(args) => approvals::approvals(client, output, args).await,
+        AskedCommand::Approve(args) => approvals::approve(client, output, args).await,
+        AskedCommand::Deny(args) => approvals::deny(client, output, args).await,
+        AskedCommand::Away(args) => approvals::away(client, output, args).await,
+        AskedCommand::Form(args) => form::form(client, output, args).await,
+        AskedCommand::Gate(args) => form::gate(client, output, args).await,
+        AskedCommand::Requests(args) => requests::requests(client, output, &args).await,
         AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Notices(args) => notices::notices(client, output, &args).await,

@@ -4,6 +4,7 @@
 //! ([`shape`]), turned into the sections' types ([`sections`], [`values`]) and then judged as a whole
 //! ([`rules`]). No secret is ever in it: only files and systemd credentials that hold them are named.
 
+mod access_form;
 mod calendar;
 mod changes;
 mod connectors;
@@ -24,6 +25,10 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use access_form::{
+    AccessFormError, MOST_BYTES as MOST_FORM_BYTES, access_form_schema, form_named_in,
+    read_access_form,
+};
 pub use changes::policy_changes;
 pub use connectors::ConnectorSettings;
 pub use feeds::Feed;

@@ -190,6 +190,8 @@ impl Audit {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Decide on access forms, file them, and see those that concern oneself; nothing else.
+    Participant,
     /// Look: status, due, person, plans, holds.
     Viewer,
     /// Read and verify the audit, too.
@@ -228,6 +230,9 @@ pub struct Control {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
+    /// Decide on access forms, file them, and see those that concern oneself; nothing else. Everybody who
+    /// decides on forms needs it: the group of all staff, say.
+    pub participant: Members,
     /// Look: status, due, person, plans, holds.
     pub viewer: Members,
     /// Read and verify the audit, too.
@@ -240,12 +245,14 @@ pub struct Roles {
 
 impl Role {
     /// All roles, the least first.
-    pub const ALL: [Self; 4] = [Self::Viewer, Self::Auditor, Self::Operator, Self::Administrator];
+    pub const ALL: [Self; 5] =
+        [Self::Participant, Self::Viewer, Self::Auditor, Self::Operator, Self::Administrator];
 
     /// The role's name, as in the YAML.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Participant => "participant",
             Self::Viewer => "viewer",
             Self::Auditor => "auditor",
             Self::Operator => "operator",
@@ -273,6 +280,7 @@ impl Roles {
             (Role::Operator, &self.operator),
             (Role::Auditor, &self.auditor),
             (Role::Viewer, &self.viewer),
+            (Role::Participant, &self.participant),
         ]
         .into_iter()
         .find_map(|(role, members)| named(members).then_some(role))
@@ -322,16 +330,25 @@ pub struct Confirmations {
     pub max_bytes: u64,
 }
 
-/// Where forms are put that order something of a leaver's things, each a JSON file (`docs/forms.md`).
+/// Where forms are put: access forms, JSON or YAML, with their scans beside them, and orders about a leaver's
+/// things, JSON (`docs/forms.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Forms {
     /// The folder; what was taken goes to `accepted` from there, and what was not to `rejected`.
     pub folder: AbsolutePath,
     /// Accounts of this machine whose files count beside those of operators: that of the counsel's office,
-    /// say.
+    /// say. What an access form's `filed_by` names needs no entry here.
     #[serde(default)]
     pub from: Members,
+    /// Largest scan in bytes.
+    #[serde(default = "twenty_mebibytes")]
+    #[schemars(range(min = 1, max = 1_073_741_824))]
+    pub max_scan_bytes: u64,
+    /// Hours after which a scan that no form names goes to `rejected`.
+    #[serde(default = "a_day")]
+    #[schemars(range(min = 1, max = 8760))]
+    pub scan_hours: u32,
 }
 
 impl Inbox {
@@ -469,6 +486,10 @@ impl Default for Logging {
     fn default() -> Self {
         Self { format: LogFormat::Json, level: LogLevel::Info }
     }
+}
+
+fn a_day() -> u32 {
+    24
 }
 
 fn twenty_mebibytes() -> u64 {

@@ -4,8 +4,12 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
+    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+};
+use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
     PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
@@ -172,8 +176,16 @@ impl Client {
         self.look(Call::Holds, &[]).await
     }
     /// What others were asked to do; `all` with what has ended.
-    pub async fn forms(&self, all: bool) -> Asked<FormsView> {
-        self.look(Call::Forms, &[("all", if all { "true" } else { "false" })]).await
+    pub async fn requests(&self, all: bool) -> Asked<RequestsView> {
+        self.look(Call::Requests, &[("all", if all { "true" } else { "false" })]).await
+    }
+    /// Access forms; `open` for those that have not ended.
+    pub async fn access_forms(&self, open: bool) -> Asked<AccessFormsView> {
+        self.look(Call::AccessForms, &[("open", if open { "true" } else { "false" })]).await
+    }
+    /// One access form by its number.
+    pub async fn access_form(&self, number: u64) -> Asked<AccessFormView> {
+        self.look(Call::AccessForm, &[("number", &number.to_string())]).await
     }
     /// What waits to be settled.
     pub async fn set_asides(&self) -> Asked<SetAsidesView> {
@@ -204,6 +216,33 @@ impl Client {
     /// Checks the whole chain.
     pub async fn audit_verify(&self) -> Asked<AuditVerifyView> {
         self.look(Call::AuditVerify, &[]).await
+    }
+    /// Access forms that wait for the caller; one of them, where it is named.
+    pub async fn approvals(&self, form: Option<u64>) -> Asked<ApprovalsView> {
+        match form {
+            Some(number) => self.look(Call::Approvals, &[("form", &number.to_string())]).await,
+            None => self.look(Call::Approvals, &[]).await,
+        }
+    }
+    /// Who is away and who decides meanwhile.
+    pub async fn absences(&self) -> Asked<AbsencesView> {
+        self.look(Call::Absences, &[]).await
+    }
+    /// Says yes to an access form.
+    pub async fn approve(&self, request: &ApproveRequest) -> Asked<DecidedView> {
+        self.change(Call::Approve, request).await
+    }
+    /// Says no to an access form.
+    pub async fn deny(&self, request: &DenyRequest) -> Asked<DecidedView> {
+        self.change(Call::Deny, request).await
+    }
+    /// Enters who decides in somebody's place while they are away.
+    pub async fn away(&self, request: &AwayRequest) -> Asked<DoneView> {
+        self.change(Call::Away, request).await
+    }
+    /// Ends that.
+    pub async fn end_away(&self, request: &EndAwayRequest) -> Asked<DoneView> {
+        self.change(Call::EndAway, request).await
     }
     /// Releases a held plan.
     pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {
@@ -248,6 +287,14 @@ impl Client {
     /// Files the answer of those who were asked.
     pub async fn confirm(&self, request: &ConfirmRequest) -> Asked<DoneView> {
         self.change(Call::Confirm, request).await
+    }
+    /// Files an access form.
+    pub async fn submit_form(&self, request: &SubmitFormRequest) -> Asked<FiledView> {
+        self.change(Call::SubmitForm, request).await
+    }
+    /// Records that somebody passed a gate, or takes that back.
+    pub async fn gate(&self, request: &GateRequest) -> Asked<DoneView> {
+        self.change(Call::Gate, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

@@ -2,8 +2,12 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
+    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
+    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+};
+use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, FormsView, HoldRequest,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
     PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
@@ -31,7 +35,11 @@ pub trait Console: Send + Sync + 'static {
     /// Standing holds.
     fn holds(&self) -> Answer<'_, HoldsView>;
     /// What others were asked to do: what is open, or all of it.
-    fn forms(&self, all: bool) -> Answer<'_, FormsView>;
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView>;
+    /// Access forms; those that have not ended, or all of them.
+    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView>;
+    /// One access form by its number.
+    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Who was told what by mail, and what waits; of one person, where one is named.
@@ -44,7 +52,23 @@ pub trait Console: Send + Sync + 'static {
     fn audit<'a>(&'a self, page: &'a AuditPage) -> Answer<'a, AuditView>;
     /// Checks the whole chain.
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView>;
+    /// Access forms that wait for the caller; one of them, where it is named.
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView>;
+    /// Who is away and who decides meanwhile, as far as the caller may know.
+    fn absences<'a>(&'a self, caller: &'a Caller) -> Answer<'a, AbsencesView>;
 
+    /// Says yes to an access form.
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView>;
+    /// Says no to an access form.
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView>;
+    /// Enters who decides in somebody's place while they are away.
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView>;
+    /// Ends that.
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.
@@ -72,6 +96,14 @@ pub trait Console: Send + Sync + 'static {
     ) -> Answer<'a, DoneView>;
     /// Files the answer of those who were asked.
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView>;
+    /// Takes an access form, as the caller's own word.
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView>;
+    /// Records that somebody passed a gate, or takes that back.
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

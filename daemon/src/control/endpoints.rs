@@ -21,13 +21,17 @@ pub enum Call {
     Plans,
     Plan,
     Holds,
-    Forms,
+    Requests,
+    AccessForms,
+    AccessForm,
     SetAsides,
     Notices,
     NoticePreview,
     Tickets,
     Audit,
     AuditVerify,
+    Approvals,
+    Absences,
     Release,
     Reject,
     Hold,
@@ -39,6 +43,12 @@ pub enum Call {
     Resume,
     SettleSetAside,
     Confirm,
+    Approve,
+    Deny,
+    Away,
+    EndAway,
+    SubmitForm,
+    Gate,
     Adopt,
     Reload,
 }
@@ -72,7 +82,7 @@ const fn row(
 #[rustfmt::skip]
 pub const ENDPOINTS: &[Endpoint] = &{
     use Method::{Get, Post};
-    use Role::{Administrator, Auditor, Operator, Viewer};
+    use Role::{Administrator, Auditor, Operator, Participant, Viewer};
     [
         row(Call::Status,         Get,  "/v1/status",           Viewer,        "status"),
         row(Call::Due,            Get,  "/v1/due",              Viewer,        "due"),
@@ -80,13 +90,17 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Plans,          Get,  "/v1/plans",            Viewer,        "plans"),
         row(Call::Plan,           Get,  "/v1/plan",             Viewer,        "plans show"),
         row(Call::Holds,          Get,  "/v1/holds",            Viewer,        "hold list"),
-        row(Call::Forms,          Get,  "/v1/forms",            Viewer,        "forms"),
+        row(Call::Requests,       Get,  "/v1/requests",         Viewer,        "requests"),
+        row(Call::AccessForms,    Get,  "/v1/forms",            Viewer,        "form list"),
+        row(Call::AccessForm,     Get,  "/v1/form",             Viewer,        "form"),
         row(Call::SetAsides,      Get,  "/v1/set-asides",       Viewer,        "set-aside list"),
         row(Call::Notices,        Get,  "/v1/notices",          Viewer,        "notices"),
         row(Call::NoticePreview,  Get,  "/v1/notices/preview",  Viewer,        "notices --preview"),
         row(Call::Tickets,        Get,  "/v1/tickets",          Viewer,        "tickets"),
         row(Call::Audit,          Get,  "/v1/audit",            Auditor,       "audit list"),
         row(Call::AuditVerify,    Get,  "/v1/audit/verify",     Auditor,       "audit verify"),
+        row(Call::Approvals,      Get,  "/v1/approvals",        Participant,   "approvals"),
+        row(Call::Absences,       Get,  "/v1/absences",         Participant,   "away list"),
         row(Call::Release,        Post, "/v1/release",          Operator,      "release"),
         row(Call::Reject,         Post, "/v1/reject",           Operator,      "reject"),
         row(Call::Hold,           Post, "/v1/hold",             Operator,      "hold place"),
@@ -98,19 +112,25 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Resume,         Post, "/v1/deletions/resume", Operator,      "resume deletions"),
         row(Call::SettleSetAside, Post, "/v1/set-aside/settle", Operator,      "set-aside settle"),
         row(Call::Confirm,        Post, "/v1/confirm",          Operator,      "confirm"),
+        row(Call::Approve,        Post, "/v1/approve",          Participant,   "approve"),
+        row(Call::Deny,           Post, "/v1/deny",             Participant,   "deny"),
+        row(Call::Away,           Post, "/v1/away",             Participant,   "away"),
+        row(Call::EndAway,        Post, "/v1/away/end",         Participant,   "away end"),
+        row(Call::SubmitForm,     Post, "/v1/forms/submit",     Participant,      "form submit"),
+        row(Call::Gate,           Post, "/v1/gate",             Operator,      "gate"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
 };
 
 impl Endpoint {
-    /// The longest request body that is read, in bytes: `adopt` and `confirm` carry a file.
+    /// The longest request body that is read, in bytes: some carry files.
     #[must_use]
     pub fn body_limit(&self) -> usize {
         match self.call {
             Call::Adopt => 64 * 1024 * 1024,
             // 20 MiB in base64, and room for the rest.
-            Call::Confirm => 27 * 1024 * 1024,
+            Call::Confirm | Call::SubmitForm | Call::Gate => 27 * 1024 * 1024,
             _ => 64 * 1024,
         }
     }
@@ -141,9 +161,26 @@ mod tests {
         assert_eq!(paths.len(), ENDPOINTS.len());
     }
 
+    /// What those may ask who only take part in access forms: what is decided by who the caller is and not
+    /// by their role on this socket.
+    const TAKE_PART: &[&str] = &[
+        "/v1/approvals",
+        "/v1/absences",
+        "/v1/forms/submit",
+        "/v1/approve",
+        "/v1/deny",
+        "/v1/away",
+        "/v1/away/end",
+    ];
+
     #[test]
-    fn no_look_needs_more_than_an_auditor_and_no_change_less_than_an_operator() {
+    fn no_look_needs_more_than_an_auditor_and_no_change_less_than_an_operator_but_on_forms() {
         for endpoint in ENDPOINTS.iter().copied() {
+            if TAKE_PART.contains(&endpoint.path) {
+                assert_eq!(endpoint.needs, Role::Participant, "{}", endpoint.path);
+                continue;
+            }
+            assert!(endpoint.needs > Role::Participant, "{}", endpoint.path);
             match endpoint.method {
                 Method::Get => assert!(endpoint.needs <= Role::Auditor, "{}", endpoint.path),
                 Method::Post => assert!(endpoint.needs >= Role::Operator, "{}", endpoint.path),

@@ -49,19 +49,28 @@ pub struct MachineAccounts;
 impl Accounts for MachineAccounts {
     fn identity(&self, uid: u32, gid: u32) -> Result<Identity, Invalid> {
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-        let primary = Gid::from_raw(gid);
-        let numbers = user
-            .as_ref()
-            .and_then(|user| CString::new(user.name.as_bytes()).ok())
-            .and_then(|name| getgrouplist(&name, primary).ok())
-            .unwrap_or_else(|| vec![primary]);
-        let groups = numbers
-            .into_iter()
-            .filter_map(|number| Group::from_gid(number).ok().flatten())
-            .map(|group| group.name)
-            .collect::<BTreeSet<_>>();
+        let groups = groups(user.as_ref().map(|user| user.name.as_str()), Gid::from_raw(gid));
         Ok(Identity { uid, name: actor(user.map(|user| user.name), uid)?, groups })
     }
+}
+
+impl MachineAccounts {
+    /// Number and groups of the account of a name, where this machine has it.
+    #[must_use]
+    pub fn of_name(name: &Actor) -> Option<Identity> {
+        let user = User::from_name(name.as_str()).ok().flatten()?;
+        let groups = groups(Some(name.as_str()), user.gid);
+        Some(Identity { uid: user.uid.as_raw(), name: name.clone(), groups })
+    }
+}
+
+fn groups(name: Option<&str>, primary: Gid) -> BTreeSet<String> {
+    let numbers = name
+        .and_then(|name| CString::new(name).ok())
+        .and_then(|name| getgrouplist(&name, primary).ok())
+        .unwrap_or_else(|| vec![primary]);
+    let found = numbers.into_iter().filter_map(|number| Group::from_gid(number).ok().flatten());
+    found.map(|group| group.name).collect()
 }
 
 /// The account's name; its number where it has none, or one that no record should carry.

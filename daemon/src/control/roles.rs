@@ -24,6 +24,8 @@ pub struct Caller {
     pub uid: u32,
     /// The caller's highest role by the YAML; none of them, no answer.
     pub role: Option<Role>,
+    /// Groups of this machine: what decides on access forms may be asked by them.
+    pub groups: BTreeSet<String>,
 }
 
 impl Caller {
@@ -32,12 +34,12 @@ impl Caller {
     #[must_use]
     pub fn new(identity: Identity, roles: &Roles) -> Self {
         let Identity { uid, name, groups } = identity;
-        let groups: Vec<String> = groups.into_iter().collect();
+        let names: Vec<String> = groups.iter().cloned().collect();
         let role = match uid {
             0 => Some(Role::Administrator),
-            _ => roles.of(name.as_str(), &groups),
+            _ => roles.of(name.as_str(), &names),
         };
-        Self { name, uid, role }
+        Self { name, uid, role, groups }
     }
 
     /// True when the caller's role is `needed` or more.
@@ -59,6 +61,7 @@ mod tests {
             groups: groups.iter().map(ToString::to_string).collect(),
         };
         Roles {
+            participant: members(&[], &["staff"]),
             viewer: members(&[], &["helpdesk"]),
             auditor: members(&["oig"], &[]),
             operator: members(&["ann"], &["accounts"]),
@@ -68,6 +71,7 @@ mod tests {
 
     #[rstest]
     #[case::by_name(1000, "ann", &[], Some(Role::Operator))]
+    #[case::staff(1008, "joe", &["staff"], Some(Role::Participant))]
     #[case::by_group(1001, "bob", &["users", "helpdesk"], Some(Role::Viewer))]
     #[case::auditor(1007, "oig", &["helpdesk"], Some(Role::Auditor))]
     #[case::more_by_another_group(1002, "cy", &["helpdesk", "accounts"], Some(Role::Operator))]

@@ -230,10 +230,30 @@ struct PersonQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FormsQuestion {
+struct RequestsQuestion {
     /// Those that have ended, too.
     #[serde(default)]
     all: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApprovalsQuestion {
+    /// One form only.
+    form: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenQuestion {
+    #[serde(default)]
+    open: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberQuestion {
+    number: u64,
 }
 
 #[derive(Deserialize)]
@@ -329,6 +349,23 @@ macro_rules! look {
     };
 }
 
+/// A handler for a look whose answer depends on who asks.
+macro_rules! own_look {
+    ($question:ty, |$console:ident, $caller:ident, $asked:ident| $answer:expr) => {
+        get(
+            async |State(control): State<Control>,
+                   Extension($caller): Extension<Caller>,
+                   query: Result<Query<$question>, QueryRejection>| {
+                let $console = control.console;
+                answered(match asked(query) {
+                    Ok($asked) => $answer,
+                    Err(error) => Err(error),
+                })
+            },
+        )
+    };
+}
+
 /// A look that asks nothing more.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -345,7 +382,13 @@ fn handler(call: Call) -> MethodRouter<Control> {
         }),
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
-        Call::Forms => look!(FormsQuestion, |console, asked| console.forms(asked.all).await),
+        Call::Requests => look!(RequestsQuestion, |console, asked| console.requests(asked.all).await),
+        Call::AccessForms => {
+            look!(OpenQuestion, |console, asked| console.access_forms(asked.open).await)
+        }
+        Call::AccessForm => {
+            look!(NumberQuestion, |console, asked| console.access_form(asked.number).await)
+        }
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
         Call::Notices => {
             look!(NoticesQuestion, |console, asked| console.notices(asked.person.as_deref()).await)
@@ -356,6 +399,12 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Tickets => look!(Nothing, |console, _asked| console.tickets().await),
         Call::Audit => look!(AuditQuestion, |console, asked| console.audit(&page(asked)).await),
         Call::AuditVerify => look!(Nothing, |console, _asked| console.audit_verify().await),
+        Call::Approvals => own_look!(ApprovalsQuestion, |console, caller, asked| {
+            console.approvals(&caller, asked.form).await
+        }),
+        Call::Absences => {
+            own_look!(Nothing, |console, caller, _asked| console.absences(&caller).await)
+        }
         Call::Release => change!(release),
         Call::Reject => change!(reject),
         Call::Hold => change!(hold),
@@ -367,6 +416,12 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Resume => change!(resume),
         Call::SettleSetAside => change!(settle_set_aside),
         Call::Confirm => change!(confirm),
+        Call::Approve => change!(approve),
+        Call::Deny => change!(deny),
+        Call::Away => change!(away),
+        Call::EndAway => change!(end_away),
+        Call::SubmitForm => change!(submit_form),
+        Call::Gate => change!(gate),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

@@ -7,7 +7,7 @@
 use super::carry_out::{Executor, health_key};
 use super::{CycleError, DAEMON};
 use crate::config::Config;
-use crate::store::{AuditEntry, CaseFilter, StepFilter, StepUpdate, StoredStep};
+use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep};
 use crate::tickets::{self, Matter};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -29,12 +29,39 @@ const FORM_OVERDUE: &str = "form.overdue";
 /// A reminder that could not go out is tried again after so long.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// The rule that asks for a request, as the configuration has it now.
+/// How those who were asked are reminded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reminding {
+    /// Work days between two reminders.
+    pub remind_after_work_days: u16,
+    /// So many reminders; then it becomes a ticket.
+    pub reminders: u16,
+}
+
+/// The rule that asks for a request, of a departure (D5) or of a system that somebody else gives (A11), as
+/// the configuration has it now.
 #[must_use]
-pub fn rule_of<'a>(config: &'a Config, step: &Step) -> Option<&'a RequestRule> {
-    let Action::RequestRevocation { request, .. } = &step.action else { return None };
+pub fn rule_of(config: &Config, step: &Step) -> Option<Reminding> {
+    let (Action::RequestRevocation { request, .. } | Action::RequestChange { request, .. }) =
+        &step.action
+    else {
+        return None;
+    };
     let rules = &config.policy.departure.requests;
-    rules.iter().find(|rule| &rule.name == request && rule.connector == step.connector)
+    let of_departure =
+        rules.iter().find(|rule| &rule.name == request && rule.connector == step.connector);
+    if let Some(rule) = of_departure {
+        let RequestRule { remind_after_work_days, reminders, .. } = *rule;
+        return Some(Reminding { remind_after_work_days, reminders });
+    }
+    let systems = config.policy.access.systems.iter();
+    let named = systems.filter(|(name, _)| name.as_str() == request);
+    let mut asked = named.filter_map(|(_, rule)| rule.request.as_ref());
+    let rule = asked.find(|rule| rule.connector == step.connector)?;
+    Some(Reminding {
+        remind_after_work_days: rule.remind_after_work_days,
+        reminders: rule.reminders,
+    })
 }
 
 /// True when every reminder was in vain: a person has to call them.
@@ -167,7 +194,7 @@ impl Executor {
         name: &ConnectorName,
         hand: &dyn Apply,
         stored: &StoredStep,
-        rule: &RequestRule,
+        rule: Reminding,
         now: Timestamp,
     ) -> Result<bool, CycleError> {
         // Another is at it, or it was confirmed meanwhile.
@@ -230,9 +257,7 @@ impl Executor {
 
     /// Of whom is employed again, or still for a while, nothing is asked any more (D10).
     async fn is_in_effect(&self, step: &Step) -> Result<bool, CycleError> {
-        let filter = CaseFilter { people: vec![step.person], ..CaseFilter::default() };
-        let cases = self.cycle.store.read().cases(&filter).await?;
-        let theirs = cases.iter().find(|case| case.id == step.case);
+        let theirs = self.cycle.store.read().case(step.case).await?;
         Ok(theirs.is_some_and(|case| matches!(case.state, CaseState::Open | CaseState::Closed)))
     }
 

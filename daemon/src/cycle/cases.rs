@@ -145,6 +145,8 @@ impl Cycle {
             None => fresh,
         };
         tx.save_case(&case).await?;
+        let on = case.effective_at.to_zoned(self.config.time_zone.clone()).date();
+        self.end_forms_of_leaver(tx, person.id, on, now).await?;
         self.note_case(tx, (&case, person), ("case.opened", Rule::D2), &case.reason, now);
         Ok(case)
     }

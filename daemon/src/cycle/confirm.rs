@@ -144,7 +144,7 @@ impl Cycle {
         }
     }
 
-    /// The form of this token, or of the id that `lapsed forms` shows: for operators, who are known.
+    /// The form of this token, or of the id that `lapsed requests` shows: for operators, who are known.
     pub async fn form_named(&self, text: &str) -> Result<StoredStep, ConfirmError> {
         if let Some(token) = FormToken::parse(text) {
             match self.form_by_token([&token]).await {

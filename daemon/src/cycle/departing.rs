@@ -25,15 +25,15 @@ const PEOPLE_A_QUESTION: usize = 200;
 
 /// What could be read for one person.
 #[derive(Debug, Clone, Copy)]
-struct Readable {
+pub(super) struct Readable {
     /// Every target.
-    all: bool,
+    pub(super) all: bool,
     /// Every directory: they decide on whether the person is shut out, and start the clocks (D2, D6).
     directories: bool,
 }
 
 /// The accounts of one person, each with the target it is in.
-type Accounts = Vec<(ConnectorName, ObservedAccount)>;
+pub(super) type Accounts = Vec<(ConnectorName, ObservedAccount)>;
 
 impl Cycle {
     /// Observes and reconciles those who depart.
@@ -84,7 +84,7 @@ impl Cycle {
 
     /// For each person the accounts in every target that shows accounts, and what could be read for that
     /// person. Targets are asked side by side, and one that is away is asked once a round.
-    async fn accounts_of(
+    pub(super) async fn accounts_of(
         &self,
         block: &[(Person, Case)],
         decided: &mut Decided,

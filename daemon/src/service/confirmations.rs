@@ -179,9 +179,9 @@ impl Daemon {
 fn told(error: ConfirmError) -> Result<Taken, LaterError> {
     let advice = match &error {
         ConfirmError::Unknown => {
-            "put the form's token into the file's name, K7Q2-M4XZ-9TDF.pdf say; lapsed forms shows what is open"
+            "put the form's token into the file's name, K7Q2-M4XZ-9TDF.pdf say; lapsed requests shows what is open"
         }
-        ConfirmError::Used { .. } => "lapsed forms --all shows what was filed",
+        ConfirmError::Used { .. } => "lapsed requests --all shows what was filed",
         ConfirmError::Several => "put one token into the file's name",
         ConfirmError::Changed | ConfirmError::Documents(_) | ConfirmError::Cycle(_) => {
             return Err(error.into());

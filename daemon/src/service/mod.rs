@@ -1,5 +1,6 @@
 //! The running daemon: its state, its rounds, and what wakes them.
 
+mod access_forms;
 mod confirmations;
 mod inbox;
 mod late;
@@ -9,6 +10,7 @@ mod patience;
 mod run;
 mod wake;
 
+pub(crate) use access_forms::in_words as form_problems;
 pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
 pub use run::{RunError, run};

@@ -1,12 +1,15 @@
-//! The forms folder: orders about a leaver's things, each done as the command of the same name would.
+//! The forms folder: orders about a leaver's things, each done as the command of the same name would, and
+//! access forms with their scans, which are handed on.
 //!
 //! A form asserts nothing by itself. It counts when its file belongs to an operator or to an account that
 //! the YAML names, and it is done whole or not at all.
 
 use super::Daemon;
+use super::access_forms::{FormFile, is_access_form};
 use super::owner::{Counts, who_filed};
 use crate::answers::{Filed, Word, follow};
 use crate::control::console::{ConsoleError, ErrorKind};
+use crate::cycle::access::filing::FilingError;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::drops::{DropError, Handled, Ready};
 use crate::order_form::{MOST_BYTES, OrderForm};
@@ -24,29 +27,35 @@ use std::time::Instant;
 const LONGEST_RECEIPT: usize = 4000;
 
 /// What became of a form.
-enum Taken {
+pub(super) enum Taken {
     /// Done; the text says what.
     Done(String),
     /// Known: the same form was taken before.
     Known(String),
     /// Nothing was changed.
     Not(Rejected),
+    /// Left where it is: something that belongs to it is still being written.
+    Waits,
 }
 
 /// Why a form was rejected, and what is known of the file.
-struct Rejected {
-    reason: String,
-    sha256: Option<String>,
-    owner: Option<String>,
+pub(super) struct Rejected {
+    pub(super) reason: String,
+    pub(super) sha256: Option<String>,
+    pub(super) owner: Option<String>,
+    /// It is on record already.
+    pub(super) recorded: bool,
 }
 
 /// Why a file stays where it is, to be tried again.
 #[derive(Debug, thiserror::Error)]
-enum LaterError {
+pub(super) enum LaterError {
     #[error(transparent)]
     Drop(#[from] DropError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Filing(#[from] FilingError),
     #[error("{} ({})", .0.error, .0.advice)]
     Busy(ConsoleError),
 }
@@ -61,8 +70,8 @@ impl Daemon {
             warn(&error);
             Vec::new()
         });
-        for drop in ready {
-            match self.take_order_form(&self.cycle(), &drop).await {
+        for drop in &ready {
+            match self.take_order_form(&self.cycle(), drop, &ready).await {
                 Ok(()) => {}
                 Err(LaterError::Store(error)) => return Err(error.into()),
                 Err(error) => warn(&error),
@@ -89,10 +98,17 @@ impl Daemon {
         }
     }
 
-    async fn take_order_form(&self, cycle: &Cycle, drop: &Ready) -> Result<(), LaterError> {
+    async fn take_order_form(
+        &self,
+        cycle: &Cycle,
+        drop: &Ready,
+        ready: &[Ready],
+    ) -> Result<(), LaterError> {
         let now = self.now();
         let name = drop.shown();
-        let (how, text) = match self.taken(cycle, drop, now).await? {
+        let mut scans = Vec::new();
+        let (how, text) = match self.taken(cycle, (drop, ready), &mut scans, now).await? {
+            Taken::Waits => return Ok(()),
             Taken::Done(text) => {
                 tracing::info!(file = %name, "form taken");
                 (Handled::Accepted, format!("DONE: {text}"))
@@ -105,7 +121,9 @@ impl Daemon {
                 let reason = &rejected.reason;
                 tracing::warn!(file = %name, %reason, "form rejected");
                 let text = format!("REJECTED, and nothing was changed: {reason}");
-                self.record_rejected_form(cycle, &name, rejected, now).await?;
+                if !rejected.recorded {
+                    self.record_rejected_form(cycle, &name, rejected, now).await?;
+                }
                 (Handled::Rejected, text)
             }
         };
@@ -113,7 +131,16 @@ impl Daemon {
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
         if let Some(folder) = &self.order_forms {
             let text = format!("{}\n", shown_within(&text, LONGEST_RECEIPT));
-            folder.lock().await.finish(drop, how, &stamp, &text)?;
+            let mut folder = folder.lock().await;
+            folder.finish(drop, how, &stamp, &text)?;
+            if how == Handled::Accepted {
+                // The form may name one file under two meanings, or another form took it along.
+                for scan in &scans {
+                    if let Err(error) = folder.follow(scan, how, &stamp) {
+                        warn(&error);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -125,7 +152,7 @@ impl Daemon {
         rejected: Rejected,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Rejected { reason, sha256, owner } = rejected;
+        let Rejected { reason, sha256, owner, .. } = rejected;
         let mut tx = self.store.begin().await?;
         tx.audit(AuditEntry {
             clause: Some(cycle.config.policy.citations.cite(Rule::D6)),
@@ -141,10 +168,14 @@ impl Daemon {
     async fn taken(
         &self,
         cycle: &Cycle,
-        drop: &Ready,
+        (drop, ready): (&Ready, &[Ready]),
+        scans: &mut Vec<Ready>,
         now: Timestamp,
     ) -> Result<Taken, LaterError> {
-        let not = |reason: String| Rejected { reason, sha256: None, owner: None };
+        let not = |reason: String| Rejected { reason, sha256: None, owner: None, recorded: false };
+        if !self.is_form(drop).await {
+            return self.left_over(cycle, drop).await;
+        }
         let Some(folder) = &self.order_forms else { return Ok(Taken::Not(not(String::new()))) };
         let read = folder.lock().await.read_owned(drop, MOST_BYTES);
         let (bytes, owner) = match read {
@@ -159,6 +190,10 @@ impl Daemon {
             Err(error) => return Err(error.into()),
         };
         let sha256 = digest(&bytes);
+        if is_access_form(cycle, &bytes) {
+            let file = FormFile { drop, ready, bytes: &bytes, owner, sha256 };
+            return self.take_access_form(cycle, file, scans, now).await;
+        }
         let from = cycle.config.inbox.forms.as_ref().map(|of| &of.from);
         let counts = Counts { from, key: "inbox.forms.from" };
         let owner = match who_filed(&cycle.config, counts, owner).await {
@@ -172,6 +207,7 @@ impl Daemon {
                 reason,
                 sha256: Some(sha256.clone()),
                 owner: Some(owner.clone()),
+                recorded: false,
             })
         };
         match self.obey(cycle, &bytes, &owner, now).await {
@@ -251,7 +287,7 @@ fn again(cycle: &Cycle, known: &TakenForm, content: &str) -> Result<Taken, Refus
     )))
 }
 
-fn warn(error: &dyn std::error::Error) {
+pub(super) fn warn(error: &dyn std::error::Error) {
     let why = error.source().map(ToString::to_string);
     tracing::warn!(%error, why, "a form is left where it is");
 }

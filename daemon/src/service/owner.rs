@@ -3,6 +3,7 @@
 use crate::config::{Config, Members, Role};
 use crate::control::peer::{Accounts as _, MachineAccounts};
 use crate::control::roles::{Caller, Identity};
+use crate::cycle::access::Filer;
 use crate::drops::Owner;
 
 /// Whose files count in a folder, beside those of operators.
@@ -14,12 +15,8 @@ pub(super) struct Counts<'a> {
     pub(super) key: &'static str,
 }
 
-/// The name of the account that filed, if its files count.
-pub(super) async fn who_filed(
-    config: &Config,
-    counts: Counts<'_>,
-    owner: Owner,
-) -> Result<String, String> {
+/// The account that filed, by the kernel's word; an error where anybody could have written the file.
+pub(super) async fn account_of(owner: Owner) -> Result<Identity, String> {
     if owner.anyone_writes || owner.names > 1 {
         return Err(
             "anybody could have written this file (its mode, or a second name of it); copy it into the folder \
@@ -29,7 +26,16 @@ pub(super) async fn who_filed(
     // Names may come over the network: not on the runtime's own threads.
     let asked = tokio::task::spawn_blocking(move || MachineAccounts.identity(owner.uid, owner.gid));
     let unknown = || format!("this machine does not know whose file this is (user {})", owner.uid);
-    let identity = asked.await.ok().and_then(Result::ok).ok_or_else(unknown)?;
+    asked.await.ok().and_then(Result::ok).ok_or_else(unknown)
+}
+
+/// The name of the account that filed, if its files count.
+pub(super) async fn who_filed(
+    config: &Config,
+    counts: Counts<'_>,
+    owner: Owner,
+) -> Result<String, String> {
+    let identity = account_of(owner).await?;
     let named = counts.from.is_some_and(|members| is_member(members, &identity));
     let caller = Caller::new(identity, &config.control.roles);
     if named || caller.may(Role::Operator) {
@@ -40,6 +46,19 @@ pub(super) async fn who_filed(
          {}",
         caller.name, counts.key
     ))
+}
+
+/// The account that filed an access form: its rule says who may, beside those whose files count anyway.
+pub(super) async fn filer(
+    config: &Config,
+    from: Option<&Members>,
+    owner: Owner,
+) -> Result<Filer, String> {
+    let identity = account_of(owner).await?;
+    let counts = from.is_some_and(|members| is_member(members, &identity));
+    let groups = identity.groups.clone();
+    let caller = Caller::new(identity, &config.control.roles);
+    Ok(Filer { operator: caller.may(Role::Operator), name: caller.name, groups, counts })
 }
 
 fn is_member(members: &Members, identity: &Identity) -> bool {

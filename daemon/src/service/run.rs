@@ -79,8 +79,18 @@ impl Daemon {
         for connector in &decided.answered {
             self.note_answer(connector).await?;
         }
-        if let Err(error) = cycle.access_round(self.now()).await {
-            log_failure("carrying out access forms", &error);
+        match cycle.access_round(self.now()).await {
+            Ok(plans) => {
+                for (plan, state) in plans {
+                    tracing::info!(
+                        plan = plan.hash.short(),
+                        steps = plan.steps.len(),
+                        ?state,
+                        "form planned"
+                    );
+                }
+            }
+            Err(error) => log_failure("carrying out access forms", &error),
         }
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())
@@ -323,6 +333,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     // account is shut.
                     daemon.execute.send_modify(|round| *round = round.wrapping_add(1));
                     daemon.tell.notify_one();
+                    daemon.go_on_with_access().await;
                 }
                 daemon.pause_until_next_step(&name).await
             }
@@ -343,6 +354,15 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
 }
 
 impl Daemon {
+    /// What was done may be what the next change of somebody's access waits for: groups for the account, the
+    /// password for the groups.
+    async fn go_on_with_access(&self) {
+        let waiting = self.store.read().people_to_grant(self.now()).await;
+        if waiting.is_ok_and(|people| !people.is_empty()) {
+            self.decide.notify_one();
+        }
+    }
+
     /// How long nothing comes due: until the next retry, half a minute at most.
     async fn pause_until_next_step(&self, name: &ConnectorName) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);

@@ -56,7 +56,9 @@ impl Tx {
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let conflict = sql::replace::<access_forms::Entity>();
-        sql::put_all(&self.db(), "storing an access form", rows, Some(conflict)).await
+        sql::put_all(&self.db(), "storing an access form", rows, Some(conflict)).await?;
+        let people: Vec<PersonId> = all.iter().map(|(filed, _)| filed.person).collect();
+        self.look_at_access_of(&people).await
     }
 
     /// Has the forms of some people that have not ended looked at by a moment.
@@ -74,7 +76,7 @@ impl Tx {
             let values = values.chain(some.iter().map(|id| id.0.into())).collect();
             sql::run(&self.db(), "marking access forms", &sql, values).await?;
         }
-        Ok(())
+        self.look_at_access_of(people).await
     }
 
     /// Adds a decision; it is never changed.

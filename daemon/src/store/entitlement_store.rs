@@ -24,7 +24,9 @@ impl Tx {
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let conflict = sql::replace::<entitlements::Entity>();
-        sql::put_all(&self.db(), "storing an entitlement", rows, Some(conflict)).await
+        sql::put_all(&self.db(), "storing an entitlement", rows, Some(conflict)).await?;
+        let people: Vec<PersonId> = all.iter().map(|held| held.person).collect();
+        self.look_at_access_of(&people).await
     }
 
     /// The person's number of a kind; the smallest free one of a range is given where they have none, and

@@ -25,6 +25,7 @@ mod document_store;
 mod drop_store;
 mod entitlement_store;
 mod error;
+mod granting_store;
 mod hold_store;
 mod journal_store;
 mod ledger;

@@ -36,7 +36,9 @@ impl Tx {
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let conflict = sql::replace::<suspensions::Entity>();
-        sql::put_all(&self.db(), "storing a suspension", rows, Some(conflict)).await
+        sql::put_all(&self.db(), "storing a suspension", rows, Some(conflict)).await?;
+        let people: Vec<PersonId> = all.iter().map(|suspension| suspension.person).collect();
+        self.look_at_access_of(&people).await
     }
 
     /// Stores findings over what was there under the same ids.

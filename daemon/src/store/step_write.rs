@@ -169,6 +169,9 @@ impl Tx {
             lost.extend(self.written(&sql, values, ids, "writing the outcome of steps").await?);
         }
         self.use_releases(updates).await?;
+        // What ended may be what the next change of somebody's access waits for.
+        let ended = updates.iter().filter(|update| update.state.has_ended());
+        self.look_at_access_of_steps(ended.map(|update| update.id.0)).await?;
         Ok(lost)
     }
 

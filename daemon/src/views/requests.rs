@@ -50,7 +50,7 @@ pub struct SettleRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmRequest {
-    /// The form's token, or at least eight characters of the id that `forms` shows.
+    /// The form's token, or at least eight characters of the id that `requests` shows.
     pub form: String,
     /// The document's name; empty where none comes with it.
     #[serde(default)]

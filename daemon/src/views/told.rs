@@ -48,16 +48,16 @@ pub struct LetterView {
     pub body: String,
 }
 
-/// `lapsed forms`: what others were asked to do, and what they answered.
+/// `lapsed requests`: what others were asked to do, and what they answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FormsView {
+pub struct RequestsView {
     /// By the day on which was asked.
-    pub forms: Vec<FormView>,
+    pub requests: Vec<RequestView>,
 }
 
 /// One thing that others were asked to do (D5, D14, H1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FormView {
+pub struct RequestView {
     /// Id by which it is confirmed where the token is not at hand: that of its step.
     pub id: String,
     /// User ID.

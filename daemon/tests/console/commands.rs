@@ -1,5 +1,6 @@
 //! The binary itself: what it prints, and how it ends.
 
+use crate::samples;
 use crate::socket::{Served, everything};
 use lapsed::config::Roles;
 use rstest::rstest;
@@ -51,8 +52,19 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::holds(&["hold", "list"], 0, "General Counsel")]
 #[case::pause(&["pause", "deletions", "--reason", "r"], 0, "pause by ")]
 #[case::resume(&["resume", "deletions", "--reason", "r"], 0, "resume by ")]
-#[case::forms(&["forms"], 0, "overdue since 2026-11-24")]
+#[case::requests(&["requests"], 0, "overdue since 2026-11-24")]
+#[case::form(&["form", "17"], 0, "Local Security Officer")]
+#[case::no_form(&["form", "18"], 6, "")]
+#[case::forms(&["form", "list", "--open"], 0, "missing: HIPAA training")]
+#[case::gate(&["gate", "record", "mzsmitj", "hipaa_training", "--on", "2026-11-20"], 0, "gate hipaa_training of mzsmitj on Some(2026-11-20)")]
+#[case::gate_back(&["gate", "withdraw", "mzsmitj", "hipaa_training", "--reason", "r"], 0, "back Some(\"r\")")]
 #[case::confirm_no(&["confirm", "K7Q2-M4XZ-9TDF", "--refused", "no such user"], 0, "Some(\"no such user\") 0 bytes by ")]
+#[case::approvals(&["approvals"], 0, "you decide as local_security_officer")]
+#[case::approve(&["approve", "12"], 0, "next: business_owner")]
+#[case::deny(&["deny", "12", "--reason", "r", "--hash", "3f9c01ab"], 0, "Decided as")]
+#[case::away(&["away", "--from", "2026-12-21", "--until", "2027-01-02", "--deputy", "mzdoej"], 0, "deputy: \"mzdoej\"")]
+#[case::absences(&["away", "list"], 0, "mbboss")]
+#[case::back(&["away", "end", "0191d5a0"], 0, "end away 0191d5a0 by ")]
 #[case::set_asides(&["set-aside", "list"], 0, "set-aside settle")]
 #[case::settle(&["set-aside", "settle", "0191f2b4c0de", "--reason", "r"], 0, "settle 0191f2b4c0de by ")]
 #[case::audit(&["audit", "list"], 0, "step.changed")]
@@ -85,6 +97,8 @@ async fn each_command_says_what_it_is_for_and_ends_as_documented(
 #[case::hold_of_two(&["hold", "place", "mzsmitj", "--everyone", "--authority", "a", "--reason", "r"])]
 #[case::delegate_to_whom(&["delegate", "mzsmitj", "--authority", "a"])]
 #[case::keep_on_whose_word(&["keep", "mzsmitj", "--to", "mzroej"])]
+#[case::deny_why(&["deny", "12"])]
+#[case::away_until_when(&["away", "--from", "2026-12-21", "--deputy", "mzdoej"])]
 #[case::no_such_flag(&["user-id", "--csv"])]
 #[case::no_document(&["confirm", "K7Q2-M4XZ-9TDF"])]
 #[case::half_a_name(&["user-id", "--last", "Smith"])]
@@ -141,6 +155,20 @@ async fn adopt_carries_the_file_and_the_export_all_pages() {
     let rows: Vec<lapsed::views::AuditRowView> =
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows, crate::samples::audit().rows);
+}
+
+#[tokio::test]
+async fn a_decision_is_bound_to_the_form_that_was_shown_or_to_the_hash_that_was_given() {
+    let served = Served::with(everything()).await;
+    for (arguments, hash) in [
+        (&["approve", "12", "--as", "supervisor"][..], samples::approval().hash),
+        (&["approve", "12", "--hash", "aabbccdd"][..], "aabbccdd".to_owned()),
+    ] {
+        let (code, _, err) = asked(&served, arguments).await;
+        assert_eq!(code, 0, "{err}");
+        let call = served.console.calls().pop().unwrap();
+        assert!(call.contains(&format!("hash: Some(\"{hash}\")")), "{call}");
+    }
 }
 
 #[tokio::test]

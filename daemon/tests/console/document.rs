@@ -22,7 +22,7 @@ This page is made of the types themselves by a test; write it anew with
 
 HTTP/1.1 over the Unix socket (`control.socket` in the configuration). The caller is known by the
 kernel's word; the role is the least that may make the call; each role may also do what the ones before it
-may: viewer, auditor, operator, administrator. Root is administrator. Every call is on record.
+may: participant, viewer, auditor, operator, administrator. Root is administrator. Every call is on record.
 
 ";
 
@@ -35,7 +35,9 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Plans => ("`states` with commas between, all if none", "PlansView"),
         Call::Plan => ("`hash` or its beginning", "PlanView"),
         Call::Holds => ("", "HoldsView"),
-        Call::Forms => ("`all` true for those that have ended, too", "FormsView"),
+        Call::Requests => ("`all` true for those that have ended, too", "RequestsView"),
+        Call::AccessForms => ("`open` true for those that have not ended", "AccessFormsView"),
+        Call::AccessForm => ("`number`", "AccessFormView"),
         Call::SetAsides => ("", "SetAsidesView"),
         Call::Notices => ("`person`, if any", "NoticesView"),
         Call::NoticePreview => ("`kind`, and `person`, if any", "LetterView"),
@@ -53,6 +55,14 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
+        Call::Approvals => ("`form` its number, if any", "ApprovalsView"),
+        Call::Absences => ("", "AbsencesView"),
+        Call::Approve => ("[ApproveRequest](#approverequest)", "DecidedView"),
+        Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
+        Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
+        Call::EndAway => ("[EndAwayRequest](#endawayrequest)", "DoneView"),
+        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
+        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -96,7 +106,10 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PersonView>(&mut generator);
     add::<PlansView>(&mut generator);
     add::<HoldsView>(&mut generator);
-    add::<FormsView>(&mut generator);
+    add::<RequestsView>(&mut generator);
+    add::<AccessFormsView>(&mut generator);
+    add::<AccessFormView>(&mut generator);
+    add::<FiledView>(&mut generator);
     add::<SetAsidesView>(&mut generator);
     add::<NoticesView>(&mut generator);
     add::<LetterView>(&mut generator);
@@ -110,6 +123,13 @@ fn schemas() -> Vec<(String, Value)> {
     add::<UserIdsView>(&mut generator);
     add::<DoneView>(&mut generator);
     add::<ErrorView>(&mut generator);
+    add::<ApprovalsView>(&mut generator);
+    add::<AbsencesView>(&mut generator);
+    add::<DecidedView>(&mut generator);
+    add::<ApproveRequest>(&mut generator);
+    add::<DenyRequest>(&mut generator);
+    add::<AwayRequest>(&mut generator);
+    add::<EndAwayRequest>(&mut generator);
     add::<DecisionRequest>(&mut generator);
     add::<DepartRequest>(&mut generator);
     add::<HoldRequest>(&mut generator);
@@ -119,6 +139,8 @@ fn schemas() -> Vec<(String, Value)> {
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<ConfirmRequest>(&mut generator);
+    add::<SubmitFormRequest>(&mut generator);
+    add::<GateRequest>(&mut generator);
     add::<AdoptRequest>(&mut generator);
     let found: Map<String, Value> = generator.take_definitions(true);
     let mut schemas: Vec<_> = found.into_iter().collect();

@@ -75,9 +75,19 @@ impl Console for FakeConsole {
     fn holds(&self) -> Answer<'_, HoldsView> {
         ready(Ok(samples::holds()))
     }
-    fn forms(&self, all: bool) -> Answer<'_, FormsView> {
-        self.note(format!("forms {all}"));
-        ready(Ok(samples::forms()))
+    fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
+        self.note(format!("requests {all}"));
+        ready(Ok(samples::requests()))
+    }
+    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+        self.note(format!("access forms {open}"));
+        ready(Ok(samples::access_forms()))
+    }
+    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+        ready(match number {
+            17 => Ok(samples::access_form()),
+            _ => Err(not_found("such form")),
+        })
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         ready(Ok(samples::set_asides()))
@@ -100,6 +110,31 @@ impl Console for FakeConsole {
     }
     fn audit_verify(&self) -> Answer<'_, AuditVerifyView> {
         ready(Ok(samples::audit_verify()))
+    }
+    fn approvals<'a>(&'a self, caller: &'a Caller, form: Option<u64>) -> Answer<'a, ApprovalsView> {
+        self.note(format!("approvals {form:?} by {}", caller.name));
+        ready(Ok(samples::approvals()))
+    }
+    fn absences<'a>(&'a self, _caller: &'a Caller) -> Answer<'a, AbsencesView> {
+        ready(Ok(samples::absences()))
+    }
+    fn approve<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: ApproveRequest,
+    ) -> Answer<'a, DecidedView> {
+        self.note(format!("approve {request:?} by {}", caller.name));
+        ready(Ok(samples::decided()))
+    }
+    fn deny<'a>(&'a self, caller: &'a Caller, request: DenyRequest) -> Answer<'a, DecidedView> {
+        self.note(format!("deny {request:?} by {}", caller.name));
+        ready(Ok(samples::decided()))
+    }
+    fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("away {request:?}"), caller)
+    }
+    fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("end away {}", request.id), caller)
     }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         if request.hash == "decided" {
@@ -150,6 +185,19 @@ impl Console for FakeConsole {
         let what = format!("confirm {} {:?} {length} bytes", request.form, request.refused);
         self.done(&what, caller)
     }
+    fn submit_form<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: SubmitFormRequest,
+    ) -> Answer<'a, FiledView> {
+        let scans: Vec<_> = request.scans.iter().map(|scan| scan.file.as_str()).collect();
+        let message = format!("form {} with {scans:?} by {}", request.file_name, caller.name);
+        ready(Ok(FiledView { number: 17, known: false, message }))
+    }
+    fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView> {
+        let GateRequest { person, gate, on, withdraw, .. } = request;
+        self.done(&format!("gate {gate} of {person} on {on:?} back {withdraw:?}"), caller)
+    }
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView> {
         self.note(format!(
             "adopt {} {} {} bytes by {}",
@@ -174,7 +222,7 @@ impl Console for FakeConsole {
     }
 }
 
-/// Accounts of no machine: user 1 is in the group viewer, 2 auditor, 3 operator, 4 administrator.
+/// Accounts of no machine: user 5 is in the group participant, 1 is in the group viewer, 2 auditor, 3 operator, 4 administrator.
 pub struct Invented;
 
 impl Accounts for Invented {
@@ -184,6 +232,7 @@ impl Accounts for Invented {
             2 => "auditor",
             3 => "operator",
             4 => "administrator",
+            5 => "participant",
             _ => "users",
         };
         let groups = BTreeSet::from([group.to_owned()]);
@@ -194,6 +243,7 @@ impl Accounts for Invented {
 fn of_groups() -> Roles {
     let named = |group: &str| Members { users: Vec::new(), groups: vec![group.to_owned()] };
     Roles {
+        participant: named("participant"),
         viewer: named("viewer"),
         auditor: named("auditor"),
         operator: named("operator"),

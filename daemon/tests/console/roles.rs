@@ -15,8 +15,15 @@ use tower::ServiceExt;
 
 /// Users of the invented accounts: a stranger, then one for each role, the least first.
 const STRANGER: u32 = 9;
-const USERS: [(u32, Option<usize>); 6] =
-    [(STRANGER, None), (1, Some(0)), (2, Some(1)), (3, Some(2)), (4, Some(3)), (0, Some(3))];
+const USERS: [(u32, Option<usize>); 7] = [
+    (STRANGER, None),
+    (5, Some(0)),
+    (1, Some(1)),
+    (2, Some(2)),
+    (3, Some(3)),
+    (4, Some(4)),
+    (0, Some(4)),
+];
 
 fn body(call: Call) -> &'static str {
     match call {
@@ -31,6 +38,10 @@ fn body(call: Call) -> &'static str {
         Call::Pause | Call::Resume => r#"{"reason":"r"}"#,
         Call::SettleSetAside => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
         Call::Confirm => r#"{"form": "K7Q2-M4XZ-9TDF", "content": "c2Nhbg==", "refused": null}"#,
+        Call::Approve => r#"{"form":12}"#,
+        Call::Deny => r#"{"form":12,"reason":"r"}"#,
+        Call::Away => r#"{"deputy":"mzdoej","from":"2026-12-21","until":"2027-01-02"}"#,
+        Call::EndAway => r#"{"id":"0191d5a0"}"#,
         Call::Adopt => {
             r#"{"feed":"hr","file_name":"f","content":"","write":false,"clocks_start":null}"#
         }

@@ -195,8 +195,111 @@ pub fn holds() -> HoldsView {
     }
 }
 
-pub fn forms() -> FormsView {
-    let form = FormView {
+pub fn approval() -> ApprovalView {
+    ApprovalView {
+        form: 12,
+        hash: text("3f9c01ab77de0191d5a07c1e7b7e9c353f1d2a4b5c6d3f9c01ab77de0191d5a0"),
+        asks: text("new"),
+        person: format!("Maria Núñez {HOSTILE}"),
+        location: Some(text("Fulton State Hospital")),
+        systems: vec![text("mail"), format!("cimor as nurse {HOSTILE}")],
+        reason: Some(format!("Night nurse on ward 3 {HOSTILE}")),
+        starts_on: Some(text("2026-12-01")),
+        ends_on: None,
+        filed: text("2026-11-22 09:00:00 -06:00 by mbclerk"),
+        given: vec![text("mbboss (supervisor)")],
+        roles: vec![text("local_security_officer")],
+    }
+}
+
+pub fn approvals() -> ApprovalsView {
+    ApprovalsView { waiting: vec![approval()] }
+}
+
+pub fn decided() -> DecidedView {
+    DecidedView {
+        message: format!("form 12 (new for Maria Núñez): approved; next: business_owner {HOSTILE}"),
+        form: ApprovalView { roles: vec![], ..approval() },
+        role: text("local_security_officer"),
+        next: vec![text("business_owner")],
+    }
+}
+
+pub fn absences() -> AbsencesView {
+    AbsencesView {
+        absences: vec![AbsenceView {
+            id: text("0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d"),
+            away: text("mbboss"),
+            deputy: format!("mzdoej {HOSTILE}"),
+            role: Some(text("supervisor")),
+            from: text("2026-12-21"),
+            until: text("2027-01-02"),
+            entered_by: text("mbboss"),
+        }],
+    }
+}
+
+pub fn access_forms() -> AccessFormsView {
+    AccessFormsView {
+        forms: vec![AccessFormLine {
+            number: 17,
+            form: text("staff_access"),
+            asks: text("new"),
+            person: text("104233"),
+            state: text("waiting"),
+            filed_by: text("mzroej"),
+            filed_at: text("2026-11-20T09:12:00-06:00"),
+            missing: vec![text("HIPAA training (HR)"), format!("approval: {HOSTILE}")],
+        }],
+    }
+}
+
+pub fn access_form() -> AccessFormView {
+    let step = |title: &str, state: &str, said: &str| ChainStepView {
+        role: text("role"),
+        title: text(title),
+        state: text(state),
+        said: text(said),
+    };
+    AccessFormView {
+        number: 17,
+        form: text("staff_access"),
+        title: text("Staff Access Request"),
+        id: text("0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d"),
+        revision: 1,
+        hash: "ab".repeat(32),
+        asks: text("new"),
+        person: text("104233"),
+        state: text("waiting"),
+        filed_by: text("mzroej"),
+        filed_at: text("2026-11-20T09:12:00-06:00"),
+        says: vec![FieldView { field: text("reason"), value: text(HOSTILE) }],
+        signatures: vec![format!("{HOSTILE} as staff_member, 2026-11-19, by hand")],
+        scans: vec![ScanView {
+            what: text("consent"),
+            file: text(HOSTILE),
+            sha256: "cd".repeat(32),
+        }],
+        parts: vec![PartView {
+            what: text("cimor as nurse"),
+            state: text("waits for approval"),
+            chain: vec![
+                step("Supervisor", "approved", "by mzroej, 2026-11-20 10:00 -06:00"),
+                step("Local Security Officer", "next", ""),
+                step("Account management", "later", ""),
+            ],
+            missing: vec![text("HIPAA training (HR)")],
+        }],
+        decisions: vec![text("Supervisor by mzroej, 2026-11-20 10:00 -06:00: approved")],
+        missing: vec![text("approval: Local Security Officer"), text("HIPAA training (HR)")],
+        steps: Vec::new(),
+        old_groups: vec![text("ward-7"), text(HOSTILE)],
+        ..AccessFormView::default()
+    }
+}
+
+pub fn requests() -> RequestsView {
+    let form = RequestView {
         id: text("5b1c7a52-0d3e-5c46-8f5e-2f8a6c2f7b10"),
         person: text("mzsmitj"),
         request: text("CIMOR"),
@@ -213,7 +316,7 @@ pub fn forms() -> FormsView {
         filed: None,
         clause: text("D5: DMH DOR 8.300, Disabling User Accounts 6"),
     };
-    let confirmed = FormView {
+    let confirmed = RequestView {
         id: text("9c0d2b11-77aa-5e0b-9f35-6d2d1a8f4c01"),
         request: text("OMIS"),
         state: text("confirmed"),
@@ -224,7 +327,7 @@ pub fn forms() -> FormsView {
         asked_at: None,
         ..form.clone()
     };
-    FormsView { forms: vec![form, confirmed] }
+    RequestsView { requests: vec![form, confirmed] }
 }
 
 pub fn notices() -> NoticesView {

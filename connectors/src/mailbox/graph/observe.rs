@@ -16,7 +16,7 @@ const KEYS_A_FILTER: usize = 10;
 impl Graph {
     pub(super) async fn look(&self, scope: &Scope) -> Result<Observed, Fault> {
         let server = self.api.http.address().to_owned();
-        let observed = |accounts| Observed { accounts, taken_names: Vec::new(), server };
+        let observed = |accounts| Observed { accounts, server, ..Observed::default() };
         match scope {
             Scope::People(people) => {
                 let mut accounts = Vec::new();
@@ -32,6 +32,7 @@ impl Graph {
                     users.iter().map(|user| user.observed(None, never)).collect();
                 Ok(observed(accounts?))
             }
+            Scope::Groups(_) => Ok(observed(Vec::new())),
             Scope::TakenNames => {
                 let users = self.everybody().await?;
                 let names: BTreeSet<String> = users.iter().flat_map(User::taken_names).collect();

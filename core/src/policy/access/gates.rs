@@ -1,5 +1,6 @@
 //! What must be signed or done before access is given (A4).
 
+use crate::facts::PersonKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct GateRule {
     /// Its title, for people: Use of Electronic Resources Agreement.
     pub title: String,
+    /// Only for these kinds of person: a clearance of contract providers. Empty: for all.
+    pub kinds: Vec<PersonKind>,
     /// Days after which it must be done again; absent: never.
     pub valid_days: Option<u16>,
     /// So many days before that, the person's supervisor is told.

@@ -7,6 +7,7 @@ mod gates;
 mod reports;
 mod standing;
 mod systems;
+mod texts;
 
 pub use accounts::{AccountRules, HandoverRules, MoveRules, PasswordRules};
 pub use approvers::{ApproverRule, Deadlines, Per};
@@ -15,6 +16,7 @@ pub use gates::GateRule;
 pub use reports::ReportRules;
 pub use standing::{AuditRules, SuspensionRules};
 pub use systems::{Included, RoleRule, SystemRequest, SystemRule, Who};
+pub use texts::{Holder, MailAddress};
 
 use crate::facts::{ApproverRole, FormName, GateName, SystemName};
 use schemars::JsonSchema;

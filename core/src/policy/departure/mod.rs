@@ -10,6 +10,7 @@ pub use dates::{
     DateError, Dated, Redate, effective_at, home_deletion, mailbox_deletion, redate, worksite_class,
 };
 pub use requests::{RequestReason, RequestRule, RequestScope};
+pub(crate) use templates::render;
 pub use templates::{TemplateError, account_name, linked_user_ids, stamp_text};
 
 use crate::facts::ConnectorName;

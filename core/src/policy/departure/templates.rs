@@ -4,7 +4,7 @@ use super::DeparturePolicy;
 use crate::facts::{CaseId, Invalid, UserId};
 use crate::policy::RuleFault;
 use jiff::civil::Date;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Value, context};
 
 /// Instructions that one template may take: thousands of times what a stamp needs.
 const FUEL: u64 = 20_000;
@@ -86,10 +86,12 @@ pub fn account_name(key: &str, template: &str, user_id: &UserId) -> Result<Strin
     render(key, template, context! { user_id => user_id.as_str() })
 }
 
-fn render(key: &str, template: &str, values: Value) -> Result<String, TemplateError> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
+/// One line of text from a template of the YAML, bounded in work and length. `key` is for messages.
+///
+/// # Errors
+/// When the template can't be carried out, or gives too much.
+pub(crate) fn render(key: &str, template: &str, values: Value) -> Result<String, TemplateError> {
+    let engine = crate::template::strict(FUEL);
     let text = engine
         .render_str(template, values)
         .map_err(|source| TemplateError::Render { key: key.to_owned(), source })?;

@@ -99,3 +99,9 @@ pub(super) fn fold(id: &str) -> String {
     folded.make_ascii_lowercase();
     folded
 }
+
+/// The ASCII letters and digits of a text, in lower case: a word of a mail address. Empty where none is left.
+pub(crate) fn address_word(own: &BTreeMap<char, String>, text: &str) -> String {
+    let spelling = Spelling { own, part: NamePart::LastName, digits: true };
+    spelling.letters(text).unwrap_or_default().to_ascii_lowercase()
+}

@@ -13,6 +13,7 @@ mod stem;
 mod tests;
 
 pub use error::{NamePart, NamingError};
+pub(crate) use letters::address_word;
 pub use locations::{default_locations, find_location};
 pub use namer::{Candidates, Namer, TakenIds, candidates, fits, fold_id, propose};
 pub use rename::{Change, KeepReason, RenameDecision, RenameRules, must_rename};

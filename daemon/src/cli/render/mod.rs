@@ -3,16 +3,18 @@
 //! Everything that is printed goes through [`safe`]: names, file names and reasons come from outside,
 //! and no terminal escape of theirs survives.
 
+mod access_forms;
 mod adopt;
+mod approvals;
 mod audit;
 mod calendar;
 mod changes;
 mod check;
-mod forms;
 mod holds;
 mod notices;
 mod person;
 mod plans;
+mod requests;
 mod status;
 mod tickets;
 mod user_ids;

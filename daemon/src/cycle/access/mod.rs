@@ -4,16 +4,22 @@
 //! gates are complete become entitlements, and what entitlements ask for is held against what the targets
 //! show.
 
+pub mod authority;
+mod filer;
+pub mod filing;
 mod granting;
 mod settling;
 mod suspending;
 
+pub use filer::Filer;
+
 use super::{Cycle, CycleError};
 use jiff::Timestamp;
+use lapsed_core::plan::{Plan, PlanState};
 
 impl Cycle {
-    /// Everything about access forms and suspensions whose time has come.
-    pub async fn access_round(&self, now: Timestamp) -> Result<(), CycleError> {
+    /// Everything about access forms and suspensions whose time has come; gives the plans of forms.
+    pub async fn access_round(&self, now: Timestamp) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.suspend(now).await?;
         self.settle_forms(now).await?;
         self.grant(now).await

@@ -92,8 +92,8 @@ impl Stage {
     }
 
     fn state_of(&self, request: &str) -> Done<String> {
-        let forms = self.site.json(&["forms", "--all"])?;
-        let all = forms["forms"].as_array().cloned().unwrap_or_default();
+        let forms = self.site.json(&["requests", "--all"])?;
+        let all = forms["requests"].as_array().cloned().unwrap_or_default();
         let form = all.iter().find(|form| form["request"] == request);
         Ok(form.map(|form| form["state"].as_str().unwrap().to_owned()).unwrap_or_default())
     }
@@ -231,8 +231,8 @@ fn a_case_is_closed_only_when_those_who_were_asked_have_confirmed() {
     }
     assert!(audit.contains(&digest), "the record names the document");
     assert!(stage.site.printed(&["audit", "verify"]).unwrap().to_lowercase().contains("sound"));
-    let (forms, mails) = (stage.site.json(&["forms"]).unwrap(), stage.mail.mails().len());
-    assert_eq!(forms["forms"].as_array().unwrap().len(), 0);
+    let (forms, mails) = (stage.site.json(&["requests"]).unwrap(), stage.mail.mails().len());
+    assert_eq!(forms["requests"].as_array().unwrap().len(), 0);
     assert!(stage.site.stop().unwrap());
     assert_eq!(stage.on(date(2027, 1, 29)).unwrap(), mails, "nobody is reminded of what is done");
 }

@@ -1,4 +1,4 @@
-//! `lapsed forms` and `lapsed confirm`.
+//! `lapsed requests` and `lapsed confirm`.
 
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
@@ -7,14 +7,14 @@ use crate::cycle::carry_out::note;
 use crate::cycle::confirm::{Answered, ConfirmError, Proof, Verdict, answered_no};
 use crate::service::Daemon;
 use crate::store::{FiledDocument, StepFilter, StoredStep};
-use crate::views::{ConfirmRequest, DoneView, FormView, FormsView};
+use crate::views::{ConfirmRequest, DoneView, RequestView, RequestsView};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lapsed_core::journal::StepState;
 use lapsed_core::step::{ASKED, Action, StepId};
 use std::collections::HashMap;
 
-pub(super) async fn forms(daemon: &Daemon, all: bool) -> Result<FormsView, ConsoleError> {
+pub(super) async fn requests(daemon: &Daemon, all: bool) -> Result<RequestsView, ConsoleError> {
     let read = daemon.store.read();
     let mut states = vec!["asked", "refused"];
     if all {
@@ -31,7 +31,7 @@ pub(super) async fn forms(daemon: &Daemon, all: bool) -> Result<FormsView, Conso
         filed.into_iter().map(|filed| (filed.step, filed)).collect();
     steps.sort_by_key(|stored| (asked_at(stored), stored.step.id));
     let view = |stored: &StoredStep| form_view(daemon, stored, filed.get(&stored.step.id));
-    Ok(FormsView { forms: steps.iter().map(view).collect() })
+    Ok(RequestsView { requests: steps.iter().map(view).collect() })
 }
 
 fn asked_at(stored: &StoredStep) -> Option<jiff::Timestamp> {
@@ -41,7 +41,7 @@ fn asked_at(stored: &StoredStep) -> Option<jiff::Timestamp> {
     }
 }
 
-fn form_view(daemon: &Daemon, stored: &StoredStep, filed: Option<&FiledDocument>) -> FormView {
+fn form_view(daemon: &Daemon, stored: &StoredStep, filed: Option<&FiledDocument>) -> RequestView {
     let cycle = daemon.cycle();
     let request = match &stored.step.action {
         Action::RequestRevocation { request, .. } => request.clone(),
@@ -55,7 +55,7 @@ fn form_view(daemon: &Daemon, stored: &StoredStep, filed: Option<&FiledDocument>
         StepState::Cancelled { .. } => "called off",
         _ => "confirmed",
     };
-    FormView {
+    RequestView {
         id: stored.step.id.to_string(),
         person: stored.step.action.account().label.clone(),
         request,
@@ -119,10 +119,10 @@ pub(super) async fn confirm(
 fn said(error: ConfirmError) -> ConsoleError {
     let (kind, advice) = match error {
         ConfirmError::Cycle(error) => return error.into(),
-        ConfirmError::Unknown => (ErrorKind::NotFound, "lapsed forms shows what is open"),
-        ConfirmError::Used { .. } => (ErrorKind::Conflict, "lapsed forms --all shows it"),
+        ConfirmError::Unknown => (ErrorKind::NotFound, "lapsed requests shows what is open"),
+        ConfirmError::Used { .. } => (ErrorKind::Conflict, "lapsed requests --all shows it"),
         ConfirmError::Several => (ErrorKind::Bad, "give the whole token, or more of the id"),
-        ConfirmError::Changed => (ErrorKind::Conflict, "look with lapsed forms, and try again"),
+        ConfirmError::Changed => (ErrorKind::Conflict, "look with lapsed requests, and try again"),
         ConfirmError::Documents(_) => (ErrorKind::Unavailable, "nothing was filed; try again then"),
     };
     ConsoleError::new(kind, error.to_string(), advice)

@@ -1,15 +1,15 @@
-//! `forms`.
+//! `requests`.
 
 use super::{Page, Text, at, when_given};
-use crate::views::FormsView;
+use crate::views::RequestsView;
 
-impl Text for FormsView {
+impl Text for RequestsView {
     fn write(&self, page: &mut Page) {
-        if self.forms.is_empty() {
-            page.line("No form is open.");
+        if self.requests.is_empty() {
+            page.line("No request is open.");
             return;
         }
-        for form in &self.forms {
+        for form in &self.requests {
             let id: String = form.id.chars().take(8).collect();
             page.line(&format!(
                 "{id}  {}: {} for {}{}",

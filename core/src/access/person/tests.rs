@@ -1,0 +1,132 @@
+use super::*;
+use crate::access::form::tests::form;
+use crate::facts::{PersonId, UserId};
+use jiff::civil::date;
+use rstest::rstest;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const TODAY: Date = date(2026, 11, 20);
+
+fn person(id: u128, user_id: Option<&str>, number: Option<&str>) -> Person {
+    let mut person = Person::new(PersonId(Uuid::from_u128(id)));
+    person.engagements.push(Engagement {
+        source: SourceName::new("hr").unwrap(),
+        employee_number: number.map(|number| EmployeeNumber::new(number).unwrap()),
+        former_numbers: Vec::new(),
+        user_id: user_id.map(|id| UserId::new(id).unwrap()),
+        record: String::new(),
+        ordinal: 0,
+        name: None,
+        status: Status::Active,
+        starts_on: None,
+        ends_on: None,
+        worksite: None,
+        kind: None,
+        supervisor: None,
+    });
+    person
+}
+
+#[rstest]
+#[case::user_id("change", json!({"user_id": "MZDOEJ"}), "0")]
+#[case::number("change", json!({"employee_number": "104"}), "0")]
+#[case::both("change", json!({"user_id": "mzdoej", "employee_number": "104"}), "0")]
+#[case::two_people("change", json!({"user_id": "mzdoej", "employee_number": "105"}), "two different people")]
+#[case::nobody("change", json!({"user_id": "nobody"}), "nobody's that is known")]
+#[case::no_such_number("new", json!({"user_id": "mzdoej", "employee_number": "999"}), "not that of the person")]
+#[case::name_alone("change", json!({"name": {"last": "Doe", "first": "Jane"}}), "by a name alone")]
+#[case::newcomer("new", json!({"name": {"last": "Doe", "first": "Jane"}}), "new")]
+#[case::newcomer_with_number("new", json!({"employee_number": "999"}), "new")]
+#[case::newcomer_with_a_foreign_id("new", json!({"user_id": "nobody"}), "leave it out")]
+#[case::shared("change", json!({"employee_number": "106"}), "more than one person")]
+#[case::number_of_one_without("change", json!({"user_id": "mzleej", "employee_number": "200"}), "3")]
+fn a_form_is_about_exactly_one_person(
+    #[case] asks: &str,
+    #[case] subject: Value,
+    #[case] expected: &str,
+) {
+    let people = [
+        person(1, Some("mzdoej"), Some("104")),
+        person(2, Some("mzroej"), Some("105")),
+        person(3, None, Some("106")),
+        person(4, Some("mzleej"), None),
+        person(5, None, Some("106")),
+    ];
+    let found = match whom(&form(json!({"asks": asks, "person": subject})), &people) {
+        Ok(Whom::Known(place)) => place.to_string(),
+        Ok(Whom::New) => "new".to_owned(),
+        Err(problem) => problem.to_string(),
+    };
+    assert!(found.contains(expected), "{found}");
+}
+
+fn taken_on() -> AccessForm {
+    form(json!({
+        "asks": "new", "starts_on": "2026-12-01", "ends_on": "2027-01-31",
+        "person": {"name": {"last": "Li", "first": "Ann"}, "kind": "contract_provider", "location": "y"},
+    }))
+}
+
+#[test]
+fn somebody_whom_no_feed_lists_is_employed_by_the_form_and_its_last_day_is_no_departure() {
+    use crate::standing::{Standing, standing};
+    let mut newcomer = Person::new(PersonId(Uuid::from_u128(9)));
+    assert!(take_on(&mut newcomer, &taken_on(), EmployeeNumber::new("7").ok(), TODAY));
+    let [engagement] = newcomer.engagements.as_slice() else { panic!("{newcomer:?}") };
+    assert_eq!((engagement.source.as_str(), engagement.ends_on), (SOURCE, None));
+    assert_eq!(engagement.kind, PersonKind::new("contract_provider").ok());
+    assert_eq!(engagement.supervisor, EmployeeNumber::new("7").ok());
+    let much_later = "2028-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(standing(&newcomer, much_later, &jiff::tz::TimeZone::UTC), Standing::Employed);
+    assert!(!take_on(&mut newcomer, &taken_on(), None, TODAY), "the same again changes nothing");
+    assert_eq!(newcomer.engagements.len(), 1);
+}
+
+#[test]
+fn whom_a_feed_lists_is_not_taken_on_by_a_form() {
+    let mut listed = person(1, Some("mzdoej"), Some("104"));
+    let before = listed.clone();
+    assert!(!take_on(&mut listed, &taken_on(), None, TODAY));
+    assert_eq!(listed, before);
+}
+
+#[test]
+fn who_comes_back_gets_a_new_engagement_that_the_old_notice_does_not_end() {
+    use crate::facts::{About, Notice, NoticeState};
+    use crate::standing::{Standing, standing};
+    let mut back = Person::new(PersonId(Uuid::from_u128(9)));
+    take_on(&mut back, &form(json!({"asks": "new"})), None, date(2026, 1, 1));
+    let at = "2026-06-30T22:00:00Z".parse().unwrap();
+    back.notices.push(Notice {
+        source: SourceName::new("form:departing_employee").unwrap(),
+        about: About::Person,
+        last_day: Some(date(2026, 6, 30)),
+        effective_at: at,
+        for_cause: false,
+        received_at: at,
+        brought_by: "form 3".into(),
+        state: NoticeState::Standing,
+    });
+    let now = "2026-11-20T12:00:00Z".parse().unwrap();
+    assert!(matches!(standing(&back, now, &jiff::tz::TimeZone::UTC), Standing::Left(_)));
+    assert!(take_on(&mut back, &taken_on(), None, TODAY));
+    assert_eq!(back.engagements.len(), 2);
+    assert_eq!(standing(&back, now, &jiff::tz::TimeZone::UTC), Standing::Employed);
+}
+
+#[test]
+fn a_changed_name_or_place_is_taken_over_only_where_no_feed_says_it() {
+    let change = form(json!({
+        "asks": "name_change", "old_user_id": "mzdoej", "new_name": {"last": "Roe", "first": "Jane"},
+    }));
+    let mut listed = person(1, Some("mzdoej"), Some("104"));
+    assert!(!move_on(&mut listed, &change));
+    let mut by_form = listed.clone();
+    by_form.engagements[0].source = source().unwrap();
+    assert!(move_on(&mut by_form, &change));
+    assert_eq!(by_form.name().unwrap().last, "Roe");
+    let moved = form(json!({"asks": "location_change", "new_location": "b"}));
+    assert!(move_on(&mut by_form, &moved));
+    assert_eq!(by_form.engagements[0].worksite.as_ref().unwrap().as_str(), "b");
+}

@@ -1,0 +1,93 @@
+//! Whether an account that a key found is the person's: nothing is given to an account that may be
+//! somebody else's.
+
+use super::Granting;
+use crate::access::form::Asks;
+use crate::facts::{ConnectorName, UserId};
+use crate::observed::{ObservedAccount, Realm};
+use crate::policy::departure;
+use crate::reconcile::corroboration::fold_surname;
+
+/// Whose an account is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// The person's own.
+    Own,
+    /// One beside it, by its name (`adm-…`): forms give nothing to it.
+    Beside,
+    /// A key found it, and something else contradicts.
+    Doubtful(String),
+}
+
+pub(super) fn of(
+    input: &Granting<'_>,
+    connector: &ConnectorName,
+    account: &ObservedAccount,
+) -> Ownership {
+    if is_beside(input, account) {
+        return Ownership::Beside;
+    }
+    let known = input.person.accounts.iter();
+    let is_known = known.filter(|a| &a.connector == connector).any(|a| a.id == account.id);
+    match agrees(input, account, is_known) {
+        Ok(()) => Ownership::Own,
+        Err(because) => Ownership::Doubtful(because),
+    }
+}
+
+fn agrees(input: &Granting<'_>, account: &ObservedAccount, is_known: bool) -> Result<(), String> {
+    let theirs = input.person.numbers_ever();
+    let numbers: Vec<String> = account.employee_numbers().map(|n| n.folded()).collect();
+    let number_agrees = theirs.iter().any(|n| numbers.contains(&n.folded()));
+    // Numbers change and are mistyped, but an account with another's number is another's.
+    let unknown_here = theirs.is_empty() && is_known;
+    if !(numbers.is_empty() || number_agrees || unknown_here) {
+        return Err("it carries an employee number that is not the person's".into());
+    }
+    if is_known {
+        return Ok(());
+    }
+    let on_account = fold_surname(&account.name.last);
+    if account.realm == Realm::System && on_account.is_empty() {
+        return if number_agrees || is_reserved(input, &account.user_id) {
+            Ok(())
+        } else {
+            Err("it shows neither name nor number".into())
+        };
+    }
+    if on_account.is_empty() {
+        return Err("it carries no last name to compare with the form's".into());
+    }
+    if last_names(input).contains(&on_account) {
+        Ok(())
+    } else {
+        Err("its last name is not the person's".into())
+    }
+}
+
+/// A name that lapsed gave or is giving to this person is nobody else's (N5).
+fn is_reserved(input: &Granting<'_>, user_id: &UserId) -> bool {
+    let reserved = input.forms.iter().filter_map(|form| form.reserved.as_ref());
+    let held = input.person.accounts.iter().map(|account| &account.user_id);
+    reserved.chain(held).any(|id| id.folded() == user_id.folded())
+}
+
+fn last_names(input: &Granting<'_>) -> Vec<String> {
+    let hr = input.person.engagements.iter().filter_map(|e| e.name.as_ref()).map(|n| &n.last);
+    // What a form says of a name counts once it was approved, or in a form `new`, which made the person.
+    let forms = input.forms.iter().filter(|form| form.form.asks != Asks::Agreement);
+    let forms = forms.flat_map(|form| form.form.person.name.iter().chain(&form.form.new_name));
+    hr.chain(forms.map(|name| &name.last)).map(|last| fold_surname(last)).collect()
+}
+
+fn is_beside(input: &Granting<'_>, account: &ObservedAccount) -> bool {
+    let templates = &input.policy.departure.linked_accounts;
+    let observed = input.accounts.iter().filter(|(_, a)| a.id != account.id);
+    let bases = observed
+        .map(|(_, a)| &a.user_id)
+        .chain(input.person.accounts.iter().filter(|a| a.id != account.id).map(|a| &a.user_id));
+    bases.into_iter().any(|base| {
+        departure::linked_user_ids(templates, base)
+            .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))
+    })
+}

@@ -1,0 +1,322 @@
+//! Log-on names, mail addresses and numbers, set apart before anything is made with them (N4, N5).
+
+use super::{Cycle, CycleError, Holder};
+use crate::cycle::DAEMON;
+use crate::cycle::decide::{Decided, aside};
+use crate::store::{AuditEntry, Tx};
+use jiff::Timestamp;
+use lapsed_connectors::settings::Ability;
+use lapsed_core::access::entitlement::EntitlementState;
+use lapsed_core::access::form::{Asks, FiledForm, FormState};
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{PersonId, UserId};
+use lapsed_core::observed::Scope;
+use lapsed_core::policy::access::Holder as NameOf;
+use lapsed_core::policy::naming::{NameRequest, TakenIds, candidates, fits};
+use lapsed_core::reconcile::granting::{rename_request, whereabouts};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// So many addresses of one name are tried; nobody has as many namesakes.
+const MOST_ADDRESSES: u32 = 10_000;
+
+/// All names that count as taken (N5): whole, or not at all.
+struct Taken {
+    names: TakenIds,
+}
+
+impl Cycle {
+    /// Sets log-on names apart for those who need one. Whoever can't get one now is left out of this round.
+    pub(super) async fn reserve(
+        &self,
+        mut holders: Vec<Holder>,
+        decided: &mut Decided,
+        now: Timestamp,
+    ) -> Result<Vec<Holder>, CycleError> {
+        if !holders
+            .iter()
+            .any(|holder| holder.forms.iter().any(|form| self.needs_a_name(holder, form)))
+        {
+            return Ok(holders);
+        }
+        let Some(mut taken) = self.taken(decided).await? else {
+            // Half a list would give a name that is somebody's: those forms wait for the directory.
+            let needs =
+                |holder: &Holder| holder.forms.iter().any(|form| self.needs_a_name(holder, form));
+            holders.retain(|holder| !needs(holder));
+            return Ok(holders);
+        };
+        let mut tx = self.store.begin().await?;
+        // What other daemons set apart until this moment, seen under the lock of writers.
+        taken.names.extend(tx.read().taken_user_ids().await?);
+        for holder in &mut holders {
+            for at in 0..holder.forms.len() {
+                let Some(form) = holder.forms.get(at).cloned() else { continue };
+                if !self.needs_a_name(holder, &form) {
+                    continue;
+                }
+                match self.name_for(&mut tx, holder, &form, &mut taken, now).await? {
+                    Ok(user_id) => {
+                        tx.set_reserved(form.number, Some(&user_id)).await?;
+                        tx.keep_user_ids(holder.person.id, std::slice::from_ref(&user_id)).await?;
+                        tx.audit(self.reserved_entry(holder, &form, &user_id, now));
+                        holder.person.other_user_ids.push(user_id.clone());
+                        if let Some(form) = holder.forms.get_mut(at) {
+                            form.reserved = Some(user_id);
+                        }
+                    }
+                    Err(problem) => {
+                        let reason = format!("form {}: {problem}", form.number);
+                        tx.set_aside_once(&aside(&holder.person, &reason, now)?).await?;
+                    }
+                }
+            }
+            self.reserve_mail(&mut tx, holder, &mut taken, now).await?;
+        }
+        tx.commit().await?;
+        Ok(holders)
+    }
+
+    fn reserved_entry(
+        &self,
+        holder: &Holder,
+        form: &FiledForm,
+        user_id: &UserId,
+        now: Timestamp,
+    ) -> AuditEntry {
+        AuditEntry {
+            person: Some(holder.person.id),
+            case: Some(form.case()),
+            user_id: Some(user_id.clone()),
+            clause: Some(self.config.policy.citations.cite(Rule::N5)),
+            detail: json!({ "form": form.number }),
+            ..AuditEntry::new(now, DAEMON, "user_id.reserved")
+        }
+    }
+
+    /// Whether a form gives a log-on name or changes it, and has none yet.
+    fn needs_a_name(&self, holder: &Holder, form: &FiledForm) -> bool {
+        if form.reserved.is_some() || form.state.has_ended() {
+            return false;
+        }
+        match form.form.asks {
+            Asks::New => {
+                form.state == FormState::Approved
+                    || holder
+                        .entitlements
+                        .iter()
+                        .any(|e| e.form == form.number && e.state == EntitlementState::Approved)
+            }
+            Asks::NameChange | Asks::LocationChange => {
+                form.state == FormState::Approved
+                    && rename_request(&self.config.policy, &holder.person, &holder.forms, form)
+                        .is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Every directory's names; nothing where one of them can't be read whole.
+    async fn taken(&self, decided: &mut Decided) -> Result<Option<Taken>, CycleError> {
+        let mut names = TakenIds::default();
+        let directories: Vec<_> =
+            self.directories().map(|(name, eye)| (name.clone(), eye.clone())).collect();
+        for (name, eye) in directories {
+            match eye.observe(&Scope::TakenNames).await {
+                Ok(observed) => names.extend(observed.taken_names),
+                Err(fault) => {
+                    tracing::warn!(connector = %name, %fault, "taken names can't be read; new log-on names wait");
+                    decided.answered.remove(&name);
+                    decided.unreadable.insert(name, fault);
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(Taken { names }))
+    }
+
+    /// The name of one form, set apart: that of the person's former account (D10), the one they have where
+    /// it still fits (N7), or the first of the standard that is free.
+    async fn name_for(
+        &self,
+        tx: &mut Tx,
+        holder: &Holder,
+        form: &FiledForm,
+        taken: &mut Taken,
+        now: Timestamp,
+    ) -> Result<Result<UserId, String>, CycleError> {
+        let policy = &self.config.policy;
+        let present = self.present_name(holder);
+        let request = match form.form.asks {
+            Asks::New => {
+                // What was given to somebody once is theirs, also when they come back.
+                if let Some(own) = present {
+                    tx.reserve_user_id(&own, holder.person.id, now).await?;
+                    return Ok(Ok(own));
+                }
+                let place = whereabouts(&holder.person, &holder.forms, Some(form.number));
+                let Some(name) = place.name else {
+                    return Ok(Err("no name is known to make a user ID of".into()));
+                };
+                NameRequest { name, location: place.location, kind: place.kind, function: None }
+            }
+            _ => match rename_request(policy, &holder.person, &holder.forms, form) {
+                Some(request) => request,
+                None => return Ok(Err("the account keeps its name".into())),
+            },
+        };
+        if let Some(own) = present
+            && fits(&policy.naming, &policy.locations, &request, &own).unwrap_or(false)
+        {
+            return Ok(Ok(own));
+        }
+        let mut wanted = match candidates(&policy.naming, &policy.locations, &request) {
+            Ok(wanted) => wanted,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let none = wanted.all_taken();
+        for user_id in wanted.by_ref() {
+            if taken.names.contains(user_id.as_str()) {
+                continue;
+            }
+            // The database decides between two daemons.
+            taken.names.insert(user_id.as_str());
+            if tx.reserve_user_id(&user_id, holder.person.id, now).await? {
+                return Ok(Ok(user_id));
+            }
+        }
+        Ok(Err(none.to_string()))
+    }
+
+    /// The log-on name that the person has, or had last, in a directory.
+    fn present_name(&self, holder: &Holder) -> Option<UserId> {
+        let linked = holder.person.accounts.iter().rev();
+        let mut theirs = linked.filter(|account| self.able(&account.connector, Ability::Accounts));
+        let templates = &self.config.policy.departure.linked_accounts;
+        let beside = |id: &UserId| {
+            holder.person.accounts.iter().any(|base| {
+                lapsed_core::policy::departure::linked_user_ids(templates, &base.user_id)
+                    .is_ok_and(|linked| linked.iter().any(|other| other.folded() == id.folded()))
+            })
+        };
+        theirs.find(|account| !beside(&account.user_id)).map(|account| account.user_id.clone())
+    }
+
+    /// Sets the mail addresses of a person's forms apart: what stands before the `@` is a name like others.
+    async fn reserve_mail(
+        &self,
+        tx: &mut Tx,
+        holder: &Holder,
+        taken: &mut Taken,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        for form in holder.forms.iter().filter(|form| !form.state.has_ended()) {
+            let Some(address) = self.address_of(holder, form)? else { continue };
+            for count in 0..MOST_ADDRESSES {
+                let Ok(local) = UserId::new(address.numbered_local(count)) else { break };
+                let owner = tx.read().user_id(&local).await?.and_then(|record| record.person);
+                if owner == Some(holder.person.id) {
+                    break;
+                }
+                if owner.is_none() && !taken.names.contains(local.as_str()) {
+                    taken.names.insert(local.as_str());
+                    if tx.reserve_user_id(&local, holder.person.id, now).await? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The address without a number that a form's account is to have; none where nothing is given or renamed.
+    fn address_of(
+        &self,
+        holder: &Holder,
+        form: &FiledForm,
+    ) -> Result<Option<lapsed_core::policy::access::MailAddress>, CycleError> {
+        let Some(user_id) = &form.reserved else { return Ok(None) };
+        let place = whereabouts(&holder.person, &holder.forms, Some(form.number));
+        let Some(name) = place.name else { return Ok(None) };
+        let of = NameOf {
+            name: &name,
+            user_id,
+            location: place.location.as_ref(),
+            kind: place.kind.as_ref(),
+        };
+        let address = self.config.policy.mail_address(&of);
+        address.map_err(|error| CycleError::Rule(error.to_string()))
+    }
+
+    /// The mail address that is set apart for a form's account: the ledger says which.
+    pub(super) async fn mail_of(
+        &self,
+        holder: &Holder,
+        form: &FiledForm,
+    ) -> Result<Option<String>, CycleError> {
+        let Some(address) = self.address_of(holder, form)? else { return Ok(None) };
+        for count in 0..MOST_ADDRESSES {
+            let Ok(local) = UserId::new(address.numbered_local(count)) else { break };
+            let Some(record) = self.store.read().user_id(&local).await? else { break };
+            if record.person == Some(holder.person.id) {
+                return Ok(Some(address.numbered(count)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Numbers for file systems of those who get an account (RFC 2307), set apart.
+    pub(super) async fn numbers_of(
+        &self,
+        holders: &[Holder],
+        decided: &mut Decided,
+        now: Timestamp,
+    ) -> Result<HashMap<PersonId, u32>, CycleError> {
+        let Some(range) = self.config.policy.access.accounts.uid_numbers else {
+            return Ok(HashMap::new());
+        };
+        let gets_account = |holder: &&Holder| {
+            holder
+                .forms
+                .iter()
+                .any(|f| f.form.asks == Asks::New && f.reserved.is_some() && !f.state.has_ended())
+        };
+        let theirs: Vec<PersonId> =
+            holders.iter().filter(gets_account).map(|h| h.person.id).collect();
+        if theirs.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let Some(taken) = self.taken_numbers(decided).await else { return Ok(HashMap::new()) };
+        let mut numbers = HashMap::new();
+        let tx = self.store.begin().await?;
+        for person in theirs {
+            match tx.reserve_number("uid_number", person, range, &taken, now).await? {
+                Some(number) => drop(numbers.insert(person, number)),
+                None => {
+                    tracing::error!("access.accounts.uid_numbers is used up; give a wider range")
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok(numbers)
+    }
+
+    async fn taken_numbers(&self, decided: &mut Decided) -> Option<BTreeSet<u32>> {
+        let mut taken = BTreeSet::new();
+        let directories: BTreeMap<_, _> =
+            self.directories().map(|(name, eye)| (name.clone(), eye.clone())).collect();
+        for (name, eye) in directories {
+            match eye.observe(&Scope::AllAccounts).await {
+                Ok(observed) => {
+                    taken.extend(observed.accounts.iter().filter_map(|account| account.uid_number));
+                }
+                Err(fault) => {
+                    decided.answered.remove(&name);
+                    decided.unreadable.insert(name, fault);
+                    return None;
+                }
+            }
+        }
+        Some(taken)
+    }
+}
