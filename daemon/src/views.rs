@@ -3,25 +3,25 @@
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
 //! the agency's zone. People appear by user ID or employee number only (P2).
 
-mod approvals;
 mod access_forms;
+mod approvals;
 mod orders;
 mod requests;
 mod told;
 
+pub use access_forms::{
+    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView,
+    GateRequest, PartView, ScanView, SentFile, SubmitFormRequest,
+};
 pub use approvals::{
     AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
     DecidedView, DenyRequest, EndAwayRequest,
-};
-pub use access_forms::{
-    AccessFormLine, AccessFormView, AccessFormsView, ChainStepView, FieldView, FiledView, GateRequest, PartView,
-    ScanView, SentFile, SubmitFormRequest,
 };
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use told::{RequestView, RequestsView, LetterView, NoticeView, NoticesView};
+pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ pub struct TicketView {
     /// `queued`, `open`, `resolved`, `rejected`, or `withdrawn` (its matter went away before it was opened).
     pub state: String,
     /// What kind of problem: `refused`, `drift`, `deletion_refused`, `set_aside`, `agency_overdue`,
-    /// `system_gone` or `revocation`.
+    /// `system_gone`, `revocation` or `change`.
     pub problem: String,
     /// The departure that it belongs to, if any.
     pub case: Option<String>,

@@ -20,7 +20,11 @@ pub(super) async fn show(daemon: &Daemon, number: u64) -> Result<AccessFormView,
     let read = daemon.store.read();
     let Some(filed) = read.access_form(number).await? else {
         let advice = "lapsed form list shows them";
-        return Err(ConsoleError::new(ErrorKind::NotFound, format!("no form has the number {number}"), advice));
+        return Err(ConsoleError::new(
+            ErrorKind::NotFound,
+            format!("no form has the number {number}"),
+            advice,
+        ));
     };
     let all = All::of(&cycle, &read, &filed, cycle.today(daemon.now())).await?;
     let filter = StepFilter { cases: vec![filed.case()], ..StepFilter::default() };
@@ -61,7 +65,10 @@ pub(super) async fn show(daemon: &Daemon, number: u64) -> Result<AccessFormView,
 }
 
 /// What a form waits for, and who has to act, in words.
-pub(super) async fn missing_of(daemon: &Daemon, filed: &FiledForm) -> Result<Vec<String>, ConsoleError> {
+pub(super) async fn missing_of(
+    daemon: &Daemon,
+    filed: &FiledForm,
+) -> Result<Vec<String>, ConsoleError> {
     let cycle = daemon.cycle();
     let read = daemon.store.read();
     Ok(All::of(&cycle, &read, filed, cycle.today(daemon.now())).await?.missing(&cycle, filed))
@@ -188,7 +195,8 @@ fn decision(cycle: &Cycle, filed: &FiledForm, said: &Decision) -> String {
         Said::Approved => "approved".to_owned(),
         Said::Denied { reason } => format!("denied: {}", mask(reason)),
     };
-    let old = if said.hash == filed.hash { "" } else { " (to an earlier revision; counts no more)" };
+    let old =
+        if said.hash == filed.hash { "" } else { " (to an earlier revision; counts no more)" };
     format!("{} {}: {word}{old}", title(cycle, &said.role), by_whom(cycle, said))
 }
 
@@ -253,9 +261,11 @@ async fn old_groups(read: &Reader<'_>, filed: &FiledForm) -> Result<Vec<String>,
     let mut cases = read.cases(&filter).await?;
     cases.retain(|case| case.kind == CaseKind::Departure && !case.before.is_empty());
     cases.sort_by_key(|case| case.effective_at);
-    let groups = cases.last().into_iter().flat_map(|case| &case.before).flat_map(|(_, account)| {
-        account.groups.iter().map(|group| group.name.to_string())
-    });
+    let groups = cases
+        .last()
+        .into_iter()
+        .flat_map(|case| &case.before)
+        .flat_map(|(_, account)| account.groups.iter().map(|group| group.name.to_string()));
     let groups: BTreeSet<String> = groups.collect();
     Ok(groups.into_iter().collect())
 }

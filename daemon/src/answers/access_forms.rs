@@ -24,7 +24,8 @@ use lapsed_core::mask::mask;
 use lapsed_core::shown::shown;
 use std::collections::HashMap;
 
-const MEND: &str = "nothing was changed; mend it and file it again, under the same id if it is the same form";
+const MEND: &str =
+    "nothing was changed; mend it and file it again, under the same id if it is the same form";
 
 fn bad(error: impl Into<String>, advice: impl Into<String>) -> ConsoleError {
     ConsoleError::new(ErrorKind::Bad, error, advice)
@@ -76,16 +77,17 @@ fn decoded(sent: &SentFile) -> Result<Vec<u8>, ConsoleError> {
 fn not_now(error: FilingError) -> ConsoleError {
     match error {
         FilingError::Cycle(error) => error.into(),
-        FilingError::Documents(error) => {
-            ConsoleError::new(ErrorKind::Unavailable, error.to_string(), "nothing was filed; try again then")
-        }
+        FilingError::Documents(error) => ConsoleError::new(
+            ErrorKind::Unavailable,
+            error.to_string(),
+            "nothing was filed; try again then",
+        ),
     }
 }
 
 pub(super) async fn list(daemon: &Daemon, open: bool) -> Result<AccessFormsView, ConsoleError> {
     let cycle = daemon.cycle();
-    let states =
-        if open { vec![FormState::Waiting, FormState::Approved] } else { Vec::new() };
+    let states = if open { vec![FormState::Waiting, FormState::Approved] } else { Vec::new() };
     let filter = FormFilter { states, ..FormFilter::default() };
     let read = daemon.store.read();
     let mut forms = read.access_forms(&filter).await?;
@@ -196,6 +198,8 @@ async fn withdraw(
     tx.commit().await?;
     daemon.wake();
     Ok(DoneView {
-        message: format!("{title} of {shown} is taken back; access that was given already stays until it is ended by a form"),
+        message: format!(
+            "{title} of {shown} is taken back; access that was given already stays until it is ended by a form"
+        ),
     })
 }

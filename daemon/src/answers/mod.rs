@@ -8,13 +8,13 @@ mod approvals;
 mod audit;
 mod calendar;
 mod commands;
-mod requests;
 mod holds;
 mod notices;
 mod outbox;
 mod people;
 mod plans;
 mod reload;
+mod requests;
 mod status;
 mod tickets;
 mod trouble;
@@ -34,14 +34,14 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+    AbsencesView, AccessFormView, AccessFormsView, ApprovalsView, ApproveRequest, AwayRequest,
+    DecidedView, DenyRequest, EndAwayRequest, FiledView, GateRequest, SubmitFormRequest,
 };
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, RequestsView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    DelegateRequest, DepartRequest, DoneView, DueView, HoldRequest, HoldsView, KeepRequest,
+    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;

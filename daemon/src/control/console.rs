@@ -2,14 +2,14 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AbsencesView, ApprovalsView, ApproveRequest, AwayRequest, DecidedView, DenyRequest, EndAwayRequest,
-    AccessFormView, AccessFormsView, FiledView, GateRequest, SubmitFormRequest,
+    AbsencesView, AccessFormView, AccessFormsView, ApprovalsView, ApproveRequest, AwayRequest,
+    DecidedView, DenyRequest, EndAwayRequest, FiledView, GateRequest, SubmitFormRequest,
 };
 use crate::views::{
     AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, RequestsView, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView,
-    PlanView, PlansView, ReloadView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
+    PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, TicketsView,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;

@@ -382,7 +382,9 @@ fn handler(call: Call) -> MethodRouter<Control> {
         }),
         Call::Plan => look!(PlanQuestion, |console, asked| console.plan(&asked.hash).await),
         Call::Holds => look!(Nothing, |console, _asked| console.holds().await),
-        Call::Requests => look!(RequestsQuestion, |console, asked| console.requests(asked.all).await),
+        Call::Requests => {
+            look!(RequestsQuestion, |console, asked| console.requests(asked.all).await)
+        }
         Call::AccessForms => {
             look!(OpenQuestion, |console, asked| console.access_forms(asked.open).await)
         }

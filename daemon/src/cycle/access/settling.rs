@@ -134,8 +134,9 @@ impl Cycle {
                 }
                 Wish::System { .. } | Wish::Whole => Vec::new(),
             };
-            let (now_ready, later): (Vec<Part>, Vec<Part>) =
-                left.into_iter().partition(|part| needs(part).iter().all(|one| there.contains(one)));
+            let (now_ready, later): (Vec<Part>, Vec<Part>) = left
+                .into_iter()
+                .partition(|part| needs(part).iter().all(|one| there.contains(one)));
             left = later;
             if now_ready.is_empty() {
                 return Ok(ready);
@@ -180,10 +181,16 @@ impl Cycle {
         }
         let approved = FiledForm { state: FormState::Approved, ..known.filed.clone() };
         let denied = known.progress.denials();
-        self.note_form(tx, known, ("form.settled", Rule::A2), json!({
-            "form": approved.number, "asks": approved.form.asks, "parts": ready.len(),
-            "denied": denied.len(),
-        }), now);
+        self.note_form(
+            tx,
+            known,
+            ("form.settled", Rule::A2),
+            json!({
+                "form": approved.number, "asks": approved.form.asks, "parts": ready.len(),
+                "denied": denied.len(),
+            }),
+            now,
+        );
         match approved.form.asks {
             Asks::Leave | Asks::Return | Asks::Suspend | Asks::Lift => {
                 self.stopped_by_form(tx, &approved, now).await?;
@@ -308,7 +315,8 @@ impl Cycle {
             }
             tx.save_entitlements(&held).await?;
         }
-        let detail = json!({ "form": known.filed.number, "systems": known.filed.form.systems.len() });
+        let detail =
+            json!({ "form": known.filed.number, "systems": known.filed.form.systems.len() });
         self.note_form(tx, known, ("access.recertified", Rule::S6), detail, now);
         Ok(())
     }
