@@ -149,4 +149,6 @@ pub struct Shared<'a> {
     pub handover: Option<&'a Arc<dyn Handover>>,
     /// What first passwords are made of (A8); the default where absent.
     pub passwords: Option<&'a PasswordRules>,
+    /// The template of the stamp on a leaver's account (D2): by it the stamp is known again.
+    pub stamp: Option<&'a str>,
 }

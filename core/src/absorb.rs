@@ -1,5 +1,6 @@
 //! Takes a source's statement into what is known of a person: engagements and notices (D1, D10, D12).
 
+use crate::access;
 use crate::facts::{
     About, Engagement, Notice, NoticeState, Person, PersonName, SourceName, Statement, Status,
 };
@@ -264,8 +265,24 @@ fn engagement_of(
         &e.source == source && e.record == statement.record && number_fits
     };
     let latest = person.engagements.iter().rposition(is_same);
+    let by_form = || {
+        person.engagements.iter().rposition(|e| {
+            e.goes_on() && e.source.as_str() == access::person::SOURCE && same_number(e, statement)
+        })
+    };
     match latest {
-        None => changes.push(Change::Joined),
+        None => match by_form() {
+            // Whom only a form described so far is now described by a feed: one engagement, and not two of
+            // which the form's would never end (D12).
+            Some(place) => {
+                let engagement = &mut person.engagements[place];
+                engagement.source = source.clone();
+                engagement.record = statement.record.clone();
+                changes.push(Change::Updated);
+                return place;
+            }
+            None => changes.push(Change::Joined),
+        },
         Some(place) if starts_anew(&person.engagements[place], statement) => {
             changes.push(Change::Rehired)
         }
@@ -288,6 +305,14 @@ fn engagement_of(
         supervisor: None,
     });
     person.engagements.len() - 1
+}
+
+/// Unless both say a number and the numbers differ.
+fn same_number(engagement: &Engagement, statement: &Statement) -> bool {
+    match (&engagement.employee_number, &statement.employee_number) {
+        (Some(theirs), Some(stated)) => theirs.folded() == stated.folded(),
+        (None, _) | (_, None) => true,
+    }
 }
 
 /// A rehire: the statement's first day lies behind the last day of the engagement that is known.

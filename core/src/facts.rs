@@ -254,6 +254,9 @@ pub struct Statement {
     pub kind: Option<PersonKind>,
     /// Supervisor's employee number.
     pub supervisor: Option<EmployeeNumber>,
+    /// Gates that the person passed, each with its day (A4).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<(GateName, Date)>,
 }
 
 /// One post of one person with the agency, as a source describes it.

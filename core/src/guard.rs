@@ -44,6 +44,13 @@ pub enum Finding {
         /// What differs; no more of a name than is needed.
         because: String,
     },
+    /// More suspensions that nobody ordered one by one than the limit allows: a source may be broken (S3).
+    TooManySuspended {
+        /// How many.
+        people: u32,
+        /// The limit that was passed, for people.
+        limit: String,
+    },
     /// No population has been accepted yet, so that no limit in percent can be judged.
     NoBaseline,
 }
@@ -54,13 +61,20 @@ pub enum Finding {
 pub struct Limits {
     /// Departures: accounts disabled and taken out of groups.
     pub departures: Limit,
+    /// Suspensions that nobody ordered one by one: leaves by HR's status, locks after disuse, ends of
+    /// temporary accounts (S1, S3).
+    pub suspensions: Limit,
     /// How long a release stays good if the plan has not been carried out, in hours.
     pub release_expires_hours: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { departures: Limit::default(), release_expires_hours: 24 }
+        Self {
+            departures: Limit::default(),
+            suspensions: Limit::default(),
+            release_expires_hours: 24,
+        }
     }
 }
 
@@ -157,7 +171,7 @@ pub fn judge(
         suspect.into_iter().map(|p| (single(p, policy_version), Verdict::Hold)).collect();
     let (urgent, sound): (Vec<_>, Vec<_>) = sound.into_iter().partition(|p| p.by_operator);
     judged.extend(urgent.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)));
-    match trip(count(&sound), baseline, limits) {
+    match trip(count(&sound), baseline, &limits.departures) {
         None => {
             judged.extend(sound.into_iter().map(|p| (single(p, policy_version), Verdict::Pass)))
         }
@@ -173,9 +187,47 @@ fn count(sound: &[Proposed]) -> u32 {
     u32::try_from(people.len()).unwrap_or(u32::MAX)
 }
 
-/// The limit that so many departures pass, if any.
-fn trip(people: u32, baseline: Baseline, limits: &Limits) -> Option<Finding> {
-    let limit = &limits.departures;
+/// Makes plans of one run's suspensions and judges each, as [`judge`] does with departures. `by_operator`
+/// says that a person ordered this one: it waits for no limit.
+#[must_use]
+pub fn judge_suspensions(
+    proposed: Vec<Proposed>,
+    baseline: Baseline,
+    limits: &Limits,
+    policy_version: &str,
+) -> Vec<(Plan, Verdict)> {
+    let one = |p: Proposed| {
+        let kind = PlanKind::Suspension { case: p.case, person: p.person };
+        Plan::new(kind, policy_version, p.steps, p.findings, p.explanations)
+    };
+    let (suspect, sound): (Vec<_>, Vec<_>) =
+        proposed.into_iter().filter(|p| !p.steps.is_empty()).partition(|p| !p.findings.is_empty());
+    let mut judged: Vec<_> = suspect.into_iter().map(|p| (one(p), Verdict::Hold)).collect();
+    let (ordered, by_machine): (Vec<_>, Vec<_>) = sound.into_iter().partition(|p| p.by_operator);
+    judged.extend(ordered.into_iter().map(|p| (one(p), Verdict::Pass)));
+    let people = count(&by_machine);
+    match trip(people, baseline, &limits.suspensions) {
+        None => judged.extend(by_machine.into_iter().map(|p| (one(p), Verdict::Pass))),
+        Some(finding) => {
+            let steps = by_machine.iter().flat_map(|p| p.steps.clone()).collect();
+            let why = by_machine.into_iter().flat_map(|p| p.explanations).collect();
+            let kind = PlanKind::MassSuspension { people };
+            let finding = match finding {
+                Finding::TooManyAtOnce { people, limit }
+                | Finding::TooManyInWindow { people, limit } => {
+                    Finding::TooManySuspended { people, limit }
+                }
+                other => other,
+            };
+            let plan = Plan::new(kind, policy_version, steps, vec![finding], why);
+            judged.push((plan, Verdict::Hold));
+        }
+    }
+    judged
+}
+
+/// The limit that so many people pass, if any.
+fn trip(people: u32, baseline: Baseline, limit: &Limit) -> Option<Finding> {
     if people == 0 {
         return None;
     }
@@ -284,6 +336,10 @@ impl Finding {
                     "account {account} matches by its key alone: {because}; ask HR, then release or reject"
                 )
             }
+            Self::TooManySuspended { people, limit } => format!(
+                "access of {people} people would stop, more than {limit}: look whether HR's file, or the \
+                 source of the last log-on, is broken, then release or reject"
+            ),
             Self::NoBaseline => {
                 "no population has been accepted yet, so nothing says how many are too many: \
                                  adopt the directory or release by hand"

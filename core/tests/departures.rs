@@ -43,6 +43,7 @@ fn says(status: Status, ends_on: Option<&str>) -> Statement {
         worksite: None,
         kind: None,
         supervisor: None,
+        gates: Vec::new(),
     }
 }
 

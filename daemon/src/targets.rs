@@ -33,6 +33,7 @@ impl Hands {
             mail: config.mail.as_ref(),
             handover: None,
             passwords: Some(&config.policy.access.accounts.password),
+            stamp: Some(&config.policy.departure.stamp),
         };
         config
             .connectors

@@ -7,6 +7,7 @@ mod access_forms;
 mod approvals;
 mod orders;
 mod requests;
+mod standing;
 mod told;
 
 pub use access_forms::{
@@ -22,6 +23,7 @@ pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
 pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
+pub use standing::{SuspendRequest, SuspensionView, SuspensionsView, UnsuspendRequest};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,9 @@ pub struct StatusView {
     pub connectors: Vec<ConnectorView>,
     /// Latest drops, newest first.
     pub drops: Vec<DropView>,
+    /// People whose access is stopped for a while.
+    #[serde(default)]
+    pub suspended: u64,
     /// What the help desk can't be told just now: to be phoned in meanwhile (H3).
     #[serde(default)]
     pub phone_in: Vec<PhoneInView>,
@@ -219,6 +224,9 @@ pub struct PersonView {
     /// Who was told what by mail, oldest first.
     #[serde(default)]
     pub told: Vec<String>,
+    /// What stops the person's access for a while, one line each, lifted ones too.
+    #[serde(default)]
+    pub suspensions: Vec<String>,
 }
 
 /// One departure.

@@ -17,6 +17,7 @@ mod m20261122_000004_wishes;
 mod m20261122_000006_order_forms;
 mod m20261122_000007_access;
 mod m20261122_000012_access_waits;
+mod m20261122_000013_standing;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_order_forms::Migration),
             Box::new(m20261122_000007_access::Migration),
             Box::new(m20261122_000012_access_waits::Migration),
+            Box::new(m20261122_000013_standing::Migration),
         ]
     }
 }

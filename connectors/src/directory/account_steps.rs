@@ -1,4 +1,4 @@
-//! Changes of accounts: shut, stamp, scramble, reset the primary group, hide the mailbox.
+//! Changes of accounts: shut and open, stamp, scramble, reset the primary group, hide the mailbox.
 
 use super::apply::{Batch, Ending};
 use super::codes::Trouble;
@@ -6,7 +6,9 @@ use super::dialect::{Edit, Scramble};
 use super::entry::Entry;
 use super::recent::Before;
 use super::session::{Change, Session};
+use super::{first_password, rename};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Step};
+use lapsed_core::wildcard::fits;
 
 /// How often a change is tried on an object that changes at the same time.
 const TRIES: usize = 3;
@@ -37,10 +39,37 @@ pub(super) async fn run(
             Action::ResetPrimaryGroup { .. } => {
                 endings.push((index, reset_primary_group(batch, index).await));
             }
+            Action::SetPassword { envelope, .. } => {
+                endings.push((index, first_password::set(batch, index, envelope).await));
+            }
+            Action::Rename { to, .. } => {
+                endings.push((index, rename::rename(batch, index, to).await));
+            }
+            // On its own, after all else: the account as it is then.
+            Action::Enable { .. } => endings.push((index, edit_alone(batch, index).await)),
             _ => {}
         }
     }
     endings
+}
+
+/// What opens the account, and takes our stamp (D2) off its description.
+fn enable(batch: &Batch<'_>, entry: &Entry) -> Result<Option<Edit>, Fault> {
+    let edit = batch.shared.dialect.enable(entry);
+    let edit = edit.map_err(|unreadable| Fault::Refused(Cause::new(unreadable.to_string())))?;
+    let mut edit = edit.unwrap_or_default();
+    let attribute = &batch.shared.layout.names.description;
+    let pattern = batch.shared.stamp.as_deref();
+    let stamps: Vec<&str> = entry
+        .texts(attribute)
+        .filter(|text| pattern.is_some_and(|pattern| fits(pattern, text)))
+        .collect();
+    if !stamps.is_empty() {
+        let values = stamps.iter().map(|stamp| stamp.as_bytes().to_vec()).collect();
+        edit.changes.push(Change::Delete(attribute.clone(), values));
+        edit.before.insert(attribute.clone(), entry.all(attribute));
+    }
+    Ok((!edit.changes.is_empty()).then_some(edit))
 }
 
 /// What the step still has to change on the entry as it is.
@@ -54,6 +83,7 @@ pub(super) fn edit_of(
             let edit = batch.shared.dialect.disable(entry);
             edit.map_err(|unreadable| Fault::Refused(Cause::new(unreadable.to_string())))
         }
+        Action::Enable { .. } => enable(batch, entry),
         Action::StampDescription { text, .. } => {
             let attribute = &batch.shared.layout.names.description;
             if entry.all(attribute) == [text.as_str()] {
@@ -124,14 +154,18 @@ async fn edit_alone(batch: &Batch<'_>, index: usize) -> Ending {
     }
 }
 
-async fn modify(batch: &Batch<'_>, entry: &Entry, changes: &[Change]) -> Result<(), Trouble> {
+pub(super) async fn modify(
+    batch: &Batch<'_>,
+    entry: &Entry,
+    changes: &[Change],
+) -> Result<(), Trouble> {
     let session = &batch.connected.session;
     let dialect = &batch.shared.dialect;
     let only_if = if session.asserts() { dialect.only_if(entry) } else { None };
     session.modify(&dialect.address(entry), changes, only_if.as_deref()).await
 }
 
-fn changed(batch: &Batch<'_>, edit: Edit) -> Outcome {
+pub(super) fn changed(batch: &Batch<'_>, edit: Edit) -> Outcome {
     let server = Some(batch.connected.session.server.clone());
     Outcome::Changed(Receipt { before: edit.before, server })
 }
@@ -200,7 +234,7 @@ async fn relock(batch: &Batch<'_>, index: usize) -> Result<Entry, Fault> {
 }
 
 /// The look after the change found nothing to judge by: nobody knows whether the account is shut.
-fn perhaps_open(look: Ending) -> Fault {
+pub(super) fn perhaps_open(look: Ending) -> Fault {
     match look {
         Ok(Outcome::Drifted(found)) => in_doubt(&found.description),
         Ok(_) => in_doubt("it was not looked at again"),
@@ -210,7 +244,7 @@ fn perhaps_open(look: Ending) -> Fault {
     }
 }
 
-fn in_doubt(why: &str) -> Fault {
+pub(super) fn in_doubt(why: &str) -> Fault {
     Fault::Unknown(Cause::new(format!(
         "the password was replaced, which may have opened the account: {why}"
     )))

@@ -1,24 +1,34 @@
 //! Active Directory (and Samba as a domain controller).
 
 use super::codes::{Answer, Trouble, code};
-use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
+use super::dialect::{Dialect, Edit, Lag, PrimaryGroup, Renaming, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals_bytes;
 use super::layout::Layout;
+use super::moment;
 use super::password;
-use super::session::{Change, Query, Session};
+use super::session::{Attributes, Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, SecondOperator};
 use super::trust::named;
 use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
-use lapsed_core::observed::{GroupKind, GroupLink, Trust, TrustKind};
+use lapsed_core::observed::{
+    Details, GroupKind, GroupLink, LastUse, PasswordAge, Trust, TrustKind,
+};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// MS-SAMR 2.2.1.13 and win32 `userAccountControl`.
 const CONTROL: &str = "userAccountControl";
 const ACCOUNT_DISABLE: i64 = 0x2;
+const NORMAL_ACCOUNT: i64 = 0x200;
+const DONT_EXPIRE_PASSWORD: i64 = 0x1_0000;
+/// Replicated, but written anew only when it is older than the domain's interval (MS-ADA1 2.351).
+const LAST_LOGON: &str = "lastLogonTimestamp";
+const LOGON_INTERVAL: &str = "msDS-LogonTimeSyncInterval";
+/// Days of that interval where the domain does not say.
+const USUAL_INTERVAL: u16 = 14;
 /// Well-known relative ids (MS-DTYP 2.4.2.4).
 const DOMAIN_USERS: u32 = 513;
 const KRBTGT: u32 = 502;
@@ -51,6 +61,9 @@ impl Dialect for ActiveDirectory {
             "primaryGroupID",
             "adminCount",
             "pwdLastSet",
+            "proxyAddresses",
+            "whenCreated",
+            LAST_LOGON,
             REPORTS,
             MANAGED,
         ];
@@ -123,6 +136,138 @@ impl Dialect for ActiveDirectory {
         let mut edit = Edit::default();
         edit.set(entry, CONTROL, &(old | ACCOUNT_DISABLE).to_string());
         Ok(Some(edit))
+    }
+
+    /// Clears one bit and keeps the others.
+    fn enable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable> {
+        let old = entry.number(CONTROL).ok_or(Unreadable(CONTROL))?;
+        if old & ACCOUNT_DISABLE == 0 {
+            return Ok(None);
+        }
+        let mut edit = Edit::default();
+        edit.set(entry, CONTROL, &(old & !ACCOUNT_DISABLE).to_string());
+        Ok(Some(edit))
+    }
+
+    fn new_classes(&self) -> &'static [&'static str] {
+        &["top", "person", "organizationalPerson", "user"]
+    }
+
+    fn named_by(&self) -> &'static str {
+        "cn"
+    }
+
+    fn mark_attribute(&self) -> &'static str {
+        "adminDescription"
+    }
+
+    /// Without a password, which is therefore to be changed (`pwdLastSet` 0) once there is one.
+    fn new_account(&self, _: &[String], user_id: &str, upn: Option<&str>) -> Attributes {
+        let control = (NORMAL_ACCOUNT | ACCOUNT_DISABLE).to_string();
+        let mut attributes = Attributes::from([(CONTROL.into(), vec![control.into_bytes()])]);
+        if let Some(suffix) = upn {
+            let name = format!("{user_id}@{suffix}");
+            attributes.insert("userPrincipalName".into(), vec![name.into_bytes()]);
+        }
+        attributes
+    }
+
+    fn first_password(&self, password: &str) -> Option<Vec<Change>> {
+        Some(vec![
+            Change::Replace("unicodePwd".into(), vec![quoted_utf16(password)]),
+            Change::Replace("pwdLastSet".into(), vec![b"0".to_vec()]),
+        ])
+    }
+
+    fn after_password(&self, _: &Entry) -> Edit {
+        Edit::default()
+    }
+
+    fn must_change(&self, entry: &Entry) -> Option<bool> {
+        entry.number("pwdLastSet").map(|set| set == 0)
+    }
+
+    /// Goes up with every password (MS-ADTS 3.1.1.4.5.16).
+    fn password_version_attribute(&self) -> &'static str {
+        "msDS-KeyVersionNumber"
+    }
+
+    fn alias_attribute(&self) -> &'static str {
+        "proxyAddresses"
+    }
+
+    /// `smtp:` is an alias, `SMTP:` the main address.
+    fn aliases(&self, entry: &Entry, mail: &str, aliases: &str) -> Vec<String> {
+        let main = entry.text(mail).unwrap_or_default().to_lowercase();
+        let all = entry.texts(aliases).filter_map(|value| match value.split_once(':') {
+            Some((kind, address)) => kind.eq_ignore_ascii_case("smtp").then_some(address),
+            None => Some(value),
+        });
+        all.filter(|address| address.to_lowercase() != main).map(str::to_owned).collect()
+    }
+
+    fn rename(&self, entry: &Entry, renaming: Renaming<'_>, edit: &mut Edit) {
+        let to = renaming.to;
+        let user_id = to.user_id.as_str();
+        if entry.all("sAMAccountName") != [user_id] {
+            edit.set(entry, "sAMAccountName", user_id);
+        }
+        let old = entry.text("userPrincipalName");
+        let suffix = old.and_then(|upn| upn.split_once('@')).map(|(_, suffix)| suffix);
+        if let Some(suffix) = suffix.or(renaming.upn_suffix) {
+            let upn = format!("{user_id}@{suffix}");
+            if old != Some(upn.as_str()) {
+                edit.set(entry, "userPrincipalName", &upn);
+            }
+        }
+        let Some(mail) = &to.mail else { return };
+        if entry.all(renaming.mail) != [mail.as_str()] {
+            edit.set(entry, renaming.mail, mail);
+        }
+        let addresses = proxy_addresses(&entry.all(renaming.aliases), mail, &to.aliases);
+        let has = entry.all(renaming.aliases);
+        if !same(&has, &addresses) && (!has.is_empty() || addresses.len() > 1) {
+            edit.set_all(entry, renaming.aliases, &addresses);
+        }
+    }
+
+    /// The directory keeps the links itself (linked attributes).
+    fn members_stay_behind(&self) -> bool {
+        false
+    }
+
+    fn last_use_lag<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Lag> {
+        Box::pin(async move {
+            let Some(domain) = session.root.default_context.as_deref() else {
+                return Lag::Days(USUAL_INTERVAL);
+            };
+            let found = session.search(Query::one(domain, &[LOGON_INTERVAL])).await;
+            let entries = found.unwrap_or_default();
+            match entries.first().and_then(|domain| domain.number(LOGON_INTERVAL)) {
+                Some(0) => Lag::NotKept,
+                days => Lag::Days(
+                    days.and_then(|days| u16::try_from(days).ok()).unwrap_or(USUAL_INTERVAL),
+                ),
+            }
+        })
+    }
+
+    fn details(&self, entry: &Entry, lag: Lag) -> Details {
+        let last_use = match lag {
+            Lag::NotKept => None,
+            Lag::Days(lag_days) => Some(LastUse {
+                at: entry.number(LAST_LOGON).and_then(moment::of_filetime),
+                made_at: entry.text("whenCreated").and_then(moment::of_generalized),
+                lag_days,
+            }),
+        };
+        let control = entry.number(CONTROL).unwrap_or_default();
+        let password = entry.number("pwdLastSet").map(|set| PasswordAge {
+            changed_at: moment::of_filetime(set),
+            never_expires: control & DONT_EXPIRE_PASSWORD != 0,
+        });
+        let display_name = entry.text("displayName").map(str::to_owned);
+        Details { display_name, last_use, password, ..Details::default() }
     }
 
     /// Twice: domain controllers accept the password before the last one for a while (NTLM), and
@@ -251,6 +396,39 @@ impl Dialect for ActiveDirectory {
     }
 }
 
+/// The addresses after a rename: the new one is the main one (`SMTP:`), every other an alias, and
+/// addresses of other kinds (X.400, X.500) are as they were.
+fn proxy_addresses(has: &[String], mail: &str, aliases: &[String]) -> Vec<String> {
+    let mut kept = vec![format!("SMTP:{mail}")];
+    let mut known = vec![mail.to_lowercase()];
+    let own = has.iter().map(|value| match value.split_once(':') {
+        Some((kind, address)) if kind.eq_ignore_ascii_case("smtp") => Ok(address),
+        Some(_) => Err(value),
+        None => Ok(value.as_str()),
+    });
+    for address in own.chain(aliases.iter().map(|alias| Ok(alias.as_str()))) {
+        match address {
+            Err(other) => kept.push(other.clone()),
+            Ok(address) if known.contains(&address.to_lowercase()) => {}
+            Ok(address) => {
+                known.push(address.to_lowercase());
+                kept.push(format!("smtp:{address}"));
+            }
+        }
+    }
+    kept
+}
+
+/// The same values in any order.
+fn same(one: &[String], other: &[String]) -> bool {
+    let sorted = |values: &[String]| {
+        let mut values = values.to_vec();
+        values.sort();
+        values
+    };
+    sorted(one) == sorted(other)
+}
+
 /// What to do when groups of the domain are outside the bases.
 fn uncovered(domain: Option<&str>, layout: &Layout) -> Option<String> {
     let Some(domain) = domain else {
@@ -329,6 +507,36 @@ mod tests {
         let after = Entry::for_test("cn=a", &[(CONTROL, new)]);
         assert_eq!(ActiveDirectory.disable(&after), Ok(None));
         assert!(ActiveDirectory.disable(&Entry::for_test("cn=a", &[])).is_err());
+    }
+
+    #[rstest]
+    #[case::ordinary("514", "512")]
+    #[case::never_expires("66050", "66048")]
+    #[case::smart_card("262658", "262656")]
+    fn opening_clears_one_bit_and_keeps_the_others(#[case] old: &str, #[case] new: &str) {
+        let entry = Entry::for_test("cn=a", &[(CONTROL, old)]);
+        let edit = ActiveDirectory.enable(&entry).unwrap().unwrap();
+        assert_eq!(edit.changes, [Change::delete(CONTROL, old), Change::add(CONTROL, new)]);
+        let after = Entry::for_test("cn=a", &[(CONTROL, new)]);
+        assert_eq!(ActiveDirectory.enable(&after), Ok(None));
+        assert!(ActiveDirectory.enable(&Entry::for_test("cn=a", &[])).is_err());
+    }
+
+    #[rstest]
+    #[case::first_rename(&["SMTP:old@a.test"], &["SMTP:new@a.test", "smtp:old@a.test"])]
+    #[case::second_rename(
+        &["SMTP:old@a.test", "smtp:first@a.test", "X500:/o=a"],
+        &["SMTP:new@a.test", "smtp:old@a.test", "smtp:first@a.test", "X500:/o=a"]
+    )]
+    #[case::back_to_an_alias(
+        &["SMTP:old@a.test", "smtp:NEW@a.test"], &["SMTP:new@a.test", "smtp:old@a.test"]
+    )]
+    #[case::without_any(&[], &["SMTP:new@a.test", "smtp:old@a.test"])]
+    fn old_addresses_stay_as_aliases(#[case] has: &[&str], #[case] wanted: &[&str]) {
+        let has: Vec<String> = has.iter().map(|&value| value.to_owned()).collect();
+        let after = proxy_addresses(&has, "new@a.test", &["old@a.test".to_owned()]);
+        assert_eq!(after, wanted);
+        assert!(same(&proxy_addresses(&after, "new@a.test", &["old@a.test".to_owned()]), &after));
     }
 
     #[rstest]

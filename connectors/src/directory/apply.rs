@@ -2,8 +2,10 @@
 
 use super::Shared;
 use super::account_steps;
+use super::create;
 use super::entry::Entry;
 use super::group_steps;
+use super::joining;
 use super::layout::Layout;
 use super::read::{accounts_by_id, side_by_side};
 use super::supervisor::Connected;
@@ -38,14 +40,21 @@ pub(super) async fn apply(shared: &Shared, connected: &Connected, steps: &[Step]
 
 impl Batch<'_> {
     async fn run(&self, endings: &mut [Option<Ending>]) -> Result<(), Fault> {
+        self.create(endings).await;
         let accounts = self.accounts(0..self.steps.len()).await?;
         let (mut of_account, mut of_group) = (Grouped::default(), Grouped::default());
+        let mut to_join = Grouped::default();
         for (index, step) in self.steps.iter().enumerate() {
             match &step.action {
                 Action::Disable { account }
                 | Action::StampDescription { account, .. }
                 | Action::ScramblePassword { account }
-                | Action::ResetPrimaryGroup { account } => of_account.put(&account.id, index),
+                | Action::ResetPrimaryGroup { account }
+                | Action::Enable { account }
+                | Action::SetPassword { account, .. }
+                | Action::Rename { account, .. } => of_account.put(&account.id, index),
+                Action::CreateAccount { .. } => {}
+                Action::JoinGroup { group, .. } => to_join.put(&group.id, index),
                 Action::DisableMailbox { account } if self.shared.exchange.is_some() => {
                     of_account.put(&account.id, index);
                 }
@@ -57,7 +66,16 @@ impl Batch<'_> {
             }
         }
         self.run_accounts(&accounts, of_account, endings).await;
-        self.run_groups(accounts, of_group, endings).await
+        self.run_groups(accounts, of_group, to_join, endings).await
+    }
+
+    /// One after the other: two of a kind could be given one name.
+    async fn create(&self, endings: &mut [Option<Ending>]) {
+        for (step, ending) in self.steps.iter().zip(endings) {
+            if let Action::CreateAccount { blueprint, .. } = &step.action {
+                *ending = Some(create::create(self, step, blueprint).await);
+            }
+        }
     }
 
     async fn run_accounts(
@@ -90,15 +108,21 @@ impl Batch<'_> {
         &self,
         mut accounts: HashMap<StableId, Entry>,
         work: Grouped,
+        to_join: Grouped,
         endings: &mut [Option<Ending>],
     ) -> Result<(), Fault> {
         let indexes: Vec<usize> =
-            work.0.iter().flat_map(|(_, some)| some.iter().copied()).collect();
-        let resets = |step: &Step| matches!(step.action, Action::ResetPrimaryGroup { .. });
+            work.0.iter().chain(&to_join.0).flat_map(|(_, some)| some.iter().copied()).collect();
+        let resets = |step: &Step| {
+            matches!(step.action, Action::ResetPrimaryGroup { .. } | Action::Rename { .. })
+        };
         if !indexes.is_empty() && self.steps.iter().any(resets) {
             accounts = self.accounts(indexes.iter().copied()).await?;
         }
         for (index, ending) in group_steps::run(self, &accounts, &work.0).await? {
+            endings[index] = Some(ending);
+        }
+        for (index, ending) in joining::run(self, &accounts, &to_join.0).await? {
             endings[index] = Some(ending);
         }
         Ok(())
@@ -114,7 +138,10 @@ impl Batch<'_> {
             .collect();
         ids.sort();
         ids.dedup();
-        accounts_by_id(self.shared, &self.connected.session, &ids).await
+        let (to_be_made, ids) = ids.into_iter().partition::<Vec<_>, _>(StableId::is_to_be_made);
+        let mut found = accounts_by_id(self.shared, &self.connected.session, &ids).await?;
+        found.extend(create::to_be_made(self, &to_be_made).await?);
+        Ok(found)
     }
 
     /// Of several steps on one account, those that may go on, and how the others ended.

@@ -3,12 +3,13 @@
 use super::codes::Trouble;
 use super::entry::Entry;
 use super::layout::Layout;
-use super::session::{Change, Session};
+use super::session::{Attributes, Change, Session};
 use super::settings::{GroupClass, SecondOperator};
 use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
-use lapsed_core::observed::{GroupKind, GroupLink, Trust};
+use lapsed_core::observed::{Details, GroupKind, GroupLink, Trust};
+use lapsed_core::step::NewName;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -28,6 +29,27 @@ impl Edit {
             self.changes.push(Change::Delete(attribute.to_owned(), old.to_vec()));
         }
         self.changes.push(Change::add(attribute, value));
+        self.before.insert(attribute.to_owned(), entry.all(attribute));
+    }
+
+    /// Replaces one value by another, and leaves the other values.
+    pub(super) fn swap(&mut self, entry: &Entry, attribute: &str, old: Option<&str>, new: &str) {
+        if let Some(old) = old {
+            self.changes.push(Change::Delete(attribute.to_owned(), vec![old.into()]));
+        }
+        self.changes.push(Change::add(attribute, new));
+        self.before.insert(attribute.to_owned(), entry.all(attribute));
+    }
+
+    /// Replaces all values by these, in their order, naming the old ones.
+    pub(super) fn set_all(&mut self, entry: &Entry, attribute: &str, values: &[String]) {
+        let old = entry.bytes(attribute);
+        if !old.is_empty() {
+            self.changes.push(Change::Delete(attribute.to_owned(), old.to_vec()));
+        }
+        // One change a value: within one, the order is lost on the way.
+        let adds = values.iter().map(|value| Change::add(attribute, value.as_str()));
+        self.changes.extend(adds);
         self.before.insert(attribute.to_owned(), entry.all(attribute));
     }
 
@@ -65,6 +87,26 @@ pub(super) fn is_open(dialect: &dyn Dialect, entry: &Entry) -> bool {
     !matches!(dialect.disable(entry), Ok(None))
 }
 
+/// By how many days the time of the last log-on may be late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lag {
+    /// So many days.
+    Days(u16),
+    /// The directory does not keep that time.
+    NotKept,
+}
+
+/// What to write when an account gets another name, beyond the names that all kinds have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Renaming<'r> {
+    pub(super) to: &'r NewName,
+    pub(super) upn_suffix: Option<&'r str>,
+    /// The attribute with the mail address.
+    pub(super) mail: &'r str,
+    /// The attribute with further addresses.
+    pub(super) aliases: &'r str,
+}
+
 /// One kind of directory.
 pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     /// Attributes of an account beyond those of the settings.
@@ -96,6 +138,37 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     fn check<'a>(&'a self, session: &'a Session, layout: &'a Layout) -> BoxFuture<'a, Vec<Probed>>;
     /// What shuts the account; `None` when it is shut.
     fn disable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable>;
+    /// What opens the account again; `None` when it is open.
+    fn enable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable>;
+    /// Object classes of a new account unless the settings say otherwise.
+    fn new_classes(&self) -> &'static [&'static str];
+    /// The attribute in a new account's own name unless the settings say otherwise.
+    fn named_by(&self) -> &'static str;
+    /// Where a new account says by which step it was made, unless the settings say otherwise.
+    fn mark_attribute(&self) -> &'static str;
+    /// What makes a new account of these classes a shut one that can be logged on to later.
+    fn new_account(&self, classes: &[String], user_id: &str, upn: Option<&str>) -> Attributes;
+    /// The request that sets a first password, which must be changed at the next log-on; `None` where
+    /// the operation of RFC 3062 does it, and [`Dialect::after_password`] the rest.
+    fn first_password(&self, password: &str) -> Option<Vec<Change>>;
+    /// What is still to be set after the operation of RFC 3062 gave the account its first password.
+    fn after_password(&self, entry: &Entry) -> Edit;
+    /// Whether the password must be changed at the next log-on; `None` where that is not shown.
+    fn must_change(&self, entry: &Entry) -> Option<bool>;
+    /// The attribute that changes with every new password, and is read by name only.
+    fn password_version_attribute(&self) -> &'static str;
+    /// The attribute with further mail addresses unless the settings say otherwise.
+    fn alias_attribute(&self) -> &'static str;
+    /// Further mail addresses, without a protocol before them.
+    fn aliases(&self, entry: &Entry, mail: &str, aliases: &str) -> Vec<String>;
+    /// What a new name changes beyond log-on name, names and home.
+    fn rename(&self, entry: &Entry, renaming: Renaming<'_>, edit: &mut Edit);
+    /// Whether members are listed by names that do not follow a rename by themselves.
+    fn members_stay_behind(&self) -> bool;
+    /// By how many days the time of the last log-on may be late (S3).
+    fn last_use_lag<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Lag>;
+    /// When the account was last used, and how old its password is.
+    fn details(&self, entry: &Entry, lag: Lag) -> Details;
     /// How to put a password in place that nobody knows.
     fn scramble(&self, entry: &Entry, session: &Session) -> Scramble;
     /// When the password was last changed, as the directory writes it.

@@ -175,6 +175,18 @@ pub(super) fn first_value(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The relative name and the rest of a name, as they are written: `uid=a`, `ou=People,dc=lab`.
+pub(super) fn split_first(text: &str) -> Option<(&str, &str)> {
+    let mut reader = Reader { rest: text.trim() };
+    let whole = reader.rest;
+    reader.pair().ok()?;
+    while reader.take('+') {
+        reader.pair().ok()?;
+    }
+    let relative = whole.get(..whole.len() - reader.rest.len())?;
+    (reader.take(',') || reader.take(';')).then(|| (relative.trim_end(), reader.rest.trim_start()))
+}
+
 /// A value escaped for its place in a distinguished name.
 #[must_use]
 pub fn escape_value(value: &str) -> String {
@@ -229,6 +241,18 @@ mod tests {
         #[case] under: bool,
     ) {
         assert_eq!(dn(object).is_under(&dn(base)), under);
+    }
+
+    #[rstest]
+    #[case("uid=a,ou=People,dc=lab", Some(("uid=a", "ou=People,dc=lab")))]
+    #[case("CN=Ames\\, Zoe,OU=a\\,b,DC=lab", Some(("CN=Ames\\, Zoe", "OU=a\\,b,DC=lab")))]
+    #[case("cn=a+uid=b,dc=lab", Some(("cn=a+uid=b", "dc=lab")))]
+    #[case("dc=lab", None)]
+    fn a_name_is_split_after_its_first_part(
+        #[case] name: &str,
+        #[case] parts: Option<(&str, &str)>,
+    ) {
+        assert_eq!(split_first(name), parts);
     }
 
     #[rstest]

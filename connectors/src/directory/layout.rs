@@ -34,6 +34,7 @@ pub(super) struct Names {
     pub(super) home: String,
     pub(super) uid_number: String,
     pub(super) mail: String,
+    pub(super) mail_alias: String,
 }
 
 impl Names {
@@ -48,6 +49,7 @@ impl Names {
             home: or(&given.home, "homeDirectory"),
             uid_number: or(&given.uid_number, "uidNumber"),
             mail: or(&given.mail, "mail"),
+            mail_alias: or(&given.mail_alias, dialect.alias_attribute()),
         }
     }
 }
@@ -62,6 +64,8 @@ pub(super) struct Layout {
     /// Groups whose members are protected.
     pub(super) protected_groups: Vec<Base>,
     pub(super) names: Names,
+    /// Where an account says what is under way with it, or by which step it was made.
+    pub(super) mark: String,
     pub(super) group_classes: Vec<GroupClass>,
     pub(super) empty_group: EmptyGroup,
     account_filters: Vec<String>,
@@ -90,7 +94,17 @@ impl Layout {
             names.home.clone(),
             names.uid_number.clone(),
             names.mail.clone(),
+            names.mail_alias.clone(),
+            "displayName".into(),
+            "cn".into(),
         ]);
+        let create = settings.create.as_ref();
+        let mark = create.and_then(|create| create.mark.clone());
+        let mark = mark.unwrap_or_else(|| dialect.mark_attribute().to_owned());
+        account_attributes.push(mark.clone());
+        // A rename writes anew those that follow from a name or a location.
+        account_attributes
+            .extend(create.iter().flat_map(|create| create.attributes.keys().cloned()));
         let mailbox = exchange.into_iter().flat_map(Exchange::read);
         account_attributes.extend(mailbox.map(str::to_owned));
         account_attributes.sort_by_key(|name| name.to_ascii_lowercase());
@@ -101,6 +115,7 @@ impl Layout {
             name_places: outermost(places),
             protected_groups: Base::all(&settings.protected.second_operator.groups),
             names,
+            mark,
             group_classes: if settings.group_classes.is_empty() {
                 dialect.group_classes()
             } else {

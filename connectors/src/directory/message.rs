@@ -22,12 +22,16 @@ const RESPONSE_VALUE: u8 = 0x8b;
 const BIND: u8 = 0x60;
 const SEARCH: u8 = 0x63;
 const MODIFY: u8 = 0x66;
+const ADD: u8 = 0x68;
+const RENAME: u8 = 0x6c;
 const EXTENDED: u8 = 0x77;
 const BIND_REPLY: u8 = 0x61;
 const ENTRY: u8 = 0x64;
 const SEARCH_DONE: u8 = 0x65;
 const REFERENCE: u8 = 0x73;
 const MODIFY_REPLY: u8 = 0x67;
+const ADD_REPLY: u8 = 0x69;
+const RENAME_REPLY: u8 = 0x6d;
 const EXTENDED_REPLY: u8 = 0x78;
 
 /// Why a reply is not passed on; the connection ends with it.
@@ -55,7 +59,7 @@ impl Pending {
         let mut parts = Elements::of(message.expect(SEQUENCE).unwrap_or_default());
         let id = parts.expect(INTEGER).and_then(small_number);
         if let (Some(id), Some(operation)) = (id, parts.next())
-            && matches!(operation.tag, BIND | SEARCH | MODIFY | EXTENDED)
+            && matches!(operation.tag, BIND | SEARCH | MODIFY | ADD | RENAME | EXTENDED)
         {
             self.0.insert(id, operation.tag);
         }
@@ -89,6 +93,8 @@ impl Pending {
             (Some(SEARCH), SEARCH_DONE)
             | (Some(BIND), BIND_REPLY)
             | (Some(MODIFY), MODIFY_REPLY)
+            | (Some(ADD), ADD_REPLY)
+            | (Some(RENAME), RENAME_REPLY)
             | (Some(EXTENDED), EXTENDED_REPLY) => true,
             _ => return Err(BadReply::Unasked),
         };

@@ -10,16 +10,21 @@ mod address;
 mod apply;
 mod ber;
 mod codes;
+mod create;
 mod dial;
 mod dialect;
 mod dn;
 mod entry;
 mod exchange;
 mod filter;
+mod first_password;
 mod frame_guard;
 mod group_steps;
+mod joining;
 mod layout;
+mod making;
 mod message;
+mod moment;
 mod named_groups;
 mod observe;
 mod openldap;
@@ -29,11 +34,13 @@ mod protect;
 mod read;
 mod read_back;
 mod recent;
+mod rename;
 mod session;
 pub mod settings;
 mod supervisor;
 mod taken_names;
 mod trust;
+mod words;
 
 pub use crate::secret::{SecretError, SecretSource};
 use crate::settings::{Ability, ConnectorKind};
@@ -43,6 +50,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::handover::Handover;
 use crate::tls;
 use active_directory::ActiveDirectory;
 use address::ServerAddress;
@@ -51,8 +59,10 @@ use exchange::Exchange;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::policy::access::PasswordRules;
 use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 use layout::Layout;
+use making::CreateSettings;
 use openldap::Openldap;
 use protect::Rules;
 use recent::{Before, Recent};
@@ -70,6 +80,20 @@ struct Shared {
     /// The log-on name shown for an account that has none that can be shown.
     unnamed: UserId,
     recent: Recent,
+    create: Option<CreateSettings>,
+    handover: Sealer,
+    passwords: PasswordRules,
+    /// By what our stamp on a description (D2) is known again.
+    stamp: Option<String>,
+}
+
+/// Who seals first passwords, if anybody does.
+struct Sealer(Option<Arc<dyn Handover>>);
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Sealer").field(&self.0.is_some()).finish()
+    }
 }
 
 /// A directory: reads and changes accounts and groups.
@@ -91,7 +115,13 @@ impl ConnectorKind for DirectorySettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        let mut abilities = vec![Ability::Accounts];
+        let mut abilities = vec![Ability::Accounts, Ability::RenameAccount];
+        if self.create.is_some() {
+            abilities.push(Ability::CreateAccount);
+        }
+        if self.kind == DirectoryKind::ActiveDirectory || self.openldap.keeps_last_use {
+            abilities.push(Ability::LastUse);
+        }
         if self.exchange.is_some() {
             abilities.push(Ability::DisableMailbox);
         }
@@ -105,19 +135,31 @@ impl ConnectorKind for DirectorySettings {
     fn connect(
         &self,
         name: &ConnectorName,
-        _: &crate::settings::Shared<'_>,
+        shared: &crate::settings::Shared<'_>,
     ) -> Result<Arc<dyn Apply>, SettingsError> {
-        Ok(Arc::new(connect(name, self)?))
+        Ok(Arc::new(connect_with(name, self, shared)?))
     }
 }
 
-/// Prepares a directory; nothing is connected before the first use, and the password is read then.
+/// Prepares a directory that shares nothing with other connectors: no first passwords are handed over.
 ///
 /// # Errors
 /// Every problem of the settings, and of the file with the certificates.
 pub fn connect(
     name: &ConnectorName,
     settings: &DirectorySettings,
+) -> Result<Directory, SettingsError> {
+    connect_with(name, settings, &crate::settings::Shared::default())
+}
+
+/// Prepares a directory; nothing is connected before the first use, and the password is read then.
+///
+/// # Errors
+/// Every problem of the settings, and of the file with the certificates.
+pub fn connect_with(
+    name: &ConnectorName,
+    settings: &DirectorySettings,
+    common: &crate::settings::Shared<'_>,
 ) -> Result<Directory, SettingsError> {
     let problems = settings.problems();
     if !problems.is_empty() {
@@ -132,7 +174,7 @@ pub fn connect(
         settings.servers.iter().filter_map(|url| ServerAddress::parse(url).ok()).collect();
     let dialect: Box<dyn Dialect> = match settings.kind {
         DirectoryKind::ActiveDirectory => Box::new(ActiveDirectory),
-        DirectoryKind::Openldap => Box::new(Openldap::new(settings.openldap.clone())),
+        DirectoryKind::Openldap => Box::new(Openldap::new(settings.openldap_with_templates())),
     };
     let exchange = settings.exchange.as_ref().map(Exchange::new);
     let shared = Shared {
@@ -144,6 +186,10 @@ pub fn connect(
         members_per_request: usize::try_from(settings.members_per_request).unwrap_or(1),
         unnamed: UserId::new("(unnamed)").map_err(|bad| one("attributes", bad.to_string()))?,
         recent: Recent::default(),
+        create: settings.create.clone(),
+        handover: Sealer(common.handover.cloned()),
+        passwords: common.passwords.cloned().unwrap_or_default(),
+        stamp: common.stamp.and_then(words::stamp_pattern),
     };
     let supervisor = Supervisor::new(settings, servers, config);
     Ok(Directory { name: name.clone(), shared, supervisor })
@@ -197,8 +243,9 @@ impl Observe for Directory {
     fn remind(&self, step: StepId, receipt: &Receipt) {
         let Some(server) = &receipt.server else { return };
         self.shared.recent.note_server(step, server);
-        let attribute = self.shared.dialect.password_changed_attribute();
-        if let Some(moments) = receipt.before.get(attribute) {
+        let dialect = &self.shared.dialect;
+        let names = [dialect.password_changed_attribute(), dialect.password_version_attribute()];
+        if let Some(moments) = names.iter().find_map(|name| receipt.before.get(*name)) {
             let before = Before { password_changed: moments.first().cloned() };
             self.shared.recent.note(step, server, before);
         }

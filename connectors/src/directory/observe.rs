@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::codes::Trouble;
-use super::dialect::is_open;
+use super::dialect::{Lag, is_open};
 use super::dn::first_value;
 use super::entry::Entry;
 use super::protect::Administrators;
@@ -12,7 +12,7 @@ use super::supervisor::Connected;
 use super::trust::held_by;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{GroupLink, Observed, ObservedAccount, PersonKeys, Realm};
+use lapsed_core::observed::{Details, GroupLink, Observed, ObservedAccount, PersonKeys, Realm};
 use lapsed_core::step::{Cause, Fault};
 use std::collections::HashMap;
 
@@ -25,6 +25,7 @@ pub(super) async fn people(
     let session = &connected.session;
     let entries = find(shared, session, wanted).await.map_err(in_people)?;
     let administrators = Administrators::read(shared, session).await.map_err(in_protected)?;
+    let lag = shared.dialect.last_use_lag(session).await;
     let ordered = in_order(shared, entries, wanted).map_err(in_people)?;
     let calls =
         ordered.iter().map(|(_, entry)| groups_of(shared, session, entry).boxed()).collect();
@@ -33,7 +34,7 @@ pub(super) async fn people(
     let mut accounts = Vec::with_capacity(ordered.len());
     for ((id, entry), groups) in ordered.iter().zip(groups) {
         let groups = groups.map_err(|trouble| trouble.of_read("reading groups"))?;
-        let account = account(shared, connected, &administrators, id.clone(), entry);
+        let account = account(shared, connected, &administrators, lag, id.clone(), entry);
         let held_in_trust = trusts.next().unwrap_or_default();
         accounts.push(ObservedAccount { groups, held_in_trust, ..account });
     }
@@ -183,6 +184,7 @@ pub(super) fn shown_name(entry: &Entry) -> String {
 pub(super) async fn all(shared: &Shared, connected: &Connected) -> Result<Observed, Fault> {
     let session = &connected.session;
     let administrators = Administrators::read(shared, session).await.map_err(in_protected)?;
+    let lag = shared.dialect.last_use_lag(session).await;
     let filter = shared.layout.accounts(None);
     let attributes = shared.layout.account_attributes();
     let mut accounts: HashMap<StableId, ObservedAccount> = HashMap::new();
@@ -191,7 +193,7 @@ pub(super) async fn all(shared: &Shared, connected: &Connected) -> Result<Observ
         let query = Query::below(&base.text, &filter, &attributes);
         for entry in session.search(query).await.map_err(in_people)? {
             let id = identity(shared, &entry).map_err(in_people)?;
-            let account = account(shared, connected, &administrators, id.clone(), &entry);
+            let account = account(shared, connected, &administrators, lag, id.clone(), &entry);
             if accounts.insert(id.clone(), account).is_none() {
                 order.push(id);
             }
@@ -205,6 +207,7 @@ fn account(
     shared: &Shared,
     connected: &Connected,
     administrators: &Administrators,
+    lag: Lag,
     id: StableId,
     entry: &Entry,
 ) -> ObservedAccount {
@@ -221,7 +224,7 @@ fn account(
     ObservedAccount {
         realm: Realm::Directory,
         held_in_trust: Vec::new(),
-        details: lapsed_core::observed::Details::default(),
+        details: details(shared, entry, lag),
         other_user_ids: other_names.filter(|name| *name != user_id).collect(),
         user_id,
         id,
@@ -243,9 +246,17 @@ fn account(
     }
 }
 
+fn details(shared: &Shared, entry: &Entry, lag: Lag) -> Details {
+    let names = &shared.layout.names;
+    Details {
+        mail_aliases: shared.dialect.aliases(entry, &names.mail, &names.mail_alias),
+        ..shared.dialect.details(entry, lag)
+    }
+}
+
 /// The log-on name; of several the one in the object's name. An account whose log-on name is missing
 /// or can't be shown goes by its id: it must not drop out of a listing.
-fn user_id(shared: &Shared, id: &StableId, entry: &Entry) -> UserId {
+pub(super) fn user_id(shared: &Shared, id: &StableId, entry: &Entry) -> UserId {
     let named = first_value(&entry.dn);
     let values = || entry.texts(&shared.layout.names.user_id);
     let chosen =

@@ -1,20 +1,26 @@
 //! OpenLDAP with its password policy overlay (slapo-ppolicy).
 
 use super::codes::{Answer, Trouble, code};
-use super::dialect::{Dialect, Edit, PrimaryGroup, Scramble, Unreadable};
+use super::dialect::{Dialect, Edit, Lag, PrimaryGroup, Renaming, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals;
 use super::layout::Layout;
+use super::moment;
 use super::password;
-use super::session::{Change, Query, Session};
+use super::session::{Attributes, Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, OpenldapSettings, SecondOperator};
 use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
-use lapsed_core::observed::{GroupKind, GroupLink};
+use lapsed_core::observed::{Details, GroupKind, GroupLink, LastUse, PasswordAge};
 use uuid::Uuid;
 
 const POLICY_LOCK: &str = "pwdAccountLockedTime";
+const MUST_CHANGE: &str = "pwdReset";
+const CHANGED: &str = "pwdChangedTime";
+/// When the account last logged on: by slapo-lastbind, and by OpenLDAP itself since 2.5 (`olcLastBind`).
+const LAST_USE: [&str; 2] = ["pwdLastSuccess", "authTimestamp"];
+const MADE: &str = "createTimestamp";
 const GROUP_ATTRIBUTES: &[&str] = &["entryUUID", "cn", "objectClass"];
 
 /// The dialect of OpenLDAP.
@@ -32,7 +38,11 @@ impl Openldap {
 impl Dialect for Openldap {
     fn account_attributes(&self) -> Vec<String> {
         let mut names: Vec<String> =
-            ["entryUUID", "objectClass", "uid", "cn", "pwdChangedTime"].map(str::to_owned).to_vec();
+            ["entryUUID", "objectClass", "uid", "cn", "displayName", CHANGED, MUST_CHANGE, MADE]
+                .map(str::to_owned)
+                .to_vec();
+        names.extend(LAST_USE.map(str::to_owned));
+        names.extend(self.settings.on_enable.iter().map(|on| on.attribute.clone()));
         names.push(self.settings.lock.attribute.clone());
         names.extend(self.settings.also_set.iter().map(|also| also.attribute.clone()));
         names.extend(self.settings.also_remove.iter().cloned());
@@ -124,6 +134,132 @@ impl Dialect for Openldap {
             }
         }
         Ok((!edit.changes.is_empty()).then_some(edit))
+    }
+
+    /// The lock goes, and what shutting set is put back as far as the settings say to what.
+    fn enable(&self, entry: &Entry) -> Result<Option<Edit>, Unreadable> {
+        let mut edit = Edit::default();
+        if self.is_locked(entry) {
+            edit.remove(entry, &self.settings.lock.attribute);
+        }
+        for also in self.settings.also_set.iter().filter(|also| entry.is_a(&also.if_class)) {
+            let is_shut = entry.all(&also.attribute) == [also.value.as_str()];
+            let on = self.settings.on_enable.iter().find(|on| {
+                on.attribute.eq_ignore_ascii_case(&also.attribute) && entry.is_a(&on.if_class)
+            });
+            match on.filter(|_| is_shut).map(|on| on.value.as_deref()) {
+                Some(Some(value)) if value != also.value => {
+                    edit.set(entry, &also.attribute, value);
+                }
+                Some(None) => edit.remove(entry, &also.attribute),
+                _ => {}
+            }
+        }
+        Ok((!edit.changes.is_empty()).then_some(edit))
+    }
+
+    fn new_classes(&self) -> &'static [&'static str] {
+        &["inetOrgPerson"]
+    }
+
+    fn named_by(&self) -> &'static str {
+        "uid"
+    }
+
+    fn mark_attribute(&self) -> &'static str {
+        "description"
+    }
+
+    fn new_account(&self, classes: &[String], _: &str, _: Option<&str>) -> Attributes {
+        let lock = &self.settings.lock;
+        let is = |class: &str| classes.iter().any(|own| own.eq_ignore_ascii_case(class));
+        let also = self.settings.also_set.iter().filter(|also| is(&also.if_class));
+        let shut = also.map(|also| (also.attribute.clone(), also.value.clone()));
+        let shut = shut.chain([(lock.attribute.clone(), lock.value.clone())]);
+        shut.map(|(attribute, value)| (attribute, vec![value.into_bytes()])).collect()
+    }
+
+    /// The server makes the hash, and its policy judges the password.
+    fn first_password(&self, _: &str) -> Option<Vec<Change>> {
+        None
+    }
+
+    fn after_password(&self, entry: &Entry) -> Edit {
+        let mut edit = Edit::default();
+        let has_policy = self.settings.lock.attribute.eq_ignore_ascii_case(POLICY_LOCK);
+        if has_policy && self.must_change(entry) != Some(true) {
+            edit.set(entry, MUST_CHANGE, "TRUE");
+        }
+        edit
+    }
+
+    fn must_change(&self, entry: &Entry) -> Option<bool> {
+        let has_policy = self.settings.lock.attribute.eq_ignore_ascii_case(POLICY_LOCK);
+        has_policy.then(|| entry.text(MUST_CHANGE) == Some("TRUE"))
+    }
+
+    fn password_version_attribute(&self) -> &'static str {
+        CHANGED
+    }
+
+    fn alias_attribute(&self) -> &'static str {
+        "mail"
+    }
+
+    /// Of several values of `mail`, the first is the main address.
+    fn aliases(&self, entry: &Entry, mail: &str, aliases: &str) -> Vec<String> {
+        let main = entry.text(mail).unwrap_or_default().to_lowercase();
+        let all = entry.texts(aliases).filter(|address| address.to_lowercase() != main);
+        all.map(str::to_owned).collect()
+    }
+
+    fn rename(&self, entry: &Entry, renaming: Renaming<'_>, edit: &mut Edit) {
+        let Some(mail) = &renaming.to.mail else { return };
+        let lower = |address: &String| address.to_lowercase();
+        let in_mail = renaming.aliases.eq_ignore_ascii_case(renaming.mail);
+        let mut others = entry.all(renaming.aliases);
+        others.extend(renaming.to.aliases.iter().cloned());
+        let mut known = vec![mail.to_lowercase()];
+        others.retain(|address| {
+            let is_new = !known.contains(&lower(address));
+            known.push(lower(address));
+            is_new
+        });
+        let main = std::iter::once(mail.clone());
+        let wanted: Vec<String> =
+            if in_mail { main.chain(others.iter().cloned()).collect() } else { main.collect() };
+        if entry.all(renaming.mail) != wanted {
+            edit.set_all(entry, renaming.mail, &wanted);
+        }
+        if !in_mail && entry.all(renaming.aliases) != others {
+            edit.set_all(entry, renaming.aliases, &others);
+        }
+    }
+
+    fn members_stay_behind(&self) -> bool {
+        true
+    }
+
+    fn last_use_lag<'a>(&'a self, _: &'a Session) -> BoxFuture<'a, Lag> {
+        Box::pin(async { Lag::Days(0) })
+    }
+
+    fn details(&self, entry: &Entry, _: Lag) -> Details {
+        let moments = LAST_USE.iter().filter_map(|name| moment::of_generalized(entry.text(name)?));
+        let at = moments.max();
+        // Without a time it can't be told whether nobody logged on or the server does not keep it.
+        let last_use = (at.is_some() || self.settings.keeps_last_use).then(|| LastUse {
+            at,
+            made_at: entry.text(MADE).and_then(moment::of_generalized),
+            lag_days: 0,
+        });
+        let password = entry.text(CHANGED).map(|changed| PasswordAge {
+            changed_at: moment::of_generalized(changed)
+                .filter(|_| self.must_change(entry) != Some(true)),
+            never_expires: false,
+        });
+        let display_name = entry.text("displayName").map(str::to_owned);
+        Details { display_name, last_use, password, ..Details::default() }
     }
 
     /// Where the account is open the server makes the hash. Where it is locked the lock is named in the
@@ -229,7 +365,9 @@ async fn lock_works(session: &Session) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::making::OnEnable;
     use super::*;
+    use lapsed_core::step::NewName;
 
     const LOCK: &str = "pwdAccountLockedTime";
     const FOR_EVER: &str = "000001010000Z";
@@ -258,6 +396,71 @@ mod tests {
         let edit = disable(&[(LOCK, FOR_EVER), ("sshPublicKey", "ssh-ed25519 AAAA")]).unwrap();
         assert_eq!(edit.changes, [Change::delete("sshPublicKey", "ssh-ed25519 AAAA")]);
         assert_eq!(disable(&[(LOCK, FOR_EVER)]), None);
+    }
+
+    #[test]
+    fn opening_takes_the_lock_off_and_puts_back_what_the_settings_say() {
+        let on = |attribute: &str, value: Option<&str>, class: &str| OnEnable {
+            attribute: attribute.into(),
+            value: value.map(Into::into),
+            if_class: class.into(),
+        };
+        let mut settings = OpenldapSettings::default();
+        settings.on_enable.push(on("loginShell", Some("/bin/bash"), "posixAccount"));
+        let shut = [
+            (LOCK, FOR_EVER),
+            ("objectClass", "posixAccount"),
+            ("objectClass", "shadowAccount"),
+            ("loginShell", "/usr/sbin/nologin"),
+            ("shadowExpire", "1"),
+        ];
+        let dialect = Openldap::new(settings);
+        let edit = dialect.enable(&Entry::for_test("uid=a", &shut)).unwrap().unwrap();
+        let wanted = [
+            Change::delete(LOCK, FOR_EVER),
+            Change::delete("loginShell", "/usr/sbin/nologin"),
+            Change::add("loginShell", "/bin/bash"),
+            Change::delete("shadowExpire", "1"),
+        ];
+        assert_eq!(edit.changes, wanted);
+        let own = [("objectClass", "posixAccount"), ("loginShell", "/bin/zsh")];
+        assert_eq!(dialect.enable(&Entry::for_test("uid=a", &own)), Ok(None));
+    }
+
+    #[test]
+    fn an_old_address_stays_after_the_new_one() {
+        let dialect = Openldap::new(OpenldapSettings::default());
+        let name = lapsed_core::facts::PersonName::default();
+        let to = NewName {
+            user_id: lapsed_core::facts::UserId::new("new").unwrap(),
+            name,
+            display_name: "New".into(),
+            mail: Some("new@a.test".into()),
+            aliases: vec!["old@a.test".into()],
+            home: None,
+            location: None,
+            location_name: None,
+        };
+        let rename = |mail: &[&str], aliases: &str| {
+            let values: Vec<_> = mail.iter().map(|&address| ("mail", address)).collect();
+            let mut edit = Edit::default();
+            let renaming = Renaming { to: &to, upn_suffix: None, mail: "mail", aliases };
+            dialect.rename(&Entry::for_test("uid=a", &values), renaming, &mut edit);
+            edit.changes
+        };
+        let in_order = [
+            Change::delete("mail", "old@a.test"),
+            Change::add("mail", "new@a.test"),
+            Change::add("mail", "old@a.test"),
+        ];
+        assert_eq!(rename(&["old@a.test"], "mail"), in_order);
+        assert_eq!(rename(&["new@a.test", "old@a.test"], "mail"), []);
+        let apart = [
+            Change::delete("mail", "old@a.test"),
+            Change::add("mail", "new@a.test"),
+            Change::add("other", "old@a.test"),
+        ];
+        assert_eq!(rename(&["old@a.test"], "other"), apart);
     }
 
     #[test]

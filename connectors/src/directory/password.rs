@@ -1,5 +1,7 @@
 //! Passwords that nobody knows: made, sent, forgotten.
 
+use lapsed_core::access::password::{check, length};
+use lapsed_core::policy::access::PasswordRules;
 use rand::seq::{IndexedRandom, SliceRandom};
 use zeroize::Zeroizing;
 
@@ -24,6 +26,20 @@ pub(super) fn unknown<'a>(names: impl IntoIterator<Item = &'a str>) -> Zeroizing
     password
 }
 
+/// A first password that keeps the rules (A8): of letters and digits that can't be taken for one another,
+/// so that it can be read out. `names` are those of its owner. `None` where no draw kept the rules.
+pub(super) fn first<'a>(
+    rules: &PasswordRules,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<Zeroizing<String>> {
+    const READABLE: [&[u8]; 4] =
+        [b"abcdefghjkmnpqrstuvwxyz", b"ABCDEFGHJKLMNPQRSTUVWXYZ", b"23456789", b"-+=?"];
+    let names: Vec<&str> = names.into_iter().collect();
+    let draws = (0..TRIES).map(|_| draw(&READABLE, length(rules)));
+    let mut good = draws.filter(|password| check(password, names.iter().copied(), rules).is_ok());
+    good.next()
+}
+
 /// A stored password (RFC 2307 `{SSHA}`: digest and salt) that no password fits: its digest was drawn,
 /// not computed.
 pub(super) fn hash_of_nothing() -> String {
@@ -43,10 +59,14 @@ fn parts_of(name: &str) -> Vec<String> {
 }
 
 fn make() -> Zeroizing<String> {
+    draw(&CLASSES, LENGTH)
+}
+
+fn draw(classes: &[&[u8]; 4], length: usize) -> Zeroizing<String> {
     let mut random = rand::rng();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
-    for place in 0..LENGTH {
-        let class = CLASSES[place % CLASSES.len()];
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+    for place in 0..length {
+        let class = classes[place % classes.len()];
         bytes.push(class.choose(&mut random).copied().unwrap_or(b'~'));
     }
     bytes.shuffle(&mut random);
@@ -72,6 +92,17 @@ mod tests {
         for _ in 0..2000 {
             let password = unknown(names).to_lowercase();
             assert!(!["a2b", "ann", "lee"].iter().any(|part| password.contains(part)));
+        }
+    }
+
+    #[test]
+    fn a_first_password_keeps_the_rules_and_can_be_read_out() {
+        let rules = PasswordRules { length: 4, classes: 4, ..PasswordRules::default() };
+        for _ in 0..500 {
+            let password = first(&rules, ["mzsmitj", "Smith", "abc"]).unwrap();
+            assert_eq!(check(&password, ["mzsmitj", "Smith", "abc"], &rules), Ok(()));
+            assert!(!password.contains(['0', 'O', 'o', '1', 'l', 'I', 'i']), "look-alikes");
+            assert_ne!(*password, *first(&rules, []).unwrap());
         }
     }
 

@@ -3,10 +3,14 @@
 use super::Shared;
 use super::account_steps::edit_of;
 use super::apply::Batch;
+use super::create;
 use super::dialect::is_open;
 use super::entry::Entry;
+use super::first_password;
 use super::group_steps::has_value;
+use super::joining::value_for;
 use super::read::{accounts_by_id, groups_by_id, side_by_side};
+use super::rename;
 use super::supervisor::Connected;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::StableId;
@@ -34,14 +38,17 @@ struct Objects {
 async fn read(batch: &Batch<'_>) -> Result<Objects, Fault> {
     let session = &batch.connected.session;
     let accounts = batch.steps.iter().map(|step| step.action.account().id.clone());
+    let (to_be_made, known) =
+        once(accounts).into_iter().partition::<Vec<_>, _>(StableId::is_to_be_made);
+    let mut accounts = accounts_by_id(batch.shared, session, &known).await?;
+    accounts.extend(create::to_be_made(batch, &to_be_made).await?);
     let groups = batch.steps.iter().filter_map(|step| match &step.action {
-        Action::LeaveGroup { group, .. } => Some(group.id.clone()),
+        Action::LeaveGroup { group, .. } | Action::JoinGroup { group, .. } => {
+            Some(group.id.clone())
+        }
         _ => None,
     });
-    Ok(Objects {
-        accounts: accounts_by_id(batch.shared, session, &once(accounts)).await?,
-        groups: groups_by_id(batch.shared, session, &once(groups)).await?,
-    })
+    Ok(Objects { accounts, groups: groups_by_id(batch.shared, session, &once(groups)).await? })
 }
 
 fn once(ids: impl Iterator<Item = StableId>) -> Vec<StableId> {
@@ -52,6 +59,9 @@ fn once(ids: impl Iterator<Item = StableId>) -> Vec<StableId> {
 }
 
 async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
+    if let Action::CreateAccount { blueprint, .. } = &step.action {
+        return create::seen(batch.shared, &batch.connected.session, step, blueprint).await;
+    }
     let Some(account) = objects.accounts.get(&step.action.account().id) else {
         return cannot_tell("the account is gone, or no longer below people_base");
     };
@@ -60,6 +70,16 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
             otherwise("the account is not shut, or not wholly, or that can't be read")
         }
         Action::Disable { .. } => Ok(Seen::AsWanted),
+        Action::Enable { .. } => match edit_of(batch, step, account)? {
+            None => Ok(Seen::AsWanted),
+            Some(_) => otherwise("the account is shut, or not wholly opened"),
+        },
+        Action::SetPassword { .. } => first_password::seen(batch, step, account).await,
+        Action::Rename { to, .. } => rename::seen(batch, account, to).await,
+        Action::JoinGroup { group, .. } => match objects.groups.get(&group.id) {
+            Some(group) => joined(batch, account, group).await,
+            None => cannot_tell("the group is gone, or not below group_bases"),
+        },
         Action::StampDescription { .. } => match edit_of(batch, step, account)? {
             None => Ok(Seen::AsWanted),
             Some(_) => otherwise("the description is another"),
@@ -112,6 +132,20 @@ async fn membership(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
             if is_there.map_err(|trouble| trouble.of_read("looking at the group"))? {
                 return otherwise("the account is in the group");
             }
+        }
+    }
+    Ok(Seen::AsWanted)
+}
+
+async fn joined(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
+    if batch.shared.dialect.is_primary(account, group) {
+        return Ok(Seen::AsWanted);
+    }
+    for class in batch.shared.layout.classes_of(group) {
+        let Some(value) = value_for(batch, class, account) else { continue };
+        let is_there = has_value(batch, group, &class.member, &value).await;
+        if !is_there.map_err(|trouble| trouble.of_read("looking at the group"))? {
+            return otherwise("the account is not in the group");
         }
     }
     Ok(Seen::AsWanted)

@@ -8,7 +8,7 @@ use super::message::page_cookie;
 use ldap3::controls::{Assertion, Control, MakeCritical, PagedResults, RawControl};
 use ldap3::exop::{Exop, PasswordModify, WhoAmI, WhoAmIResp};
 use ldap3::{Ldap, LdapError, Mod, Scope};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -84,6 +84,9 @@ impl Change {
         Self::Delete(attribute.to_owned(), vec![value.into()])
     }
 }
+
+/// What a new object is to have, by attribute.
+pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// A connection to one server, logged on.
 #[derive(Debug)]
@@ -288,6 +291,35 @@ impl Session {
         }
         let changes = changes.iter().map(library_form).collect();
         let result = ldap.modify(dn, changes).await.map_err(|error| self.failed(&error))?;
+        answered(result.rc, &result.text)
+    }
+
+    /// Makes one object.
+    pub(super) async fn add(&self, dn: &str, attributes: &Attributes) -> Result<(), Trouble> {
+        let mut ldap = self.handle()?;
+        let attributes = attributes.iter().map(|(name, values)| {
+            (name.clone().into_bytes(), values.iter().cloned().collect::<HashSet<_>>())
+        });
+        let result =
+            ldap.add(dn, attributes.collect()).await.map_err(|error| self.failed(&error))?;
+        answered(result.rc, &result.text)
+    }
+
+    /// Gives one object another relative name, which replaces the old one, and another place if one is
+    /// given; with `only_if`, only if it matches that filter at that moment.
+    pub(super) async fn rename(
+        &self,
+        dn: &str,
+        relative: &str,
+        place: Option<&str>,
+        only_if: Option<&str>,
+    ) -> Result<(), Trouble> {
+        let mut ldap = self.handle()?;
+        if let Some(filter) = only_if {
+            ldap.with_controls(vec![assertion(filter)?]);
+        }
+        let result = ldap.modifydn(dn, relative, true, place).await;
+        let result = result.map_err(|error| self.failed(&error))?;
         answered(result.rc, &result.text)
     }
 

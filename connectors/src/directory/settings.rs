@@ -3,6 +3,7 @@
 use super::address::ServerAddress;
 use super::dn::Dn;
 pub use super::exchange::{ExchangeAttribute, ExchangeRestriction, ExchangeSettings};
+pub use super::making::{CreateSettings, OnEnable};
 pub use crate::settings::{SettingsError, SettingsProblem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,9 @@ pub struct DirectorySettings {
     /// Without it this connector disables none.
     #[serde(default)]
     pub exchange: Option<ExchangeSettings>,
+    /// How accounts are made here; without it this connector makes none.
+    #[serde(default)]
+    pub create: Option<CreateSettings>,
     /// How OpenLDAP accounts are shut; unused for Active Directory.
     #[serde(default)]
     pub openldap: OpenldapSettings,
@@ -149,6 +153,8 @@ pub struct AttributeNames {
     pub uid_number: Option<String>,
     /// Mail address; `mail`.
     pub mail: Option<String>,
+    /// Further mail addresses; `proxyAddresses`, or further values of `mail`.
+    pub mail_alias: Option<String>,
 }
 
 /// How long to wait.
@@ -255,6 +261,12 @@ pub struct OpenldapSettings {
     pub also_set: Vec<AlsoSet>,
     /// Attributes to remove, where they are.
     pub also_remove: Vec<String>,
+    /// What takes the place of `also_set` when an account is opened again; what is not named here stays
+    /// as it is, and what `also_remove` took does not come back.
+    pub on_enable: Vec<OnEnable>,
+    /// The server notes every log-on (`olcLastBind`, slapo-lastbind): an account without a time was never
+    /// used (S3).
+    pub keeps_last_use: bool,
 }
 
 impl Default for OpenldapSettings {
@@ -271,6 +283,12 @@ impl Default for OpenldapSettings {
                 also("shadowExpire", "1", "shadowAccount"),
             ],
             also_remove: vec!["sshPublicKey".into()],
+            on_enable: vec![OnEnable {
+                attribute: "shadowExpire".into(),
+                value: None,
+                if_class: "shadowAccount".into(),
+            }],
+            keeps_last_use: false,
         }
     }
 }
@@ -328,6 +346,9 @@ impl DirectorySettings {
         self.number_problems(&mut found);
         if let Some(exchange) = &self.exchange {
             found.extend(exchange.problems(self.kind));
+        }
+        if let Some(create) = &self.create {
+            found.extend(create.problems(&self.people_base));
         }
         found
     }
@@ -432,6 +453,7 @@ impl DirectorySettings {
             &own.description,
             &own.home,
             &own.mail,
+            &own.mail_alias,
         ]
         .into_iter()
         .filter_map(|name| name.as_deref())
@@ -443,6 +465,7 @@ impl DirectorySettings {
         names.push(&self.openldap.lock.attribute);
         names.extend(self.openldap.also_remove.iter().map(String::as_str));
         names.extend(self.openldap.also_set.iter().map(|also| also.attribute.as_str()));
+        names.extend(self.openldap.on_enable.iter().map(|on| on.attribute.as_str()));
         names
     }
 

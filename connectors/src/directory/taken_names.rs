@@ -35,7 +35,8 @@ pub(super) async fn taken_names(shared: &Shared, session: &Session) -> Result<Ob
 fn attributes(shared: &Shared) -> Vec<String> {
     let mut names: Vec<String> =
         shared.dialect.name_attributes().iter().map(|&name| name.to_owned()).collect();
-    for own in [&shared.layout.names.user_id, &shared.layout.names.mail] {
+    let own = &shared.layout.names;
+    for own in [&own.user_id, &own.mail, &own.mail_alias] {
         if !names.iter().any(|name| name.eq_ignore_ascii_case(own)) {
             names.push(own.clone());
         }

@@ -66,7 +66,7 @@ pub struct Allowed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The YAML does not know the role.
-    #[error("{0} is no role under policy.access.approvers")]
+    #[error("{0} is no role under access.approvers")]
     NoSuchRole(ApproverRole),
     /// The form does not need it.
     #[error("no chain of this form has the role {0} in it (A2, A3)")]

@@ -10,5 +10,6 @@ pub mod entitlement;
 pub mod finding;
 pub mod form;
 pub mod gate;
+pub mod password;
 pub mod person;
 pub mod suspension;

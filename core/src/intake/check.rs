@@ -117,6 +117,12 @@ fn columns(spec: &FeedSpec, problems: &mut Problems) {
         let Some(column) = column else { continue };
         date_formats(&format!("columns.{field}.formats"), &column.formats, problems);
     }
+    for (gate, column) in &columns.gates {
+        let at = format!("columns.gates.{gate}");
+        date_formats(&format!("{at}.formats"), &column.formats, problems);
+        let expression = matches!(column.from, Source::Expression(_));
+        problems.add_if(expression, &format!("{at}.from"), "must be the name of a column");
+    }
     tables(spec, problems);
 }
 

@@ -102,9 +102,9 @@ fn judge(statements: &[Statement], places: &[usize], verdicts: &mut [Verdict]) {
 
 /// Which fields of two rows differ; a message names the fields, never what is in them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Difference([bool; 11]);
+struct Difference([bool; 12]);
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "user_id",
     "former_employee_number",
     "record",
@@ -116,6 +116,7 @@ const FIELDS: [&str; 11] = [
     "worksite",
     "kind",
     "supervisor",
+    "gates",
 ];
 
 impl Difference {
@@ -132,6 +133,7 @@ impl Difference {
             one.worksite != other.worksite,
             one.kind != other.kind,
             one.supervisor != other.supervisor,
+            one.gates != other.gates,
         ])
     }
 

@@ -4,7 +4,7 @@ use super::mapping::{Field, Mapping, folded};
 use super::row_problem::{RowProblem, quoted, quoted_number};
 use super::spec::{DateColumn, NameOrder, NumberColumn};
 use crate::facts::{
-    EmployeeNumber, Invalid, LocationId, PersonKind, PersonName, Statement, Status, UserId,
+    EmployeeNumber, GateName, Invalid, LocationId, PersonKind, PersonName, Statement, Status, UserId,
 };
 use crate::mask::{looks_like_ssn, mask};
 use jiff::civil::Date;
@@ -76,6 +76,7 @@ impl Mapping<'_> {
     ) -> Result<Statement, RowProblem> {
         let columns = self.columns;
         let status = self.status(cells)?;
+        let gates = self.passed(cells, notes);
         let starts_on = self.date(self.starts_on.as_ref(), columns.starts_on.as_ref(), cells)?;
         let ends_on = self.date(self.ends_on.as_ref(), columns.ends_on.as_ref(), cells)?;
         if let (Some(starts), Some(ends)) = (starts_on, ends_on)
@@ -108,6 +109,7 @@ impl Mapping<'_> {
                 columns.supervisor.as_ref(),
                 cells,
             )?,
+            gates,
         })
     }
 
@@ -188,6 +190,20 @@ impl Mapping<'_> {
                 formats: column.formats.join(" or "),
             }),
         }
+    }
+
+    /// Gates that the row says were passed. A date that can't be read must not keep a departure in the same
+    /// row from counting.
+    fn passed(&self, cells: &Cells<'_>, notes: &mut Vec<String>) -> Vec<(GateName, Date)> {
+        let mut passed = Vec::new();
+        for (gate, field, column) in &self.gates {
+            match self.date(Some(field), Some(column), cells) {
+                Ok(Some(on)) => passed.push(((*gate).clone(), on)),
+                Ok(None) => {}
+                Err(problem) => notes.push(format!("{gate}: {problem}; the gate is left as it is")),
+            }
+        }
+        passed
     }
 
     fn person_name(&self, cells: &Cells<'_>) -> Result<Option<PersonName>, RowProblem> {

@@ -4,7 +4,7 @@ use super::read::Wanted;
 use super::row_problem::RowProblem;
 use super::source::Source;
 use super::spec::{Columns, DateColumn, FeedSpec, NumberColumn, TextColumn};
-use crate::facts::{LocationId, PersonKind, Status};
+use crate::facts::{GateName, LocationId, PersonKind, Status};
 use minijinja::{Environment, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -35,6 +35,7 @@ pub(super) struct Mapping<'s> {
     pub(super) worksite: Option<Field<'s>>,
     pub(super) kind: Option<Field<'s>>,
     pub(super) supervisor: Option<Field<'s>>,
+    pub(super) gates: Vec<(&'s GateName, Field<'s>, &'s DateColumn)>,
     pub(super) statuses: HashMap<String, Status>,
     pub(super) causes: HashSet<String>,
     pub(super) worksites: HashMap<String, LocationId>,
@@ -83,6 +84,7 @@ impl<'s> Mapping<'s> {
             worksite: make.field("worksite", columns.worksite.as_ref().map(|column| &column.from)),
             kind: make.field("kind of person", columns.kind.as_ref().map(|column| &column.from)),
             supervisor: make.field("supervisor's employee number", number(&columns.supervisor)),
+            gates: gates(columns, &mut make),
             statuses: statuses(columns),
             causes: columns
                 .for_cause
@@ -186,6 +188,18 @@ impl<'s> Maker<'s, '_> {
         self.wanted.push(column);
         self.wanted.len() - 1
     }
+}
+
+/// Expressions are refused where the spec is checked: a gate is a column of its own.
+fn gates<'s>(
+    columns: &'s Columns,
+    make: &mut Maker<'s, '_>,
+) -> Vec<(&'s GateName, Field<'s>, &'s DateColumn)> {
+    let plain = columns.gates.iter().filter(|(_, c)| !matches!(c.from, Source::Expression(_)));
+    let field = |(gate, column): (&'s GateName, &'s DateColumn)| {
+        Some((gate, make.field("gate's date", Some(&column.from))?, column))
+    };
+    plain.filter_map(field).collect()
 }
 
 /// How two words of HR are compared: without outer spaces and without regard to case.

@@ -17,7 +17,7 @@
 //! ```
 
 use super::source::Source;
-use crate::facts::{LocationId, PersonKind, Status};
+use crate::facts::{GateName, LocationId, PersonKind, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -176,6 +176,9 @@ pub struct Columns {
     pub kind: Option<KindColumn>,
     /// Supervisor's employee number.
     pub supervisor: Option<NumberColumn>,
+    /// When the person signed or did what access waits for (A4), by the gate's name under `access.gates`; each from
+    /// a column by its name. A date that can't be read leaves the gate as it is and the row in use.
+    pub gates: BTreeMap<GateName, DateColumn>,
 }
 
 /// A column that is taken as it is.

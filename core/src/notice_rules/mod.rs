@@ -12,7 +12,9 @@ mod tests;
 pub use dates::remind_on;
 pub use template::{Letter, Template, TemplateFault};
 
-use crate::facts::{Case, CaseId, CaseState, EmployeeNumber, LocationId, Person, SourceName};
+use crate::facts::{
+    Case, CaseId, CaseState, EmployeeNumber, LocationId, Person, SourceName, UserId,
+};
 use crate::journal::StepState;
 use crate::policy::work_days::WorkDays;
 use crate::step::{Action, Due, Step};
@@ -46,11 +48,21 @@ pub enum Kind {
     Alarm,
     /// Many lines of others in one mail a day.
     Digest,
+    /// To those who decide next on an access form (A2, A3).
+    ApprovalWanted,
+    /// To the same, some work days later.
+    ApprovalReminder,
+    /// To whoever asked: somebody said no, and why (A3).
+    FormDenied,
+    /// To whoever asked, the staff member and the security officer: all is in place (A6, A10).
+    AccessInPlace,
+    /// To whoever asked: the form ended before it was carried out.
+    FormEnded,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Manager,
         Self::DeletionAhead,
         Self::DatesChanged,
@@ -60,6 +72,11 @@ impl Kind {
         Self::Receipt,
         Self::Alarm,
         Self::Digest,
+        Self::ApprovalWanted,
+        Self::ApprovalReminder,
+        Self::FormDenied,
+        Self::AccessInPlace,
+        Self::FormEnded,
     ];
 
     /// The kind's word, as in the YAML and in the names of template files.
@@ -75,7 +92,25 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Alarm => "alarm",
             Self::Digest => "digest",
+            Self::ApprovalWanted => "approval_wanted",
+            Self::ApprovalReminder => "approval_reminder",
+            Self::FormDenied => "form_denied",
+            Self::AccessInPlace => "access_in_place",
+            Self::FormEnded => "form_ended",
         }
+    }
+
+    /// True for what is told of an access form.
+    #[must_use]
+    pub fn is_of_form(self) -> bool {
+        matches!(
+            self,
+            Self::ApprovalWanted
+                | Self::ApprovalReminder
+                | Self::FormDenied
+                | Self::AccessInPlace
+                | Self::FormEnded
+        )
     }
 
     /// True for what never goes out by itself, only as a line of a digest.
@@ -105,6 +140,15 @@ pub enum Addressee {
         /// The worksite.
         location: Option<LocationId>,
     },
+    /// People by what they are to an access form, such as its requester or a role.
+    Named {
+        /// What they are.
+        what: String,
+        /// Addresses that the YAML names for them.
+        addresses: Vec<String>,
+        /// Their log-on names, where it names none.
+        user_ids: Vec<UserId>,
+    },
     /// Those who run the product.
     AccountManagement,
     /// Those who are called at night.
@@ -123,6 +167,7 @@ impl Addressee {
             // By role and not by number: when HR corrects a supervisor, nobody is told all of it again.
             Self::Supervisor { .. } => "supervisor".into(),
             Self::SecurityOfficer { .. } => "security_officer".into(),
+            Self::Named { what, .. } => format!("named {what}"),
             Self::AccountManagement => "account_management".into(),
             Self::OnCall => "on_call".into(),
             Self::Feed { feed } => format!("feed {feed}"),

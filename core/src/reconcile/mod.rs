@@ -3,6 +3,7 @@
 mod corroboration;
 mod elsewhere;
 pub mod granting;
+pub mod suspending;
 mod wished;
 
 use crate::citation::Rule;

@@ -113,7 +113,7 @@ fn known_role(daemon: &Daemon, text: &str) -> Result<ApproverRole, ConsoleError>
     known.find(|role| role.folded() == wanted).cloned().ok_or_else(|| {
         bad(
             format!("{text:?} is no role that decides on forms"),
-            "give one of those under `policy.access.approvers`, or leave --role out for all",
+            "give one of those under `access.approvers`, or leave --role out for all",
         )
     })
 }

@@ -1,12 +1,15 @@
 //! `lapsed form N`: what a form asks for, who said what, what is missing, and what was done.
 
+use super::approvals::Asking;
 use super::people::{in_order, step_view, word};
 use crate::control::console::{ConsoleError, ErrorKind};
+use crate::control::roles::Caller;
 use crate::cycle::Cycle;
+use crate::cycle::access::authority::FormKnown;
 use crate::service::Daemon;
 use crate::store::{CaseFilter, Reader, StepFilter};
 use crate::views::{AccessFormView, ChainStepView, FieldView, PartView, ScanView};
-use lapsed_core::access::chain::{PartStands, Progress, Stands, Wish, parts, progress};
+use lapsed_core::access::chain::{PartStands, Stands, Wish};
 use lapsed_core::access::decision::{Decision, Said};
 use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState, SignedBy};
 use lapsed_core::access::gate::{GatePassed, missing, needed, needed_anyhow};
@@ -15,7 +18,11 @@ use lapsed_core::facts::{ApproverRole, CaseKind, Person, PersonKind};
 use lapsed_core::mask::mask;
 use std::collections::BTreeSet;
 
-pub(super) async fn show(daemon: &Daemon, number: u64) -> Result<AccessFormView, ConsoleError> {
+pub(super) async fn show(
+    daemon: &Daemon,
+    caller: &Caller,
+    number: u64,
+) -> Result<AccessFormView, ConsoleError> {
     let cycle = daemon.cycle();
     let read = daemon.store.read();
     let Some(filed) = read.access_form(number).await? else {
@@ -26,7 +33,13 @@ pub(super) async fn show(daemon: &Daemon, number: u64) -> Result<AccessFormView,
             advice,
         ));
     };
-    let all = All::of(&cycle, &read, &filed, cycle.today(daemon.now())).await?;
+    let all = All::of(&cycle, &read, filed, cycle.today(daemon.now())).await?;
+    if !Asking::of(daemon, caller).await?.may_see(&all.known) {
+        let error = format!("form {number} is not {}'s to see", caller.name);
+        let advice = "who files it, decides on it, or asked for it sees it, and viewers do";
+        return Err(ConsoleError::new(ErrorKind::Refused, error, advice));
+    }
+    let filed = &all.known.filed;
     let filter = StepFilter { cases: vec![filed.case()], ..StepFilter::default() };
     let steps = read.steps(&filter).await?;
     let form = &filed.form;
@@ -40,7 +53,7 @@ pub(super) async fn show(daemon: &Daemon, number: u64) -> Result<AccessFormView,
         revision: form.revision,
         hash: filed.hash.clone(),
         asks: form.asks.name().to_owned(),
-        person: all.person.as_ref().map(Person::shown).unwrap_or_default(),
+        person: all.known.person.as_ref().map(Person::shown).unwrap_or_default(),
         state: word(&filed.state),
         ended_because: filed.ended_because.clone(),
         filed_by: filed.filed_by.to_string(),
@@ -56,56 +69,39 @@ pub(super) async fn show(daemon: &Daemon, number: u64) -> Result<AccessFormView,
                 sha256: scan.sha256.to_ascii_lowercase(),
             })
             .collect(),
-        parts: all.progress.parts.iter().map(|part| all.part(&cycle, &filed, part)).collect(),
-        decisions: all.decisions.iter().map(|said| decision(&cycle, &filed, said)).collect(),
-        missing: all.missing(&cycle, &filed),
+        parts: all.known.progress.parts.iter().map(|part| all.part(&cycle, part)).collect(),
+        decisions: all.decisions.iter().map(|said| decision(&cycle, filed, said)).collect(),
+        missing: all.missing(&cycle),
         steps: in_order(&steps).into_iter().map(|step| step_view(&cycle, step)).collect(),
-        old_groups: old_groups(&read, &filed).await?,
+        old_groups: old_groups(&read, filed).await?,
     })
 }
 
-/// What a form waits for, and who has to act, in words.
-pub(super) async fn missing_of(
-    daemon: &Daemon,
-    filed: &FiledForm,
-) -> Result<Vec<String>, ConsoleError> {
-    let cycle = daemon.cycle();
-    let read = daemon.store.read();
-    Ok(All::of(&cycle, &read, filed, cycle.today(daemon.now())).await?.missing(&cycle, filed))
-}
-
 /// Everything that decides on a form.
-struct All {
-    person: Option<Person>,
+pub(super) struct All {
+    pub(super) known: FormKnown,
     kinds: Vec<PersonKind>,
     passed: Vec<GatePassed>,
     decisions: Vec<Decision>,
-    progress: Progress,
     today: jiff::civil::Date,
 }
 
 impl All {
-    async fn of(
+    pub(super) async fn of(
         cycle: &Cycle,
         read: &Reader<'_>,
-        filed: &FiledForm,
+        filed: FiledForm,
         today: jiff::civil::Date,
     ) -> Result<Self, ConsoleError> {
-        let policy = &cycle.config.policy;
-        let person = read.person(filed.person).await?;
         let decisions = read.decisions_on(&[filed.number]).await?;
-        let whole = parts(&filed.form, &[], &policy.access);
-        Ok(Self {
-            kinds: kinds(&filed.form, person.as_ref(), policy),
-            passed: read.gates_of(&[filed.person]).await?,
-            progress: progress(whole, &filed.hash, &decisions),
-            today,
-            person,
-            decisions,
-        })
+        let passed = read.gates_of(&[filed.person]).await?;
+        let known = cycle.form_known(read, filed).await?;
+        let kinds = kinds(&known.filed.form, known.person.as_ref(), &cycle.config.policy);
+        Ok(Self { known, kinds, passed, decisions, today })
     }
 
-    fn gates(&self, cycle: &Cycle, filed: &FiledForm, what: &Wish) -> Vec<String> {
+    fn gates(&self, cycle: &Cycle, what: &Wish) -> Vec<String> {
+        let filed = &self.known.filed;
         let rules = &cycle.config.policy.access;
         let wanted = match what {
             Wish::System { remove: true, .. } => BTreeSet::new(),
@@ -116,7 +112,8 @@ impl All {
         missing.iter().map(|gate| gate.describe()).collect()
     }
 
-    fn part(&self, cycle: &Cycle, filed: &FiledForm, part: &PartStands) -> PartView {
+    fn part(&self, cycle: &Cycle, part: &PartStands) -> PartView {
+        let filed = &self.known.filed;
         let state = match &part.stands {
             Stands::Waiting(_) => "waits for approval",
             Stands::Complete => "approved",
@@ -127,13 +124,14 @@ impl All {
             what: part.part.what.describe(filed.form.asks),
             state: state.to_owned(),
             chain: part.part.chain.iter().map(|role| self.step(cycle, part, role)).collect(),
-            missing: if waits { self.gates(cycle, filed, &part.part.what) } else { Vec::new() },
+            missing: if waits { self.gates(cycle, &part.part.what) } else { Vec::new() },
         }
     }
 
     fn step(&self, cycle: &Cycle, part: &PartStands, role: &ApproverRole) -> ChainStepView {
         let said = |role: &ApproverRole| {
-            let counted = self.progress.counted.iter().rev().find(|said| said.role == *role)?;
+            let counted =
+                self.known.progress.counted.iter().rev().find(|said| said.role == *role)?;
             Some(by_whom(cycle, counted))
         };
         let given = part.given.iter().any(|(given, _)| given == role);
@@ -155,8 +153,8 @@ impl All {
     }
 
     /// Each approval and each gate that is missing, once.
-    fn missing(&self, cycle: &Cycle, filed: &FiledForm) -> Vec<String> {
-        if filed.state != FormState::Waiting {
+    pub(super) fn missing(&self, cycle: &Cycle) -> Vec<String> {
+        if self.known.filed.state != FormState::Waiting {
             return Vec::new();
         }
         let mut all = Vec::new();
@@ -165,14 +163,14 @@ impl All {
                 all.push(text);
             }
         };
-        for part in &self.progress.parts {
+        for part in &self.known.progress.parts {
             if let Stands::Waiting(role) = &part.stands {
                 add(format!("approval: {}", title(cycle, role)));
             }
         }
-        for part in &self.progress.parts {
+        for part in &self.known.progress.parts {
             if !matches!(part.stands, Stands::Denied(_)) {
-                self.gates(cycle, filed, &part.part.what).into_iter().for_each(&mut add);
+                self.gates(cycle, &part.part.what).into_iter().for_each(&mut add);
             }
         }
         all

@@ -1,12 +1,14 @@
 //! `lapsed form submit`, `lapsed form list` and `lapsed gate`.
 
-use super::access_form::missing_of;
+use super::access_form::All;
+use super::approvals::Asking;
 use super::people::word;
 use super::the_person;
-use crate::config::{Role, read_access_form};
+use crate::config::read_access_form;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::access::Filer;
+use crate::cycle::access::authority::Account;
 use crate::cycle::access::filing::{Filing, FilingError, Scan, Submission};
 use crate::documents::Documents;
 use crate::service::{Daemon, form_problems};
@@ -52,12 +54,7 @@ pub(super) async fn submit(
     for scan in request.scans {
         scans.push(Scan { bytes: decoded(&scan)?, file: scan.file });
     }
-    let filer = Filer {
-        name: caller.name.clone(),
-        groups: caller.groups.clone(),
-        operator: caller.may(Role::Operator),
-        counts: true,
-    };
+    let filer = Filer { account: Account::from(caller), counts: true };
     let given = Submission { form, sha256, file_name, filer, scans };
     match cycle.file_form(&given, now).await.map_err(not_now)? {
         Filing::Taken { number, text } => {
@@ -85,7 +82,11 @@ fn not_now(error: FilingError) -> ConsoleError {
     }
 }
 
-pub(super) async fn list(daemon: &Daemon, open: bool) -> Result<AccessFormsView, ConsoleError> {
+pub(super) async fn list(
+    daemon: &Daemon,
+    caller: &Caller,
+    open: bool,
+) -> Result<AccessFormsView, ConsoleError> {
     let cycle = daemon.cycle();
     let states = if open { vec![FormState::Waiting, FormState::Approved] } else { Vec::new() };
     let filter = FormFilter { states, ..FormFilter::default() };
@@ -98,11 +99,19 @@ pub(super) async fn list(daemon: &Daemon, open: bool) -> Result<AccessFormsView,
     let people: HashMap<PersonId, String> =
         read.people(&ids).await?.into_iter().map(|person| (person.id, person.shown())).collect();
     let mut lines = Vec::with_capacity(forms.len());
+    let asking = Asking::of(daemon, caller).await?;
+    let today = cycle.today(daemon.now());
     for filed in &forms {
-        let missing = match filed.state {
-            FormState::Waiting => missing_of(daemon, filed).await?,
-            _ => Vec::new(),
-        };
+        let waits = filed.state == FormState::Waiting;
+        let mut missing = Vec::new();
+        // Whoever only takes part sees what concerns them.
+        if waits || !asking.sees_all {
+            let all = All::of(&cycle, &read, filed.clone(), today).await?;
+            if !asking.may_see(&all.known) {
+                continue;
+            }
+            missing = all.missing(&cycle);
+        }
         lines.push(AccessFormLine {
             number: filed.number,
             form: filed.form.form.to_string(),

@@ -26,22 +26,27 @@ use uuid::Uuid;
 const SHORTEST_HASH: usize = 8;
 
 /// Whoever asks, with those in whose place they decide today.
-struct Asking {
+pub(super) struct Asking {
     cycle: Cycle,
     member: Member,
     away: Vec<(Absence, Member)>,
     today: Date,
     /// Sees every form, whether it concerns them or not.
-    sees_all: bool,
+    pub(super) sees_all: bool,
 }
 
 impl Asking {
-    async fn of(daemon: &Daemon, caller: &Caller) -> Result<Self, ConsoleError> {
+    pub(super) async fn of(daemon: &Daemon, caller: &Caller) -> Result<Self, ConsoleError> {
         let cycle = daemon.cycle();
         let today = cycle.today(daemon.now());
         let member = cycle.member(&Account::from(caller)).await?;
         let away = cycle.away_for(&caller.name, today).await?;
         Ok(Self { cycle, member, away, today, sees_all: caller.may(Role::Viewer) })
+    }
+
+    /// Whether the form may be shown to them: who only takes part sees what concerns them.
+    pub(super) fn may_see(&self, known: &FormKnown) -> bool {
+        self.sees_all || self.question(known).concerns(&self.member)
     }
 
     fn question<'a>(&'a self, known: &'a FormKnown) -> Question<'a> {
@@ -306,7 +311,7 @@ fn refused(refusal: Refusal) -> ConsoleError {
         }
         Refusal::NotTheirs { .. } | Refusal::NoLocation { .. } => (
             ErrorKind::Refused,
-            "who has which role is under `policy.access.approvers` in the configuration; nothing was decided",
+            "who has which role is under `access.approvers` in the configuration; nothing was decided",
         ),
         Refusal::OwnForm { .. } | Refusal::TwoSteps { .. } => {
             (ErrorKind::Refused, "have somebody else decide who has the role; nothing was decided")

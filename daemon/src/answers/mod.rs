@@ -16,6 +16,7 @@ mod plans;
 mod reload;
 mod requests;
 mod status;
+mod suspensions;
 mod tickets;
 mod trouble;
 mod wishes;
@@ -34,14 +35,7 @@ use crate::cycle::CycleError;
 use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
-    AbsencesView, AccessFormView, AccessFormsView, ApprovalsView, ApproveRequest, AwayRequest,
-    DecidedView, DenyRequest, EndAwayRequest, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, HoldRequest, HoldsView, KeepRequest,
-    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
-    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -75,11 +69,11 @@ impl Console for Desk {
     fn requests(&self, all: bool) -> Answer<'_, RequestsView> {
         Box::pin(requests::requests(&self.0, all))
     }
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
-        Box::pin(access_forms::list(&self.0, open))
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView> {
+        Box::pin(access_forms::list(&self.0, caller, open))
     }
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
-        Box::pin(access_form::show(&self.0, number))
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView> {
+        Box::pin(access_form::show(&self.0, caller, number))
     }
     fn set_asides(&self) -> Answer<'_, SetAsidesView> {
         Box::pin(people::set_asides(&self.0))
@@ -177,6 +171,19 @@ impl Console for Desk {
     }
     fn reload<'a>(&'a self, caller: &'a Caller) -> Answer<'a, ReloadView> {
         Box::pin(reload::reload(&self.0, caller))
+    }
+    fn suspensions(&self) -> Answer<'_, SuspensionsView> {
+        Box::pin(suspensions::suspensions(&self.0))
+    }
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView> {
+        Box::pin(suspensions::suspend(&self.0, caller, request))
+    }
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(suspensions::unsuspend(&self.0, caller, request))
     }
     fn record<'a>(&'a self, call: &'a CallRecord) -> Answer<'a, ()> {
         Box::pin(audit::record(&self.0, call))

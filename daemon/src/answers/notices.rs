@@ -87,7 +87,7 @@ pub(super) async fn depart(
 }
 
 /// The person known by that key, or, where none is, whoever has exactly that account in a directory.
-async fn whom(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
+pub(super) async fn whom(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
     match super::the_person(daemon, who).await {
         Err(error) if error.kind == ErrorKind::NotFound => {}
         other => return other,

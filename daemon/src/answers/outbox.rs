@@ -95,8 +95,8 @@ pub(super) async fn preview(
         Some(who) => Some(the_person(daemon, who).await?),
         None => None,
     };
-    let is_of_a_person =
-        !matches!(kind, Kind::Receipt | Kind::Alarm | Kind::Digest) || person.is_none();
+    let of_nobody = matches!(kind, Kind::Receipt | Kind::Alarm | Kind::Digest) || kind.is_of_form();
+    let is_of_a_person = !of_nobody || person.is_none();
     if !is_of_a_person {
         return Err(ConsoleError::new(
             ErrorKind::Bad,

@@ -57,6 +57,7 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
             .map(|wish| wish_line(&cycle, wish))
             .collect(),
         cases,
+        suspensions: super::suspensions::lines(&cycle, &read, person.id, daemon.now()).await?,
         told: super::outbox::told(&cycle, &read, person.id).await?,
         set_aside: asides.iter().filter(theirs).map(|a| aside_view(&cycle, a)).collect(),
     })

@@ -239,6 +239,7 @@ pub(super) async fn reject(
     let decision = decision(caller, &request, now, None);
     tx.set_plan_state(&stored.plan.hash, PlanState::Rejected, Some(&decision)).await?;
     ask_again(&tx, &stored.plan).await?;
+    lift_rejected(&daemon.cycle(), &mut tx, &stored.plan, caller, now).await?;
     tx.audit(entry(daemon, caller, &stored, "plan.rejected", &request.reason, now));
     tx.commit().await?;
     Ok(DoneView {
@@ -314,12 +315,45 @@ async fn second_operator(
                     && n.brought_by == caller.name.as_str()
             })
         });
-        if gave_notice {
+        let ordered = ordered_by(daemon, stored).await?;
+        if gave_notice || ordered.as_ref() == Some(&caller.name) {
             return Err(ConsoleError::new(
                 ErrorKind::Refused,
                 format!("account {account} is protected, and you gave the notice yourself"),
                 "a second operator has to release it",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Who ordered the suspension that a plan carries out.
+async fn ordered_by(
+    daemon: &Daemon,
+    stored: &StoredPlan,
+) -> Result<Option<lapsed_core::facts::Actor>, ConsoleError> {
+    let PlanKind::Suspension { case, person } = stored.plan.kind else { return Ok(None) };
+    let theirs = daemon.store.read().suspensions_of(&[person]).await?;
+    Ok(theirs.into_iter().find(|s| s.case() == case).and_then(|s| s.placed_by))
+}
+
+/// Suspensions that nobody ordered one by one end with their plan: what was rejected stops nobody's forms.
+async fn lift_rejected(
+    cycle: &Cycle,
+    tx: &mut Tx,
+    plan: &Plan,
+    by: &Caller,
+    now: Timestamp,
+) -> Result<(), ConsoleError> {
+    if plan.kind.is_departure() {
+        return Ok(());
+    }
+    let people: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
+    for suspension in tx.read().suspensions_of(&people).await? {
+        let is_meant = plan.steps.iter().any(|step| step.case == suspension.case());
+        if is_meant && suspension.lifted_at.is_none() && suspension.is_by_machine() {
+            let why = format!("plan {} was rejected", plan.hash.short());
+            cycle.lift(tx, suspension, by.name.as_str(), &why, now).await?;
         }
     }
     Ok(())

@@ -40,6 +40,7 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
         closed: count(CaseState::Closed),
         population: cycle.population().await?,
         drops: drops.iter().map(|drop| drop_view(daemon, drop)).collect(),
+        suspended: super::suspensions::suspended(&cycle, &read, now).await?,
         phone_in: super::tickets::phone_in(daemon, &read).await?,
         connectors,
     };

@@ -28,6 +28,7 @@ mod run;
 mod set_aside;
 mod simulate;
 mod status;
+mod suspend;
 mod tickets;
 mod user_id;
 mod wishes;
@@ -155,6 +156,13 @@ pub enum AskedCommand {
     Reject(plans::DecisionArgs),
     /// End someone's access now, or after their last day
     Depart(depart::DepartArgs),
+    /// Stop someone's access for a while, at once: by order, or for a leave
+    Suspend(suspend::SuspendArgs),
+    /// Lift what stops someone's access: what it shut is opened again
+    Unsuspend(suspend::UnsuspendArgs),
+    /// List whose access is stopped for a while, and why
+    #[command(after_help = "Example:\n  lapsed suspensions")]
+    Suspensions,
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
     /// Give a leaver's mailbox to somebody to read, or take it back
@@ -261,18 +269,21 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Release(args) => plans::release(client, output, args).await,
         AskedCommand::Reject(args) => plans::reject(client, output, args).await,
         AskedCommand::Depart(args) => depart::depart(client, output, args).await,
+        AskedCommand::Suspend(args) => suspend::suspend(client, output, args).await,
+        AskedCommand::Unsuspend(args) => suspend::unsuspend(client, output, args).await,
+        AskedCommand::Suspensions => suspend::suspensions(client, output).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
         AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,
         AskedCommand::Pause(args) => deletions::pause(client, output, args).await,
         AskedCommand::Resume(args) => deletions::resume(client, output, args).await,
+        AskedCommand::Form(args) => form::form(client, output, args).await,
+        AskedCommand::Gate(args) => form::gate(client, output, args).await,
+        AskedCommand::Requests(args) => requests::requests(client, output, &args).await,
         AskedCommand::Approvals(args) => approvals::approvals(client, output, args).await,
         AskedCommand::Approve(args) => approvals::approve(client, output, args).await,
         AskedCommand::Deny(args) => approvals::deny(client, output, args).await,
         AskedCommand::Away(args) => approvals::away(client, output, args).await,
-        AskedCommand::Form(args) => form::form(client, output, args).await,
-        AskedCommand::Gate(args) => form::gate(client, output, args).await,
-        AskedCommand::Requests(args) => requests::requests(client, output, &args).await,
         AskedCommand::Confirm(args) => confirm::confirm(client, output, &args).await,
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Notices(args) => notices::notices(client, output, &args).await,

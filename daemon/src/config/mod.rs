@@ -5,6 +5,7 @@
 //! ([`rules`]). No secret is ever in it: only files and systemd credentials that hold them are named.
 
 mod access_form;
+mod access_rules;
 mod calendar;
 mod changes;
 mod connectors;

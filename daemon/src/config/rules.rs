@@ -28,14 +28,15 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.help_desk();
     judge.departure();
     judge.linked_accounts();
+    judge.access_forms();
     judge.guard();
     judge.citations();
     judge.notices();
     judge.variables(tree, &mut Vec::new());
 }
 
-struct Judge<'a> {
-    file: &'a File,
+pub(super) struct Judge<'a> {
+    pub(super) file: &'a File,
     tree: &'a Node,
     /// Paths of what is wrong already: what was taken away there must not look wrong a second time.
     told: Vec<String>,
@@ -49,7 +50,12 @@ impl Judge<'_> {
         Problem::new(place, path, message).advise(advice)
     }
 
-    fn wrong(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn wrong(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         if self.was_told(path) {
             return;
         }

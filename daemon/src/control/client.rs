@@ -4,14 +4,7 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
-    AbsencesView, AccessFormView, AccessFormsView, ApprovalsView, ApproveRequest, AwayRequest,
-    DecidedView, DenyRequest, EndAwayRequest, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -244,6 +237,10 @@ impl Client {
     pub async fn end_away(&self, request: &EndAwayRequest) -> Asked<DoneView> {
         self.change(Call::EndAway, request).await
     }
+    /// Whose access is stopped for a while, and why.
+    pub async fn suspensions(&self) -> Asked<SuspensionsView> {
+        self.look(Call::Suspensions, &[]).await
+    }
     /// Releases a held plan.
     pub async fn release(&self, request: &DecisionRequest) -> Asked<DoneView> {
         self.change(Call::Release, request).await
@@ -295,6 +292,14 @@ impl Client {
     /// Records that somebody passed a gate, or takes that back.
     pub async fn gate(&self, request: &GateRequest) -> Asked<DoneView> {
         self.change(Call::Gate, request).await
+    }
+    /// Stops somebody's access for a while, now or from a day on.
+    pub async fn suspend(&self, request: &SuspendRequest) -> Asked<DoneView> {
+        self.change(Call::Suspend, request).await
+    }
+    /// Lifts what stops access.
+    pub async fn unsuspend(&self, request: &UnsuspendRequest) -> Asked<DoneView> {
+        self.change(Call::Unsuspend, request).await
     }
     /// Matches a first full feed to what the directory holds.
     pub async fn adopt(&self, request: &AdoptRequest) -> Asked<AdoptView> {

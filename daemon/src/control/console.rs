@@ -2,14 +2,7 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AbsencesView, AccessFormView, AccessFormsView, ApprovalsView, ApproveRequest, AwayRequest,
-    DecidedView, DenyRequest, EndAwayRequest, FiledView, GateRequest, SubmitFormRequest,
-};
-use crate::views::{
-    AdoptRequest, AdoptView, AuditVerifyView, AuditView, ConfirmRequest, DecisionRequest,
-    DelegateRequest, DepartRequest, DoneView, DueView, ErrorView, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView,
-    PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, TicketsView,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -37,9 +30,9 @@ pub trait Console: Send + Sync + 'static {
     /// What others were asked to do: what is open, or all of it.
     fn requests(&self, all: bool) -> Answer<'_, RequestsView>;
     /// Access forms; those that have not ended, or all of them.
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView>;
+    fn access_forms<'a>(&'a self, caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView>;
     /// One access form by its number.
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView>;
+    fn access_form<'a>(&'a self, caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView>;
     /// What waits to be settled.
     fn set_asides(&self) -> Answer<'_, SetAsidesView>;
     /// Who was told what by mail, and what waits; of one person, where one is named.
@@ -69,6 +62,8 @@ pub trait Console: Send + Sync + 'static {
     fn away<'a>(&'a self, caller: &'a Caller, request: AwayRequest) -> Answer<'a, DoneView>;
     /// Ends that.
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView>;
+    /// Whose access is stopped for a while, and why.
+    fn suspensions(&self) -> Answer<'_, SuspensionsView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.
@@ -104,6 +99,14 @@ pub trait Console: Send + Sync + 'static {
     ) -> Answer<'a, FiledView>;
     /// Records that somebody passed a gate, or takes that back.
     fn gate<'a>(&'a self, caller: &'a Caller, request: GateRequest) -> Answer<'a, DoneView>;
+    /// Stops somebody's access for a while, now or from a day on.
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView>;
+    /// Lifts what stops access.
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.
     fn adopt<'a>(&'a self, caller: &'a Caller, request: AdoptRequest) -> Answer<'a, AdoptView>;
     /// Reads the configuration again, or keeps the old one and says why.

@@ -238,13 +238,6 @@ struct RequestsQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ApprovalsQuestion {
-    /// One form only.
-    form: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct OpenQuestion {
     #[serde(default)]
     open: bool,
@@ -254,6 +247,13 @@ struct OpenQuestion {
 #[serde(deny_unknown_fields)]
 struct NumberQuestion {
     number: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApprovalsQuestion {
+    /// One form only.
+    form: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -386,10 +386,14 @@ fn handler(call: Call) -> MethodRouter<Control> {
             look!(RequestsQuestion, |console, asked| console.requests(asked.all).await)
         }
         Call::AccessForms => {
-            look!(OpenQuestion, |console, asked| console.access_forms(asked.open).await)
+            own_look!(OpenQuestion, |console, caller, asked| {
+                console.access_forms(&caller, asked.open).await
+            })
         }
         Call::AccessForm => {
-            look!(NumberQuestion, |console, asked| console.access_form(asked.number).await)
+            own_look!(NumberQuestion, |console, caller, asked| {
+                console.access_form(&caller, asked.number).await
+            })
         }
         Call::SetAsides => look!(Nothing, |console, _asked| console.set_asides().await),
         Call::Notices => {
@@ -418,12 +422,15 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Resume => change!(resume),
         Call::SettleSetAside => change!(settle_set_aside),
         Call::Confirm => change!(confirm),
+        Call::SubmitForm => change!(submit_form),
+        Call::Gate => change!(gate),
         Call::Approve => change!(approve),
         Call::Deny => change!(deny),
         Call::Away => change!(away),
         Call::EndAway => change!(end_away),
-        Call::SubmitForm => change!(submit_form),
-        Call::Gate => change!(gate),
+        Call::Suspensions => look!(Nothing, |console, _asked| console.suspensions().await),
+        Call::Suspend => change!(suspend),
+        Call::Unsuspend => change!(unsuspend),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

@@ -278,7 +278,9 @@ impl Executor {
             }
         }
         // Someone put it back, or it never took: the person is planned for anew.
-        tx.mark_to_decide(&undone.into_iter().collect::<Vec<_>>(), now).await?;
+        let undone: Vec<_> = undone.into_iter().collect();
+        tx.mark_to_decide(&undone, now).await?;
+        tx.look_at_suspensions_of(&undone, now).await?;
         tx.commit().await?;
         Ok(after.into_iter().map(|(moved, _)| moved).collect())
     }
@@ -336,6 +338,11 @@ impl Executor {
         }
         // When a password was changed before is known only to the process that changed it, and an archive
         // is its recipient's to move: a later look could tell nothing.
+        // What was given may well be taken away again, by a departure or an order: no later look tells
+        // anything but that.
+        if stored.step.action.gives() {
+            return update.recheck(None, stored.recheck_index.saturating_add(1));
+        }
         if matches!(
             stored.step.action,
             Action::ScramblePassword { .. } | Action::ArchiveHome { .. }

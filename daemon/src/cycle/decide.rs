@@ -180,6 +180,7 @@ impl Cycle {
         let mut tx = self.store.begin().await?;
         for mut person in people {
             let known = known.remove(&CaseId::departure(person.id, person.episode));
+            self.settle_leave(&mut tx, &person, now).await?;
             match self.settle_case(&mut tx, &mut person, known, now).await? {
                 Some(case) => {
                     if !marks.contains_key(&person.id) {

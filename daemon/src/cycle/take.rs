@@ -3,6 +3,7 @@
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, DropRecord, DropState, SetAside as Waiting, Tx};
 use jiff::Timestamp;
+use lapsed_core::access::gate::GatePassed;
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Engagement, Person, PersonId, SourceName, Statement, Status};
@@ -175,6 +176,7 @@ impl Cycle {
             by_key: HashMap::new(),
             dirty: HashSet::new(),
             digests: Vec::new(),
+            gates: Vec::new(),
             seen: HashSet::new(),
             summary: Summary::new(taken),
         };
@@ -316,6 +318,7 @@ struct Work<'a> {
     by_key: HashMap<String, Vec<PersonId>>,
     dirty: HashSet<PersonId>,
     digests: Vec<(String, String)>,
+    gates: Vec<GatePassed>,
     seen: HashSet<String>,
     summary: Summary,
 }
@@ -434,12 +437,30 @@ impl Work<'_> {
                 Change::Joined | Change::Updated | Change::Repeated => {}
             }
         }
+        self.pass_gates(person.id, statement);
         self.index(&person);
-        if !changes.is_empty() {
+        // A person whose gates are stored is stored.
+        if !changes.is_empty() || !statement.gates.is_empty() {
             self.dirty.insert(person.id);
         }
         self.people.insert(person.id, person);
         Ok(())
+    }
+
+    /// What the row says was signed or done (A4).
+    fn pass_gates(&mut self, person: PersonId, statement: &Statement) {
+        let source = format!("feed {}", self.drop.feed);
+        let passed = statement.gates.iter().map(|(gate, on)| GatePassed {
+            id: GatePassed::id_of(person, gate, *on, &source),
+            person,
+            gate: gate.clone(),
+            on: *on,
+            source: source.clone(),
+            document: None,
+            at: self.now,
+            withdrawn_at: None,
+        });
+        self.gates.extend(passed);
     }
 
     /// Writes what the rows so far have changed; people stay at hand for later rows of the same drop.
@@ -450,6 +471,12 @@ impl Work<'_> {
             dirty.iter().filter_map(|id| self.people.get(id)).cloned().collect();
         tx.save_people(&people).await?;
         tx.mark_to_decide(&dirty, self.now).await?;
+        let mut gates = std::mem::take(&mut self.gates);
+        // One statement can't set a row twice.
+        gates.sort_by_key(|passed| passed.id);
+        gates.dedup_by_key(|passed| passed.id);
+        tx.save_gates(&gates).await?;
+        tx.look_at_forms_of(&dirty, self.now).await?;
         tx.save_statement_digests(self.drop.feed, &std::mem::take(&mut self.digests)).await?;
         Ok(())
     }

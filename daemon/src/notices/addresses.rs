@@ -3,7 +3,7 @@
 use crate::config::{ConnectorSettings, KindRule, NoticeSettings};
 use crate::cycle::{Cycle, CycleError};
 use lapsed_connectors::mail::MailAddress;
-use lapsed_core::facts::{ConnectorName, EmployeeNumber, LocationId, Person, PersonId};
+use lapsed_core::facts::{ConnectorName, EmployeeNumber, LocationId, Person, PersonId, UserId};
 use lapsed_core::notice_rules::{Addressee, Kind};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Realm, Scope};
 use lapsed_core::policy::naming::find_location;
@@ -41,6 +41,10 @@ impl Cycle {
                 self.supervisor(number, leaver).await?
             }
             Addressee::SecurityOfficer { location } => self.officer(location.as_ref()),
+            Addressee::Named { addresses, .. } if !addresses.is_empty() => {
+                Found::To(addresses.clone())
+            }
+            Addressee::Named { what, user_ids, .. } => self.named(what, user_ids).await,
             Addressee::AccountManagement => Found::To(settings.account_management.clone()),
             Addressee::OnCall if settings.on_call.is_empty() => {
                 Found::To(settings.account_management.clone())
@@ -105,6 +109,36 @@ impl Cycle {
             (Err(_), Some(why)) => Found::Later(why),
             (Err(why), None) => Found::Nobody(why),
         })
+    }
+
+    /// The addresses of people by their log-on names: each one's first that can be used.
+    async fn named(&self, what: &str, user_ids: &[UserId]) -> Found {
+        let nobody = format!(
+            "no mail address is known of the {what} (access.approvers.{what}.mail names one for a role)"
+        );
+        if user_ids.is_empty() {
+            return Found::Nobody(nobody);
+        }
+        let keys = PersonKeys { user_ids: user_ids.to_vec(), ..PersonKeys::default() };
+        let (mut accounts, mut away) = (Vec::new(), None);
+        for (name, eye) in self.eyes.0.iter().filter(|(name, _)| self.is_directory(name)) {
+            match eye.observe(&Scope::People(vec![keys.clone()])).await {
+                Ok(observed) => accounts.extend(observed.accounts),
+                Err(fault) => away = Some(format!("{name} can't be read: {fault}")),
+            }
+        }
+        let mut found = Vec::new();
+        for user_id in user_ids {
+            let named = |other: &UserId| other.folded() == user_id.folded();
+            let own = accounts.iter().filter(|account| account.user_ids().any(named));
+            let own: Vec<ObservedAccount> = own.cloned().collect();
+            found.extend(address(&own));
+        }
+        match (found.is_empty(), away) {
+            (false, _) => Found::To(found),
+            (true, Some(why)) => Found::Later(why),
+            (true, None) => Found::Nobody(nobody),
+        }
     }
 
     fn is_directory(&self, name: &ConnectorName) -> bool {

@@ -118,6 +118,11 @@ fn title(kind: Kind) -> &'static str {
         Kind::Receipt => "Receipts",
         Kind::Alarm => "Alarms",
         Kind::Digest => "Digests",
+        Kind::ApprovalWanted => "Access forms to decide on",
+        Kind::ApprovalReminder => "Access forms that wait to be decided on",
+        Kind::FormDenied => "Access forms that were denied",
+        Kind::AccessInPlace => "Access that is in place",
+        Kind::FormEnded => "Access forms that ended",
     }
 }
 

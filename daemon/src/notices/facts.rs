@@ -15,6 +15,8 @@ use serde::Serialize;
 pub enum Facts {
     /// Of notices about a departure.
     Case(Box<CaseFacts>),
+    /// Of notices about an access form.
+    Form(Box<FormFacts>),
     /// Of a receipt.
     Receipt(ReceiptFacts),
     /// Of an alarm.
@@ -79,6 +81,37 @@ pub struct TrustFacts {
     pub what: String,
     /// Its name.
     pub name: String,
+}
+
+/// Values of notices about an access form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FormFacts {
+    /// The agency's name.
+    pub agency: String,
+    /// The form's number.
+    pub number: u64,
+    /// What it asks for, for people: `new access`.
+    pub asks: String,
+    /// The person's name and user ID, as far as there are.
+    pub person: String,
+    /// The person's user ID, or null.
+    pub user_id: Option<String>,
+    /// The systems that it asks for, each with its role.
+    pub systems: Vec<String>,
+    /// Name of the location, or null.
+    pub location: Option<String>,
+    /// Title of the role that decides or decided.
+    pub role: String,
+    /// Beginning of the form's hash.
+    pub hash: String,
+    /// Why it was denied or ended, or null.
+    pub because: Option<String>,
+    /// The day on which it came in: `Mon 2026-11-02`.
+    pub filed_on: String,
+    /// The how manieth reminder this is.
+    pub nth: u16,
+    /// Whom to write to.
+    pub contact: String,
 }
 
 /// Values of a receipt.
@@ -182,6 +215,7 @@ impl Facts {
                 since: "2026-11-02 07:00:05 -06:00".into(),
             }),
             Some(Kind::Digest) => Self::Digest(example_digest()),
+            Some(kind) if kind.is_of_form() => Self::Form(Box::new(example_form())),
             Some(_) => Self::Case(Box::new(example_case())),
         }
     }
@@ -198,6 +232,24 @@ fn example_digest() -> DigestFacts {
             title: "Accounts that were shut".into(),
             lines: vec![DigestLine { subject: line.into(), body: None }],
         }],
+    }
+}
+
+fn example_form() -> FormFacts {
+    FormFacts {
+        agency: "Department of Mental Health".into(),
+        number: 12,
+        asks: "new access".into(),
+        person: "Maria Núñez (mbnunem)".into(),
+        user_id: Some("mbnunem".into()),
+        systems: vec!["mail".into(), "cimor as nurse".into()],
+        location: Some("Fulton State Hospital".into()),
+        role: "Local Security Officer".into(),
+        hash: "3f9c01ab77de".into(),
+        because: Some("her duties need no PHI".into()),
+        filed_on: "Mon 2026-11-02".into(),
+        nth: 1,
+        contact: "accounts@dmh.test".into(),
     }
 }
 

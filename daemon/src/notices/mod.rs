@@ -10,6 +10,7 @@
 //! whether the mail server took it is unverified, shown as that, and not sent again unless the YAML says
 //! so. Nothing waits for a notice: not an account to be shut, not a deletion.
 
+mod access_forms;
 mod addresses;
 mod alarms;
 mod digest;

@@ -255,6 +255,9 @@ fn rule(kind: Kind) -> Option<Rule> {
         Kind::Manager | Kind::DeletionAhead | Kind::DatesChanged => Some(Rule::D9),
         Kind::HeldInTrust => Some(Rule::S7),
         Kind::SecurityOfficer => Some(Rule::D14),
+        Kind::ApprovalWanted | Kind::ApprovalReminder => Some(Rule::A2),
+        Kind::FormDenied | Kind::FormEnded => Some(Rule::A3),
+        Kind::AccessInPlace => Some(Rule::A6),
         Kind::Receipt => Some(Rule::D1),
         Kind::AccountManagement | Kind::Alarm | Kind::Digest => None,
     }

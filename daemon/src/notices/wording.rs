@@ -37,6 +37,11 @@ fn built_in(name: &str) -> &'static str {
         "account_management" => include_str!("../../templates/notices/account_management.txt"),
         "receipt" => include_str!("../../templates/notices/receipt.txt"),
         "alarm" => include_str!("../../templates/notices/alarm.txt"),
+        "approval_wanted" => include_str!("../../templates/notices/approval_wanted.txt"),
+        "approval_reminder" => include_str!("../../templates/notices/approval_reminder.txt"),
+        "form_denied" => include_str!("../../templates/notices/form_denied.txt"),
+        "access_in_place" => include_str!("../../templates/notices/access_in_place.txt"),
+        "form_ended" => include_str!("../../templates/notices/form_ended.txt"),
         "digest" => include_str!("../../templates/notices/digest.txt"),
         _ => include_str!("../../templates/notices/nobody.txt"),
     }

@@ -94,7 +94,7 @@ impl Daemon {
                 return self.no_form(cycle, (&name, &file.sha256, None), reason, now).await;
             }
         };
-        let owner = filer.name.to_string();
+        let owner = filer.account.name.to_string();
         let form = match read_access_form(file.bytes) {
             Ok(form) => form.masked(),
             Err(error) => {

@@ -4,6 +4,7 @@ use crate::config::{Config, Members, Role};
 use crate::control::peer::{Accounts as _, MachineAccounts};
 use crate::control::roles::{Caller, Identity};
 use crate::cycle::access::Filer;
+use crate::cycle::access::authority::Account;
 use crate::drops::Owner;
 
 /// Whose files count in a folder, beside those of operators.
@@ -56,9 +57,8 @@ pub(super) async fn filer(
 ) -> Result<Filer, String> {
     let identity = account_of(owner).await?;
     let counts = from.is_some_and(|members| is_member(members, &identity));
-    let groups = identity.groups.clone();
     let caller = Caller::new(identity, &config.control.roles);
-    Ok(Filer { operator: caller.may(Role::Operator), name: caller.name, groups, counts })
+    Ok(Filer { account: Account::from(&caller), counts })
 }
 
 fn is_member(members: &Members, identity: &Identity) -> bool {

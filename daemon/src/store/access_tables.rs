@@ -130,6 +130,8 @@ pub(super) mod suspensions {
         pub(crate) lifted: bool,
         pub(crate) placed_at: i64,
         pub(crate) body: String,
+        pub(crate) over: bool,
+        pub(crate) look_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -202,7 +202,9 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize, orders: Orders
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
          AND c.state = 'open' \
          AND {orders} \
-         AND (s.action NOT IN ('disable_mailbox', 'archive_home') OR c.disabled_on IS NOT NULL) \
+         AND (s.action NOT IN ('disable_mailbox', 'archive_home') OR c.disabled_on IS NOT NULL \
+              OR (c.kind = 'suspension' AND NOT EXISTS (SELECT 1 FROM steps e WHERE NOT e.ended \
+                  AND e.case_id = s.case_id AND e.action = 'disable'))) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
                          AND b.connector = s.connector AND b.rank < s.rank) \
          AND s.connector IN ({}) \

@@ -149,6 +149,7 @@ impl Store {
         let people: Vec<PersonId> = rows.into_iter().map(|row| PersonId(row.person)).collect();
         let tx = self.begin().await?;
         tx.mark_to_decide(&people, now).await?;
+        tx.look_at_suspensions(now).await?;
         tx.commit().await?;
         Ok(people.len())
     }

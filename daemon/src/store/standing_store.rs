@@ -3,10 +3,13 @@
 use super::error::Doing as _;
 use super::tables::{access_findings, suspensions};
 use super::{Reader, StoreError, Tx, convert, sql};
+use jiff::{Timestamp, civil::Date};
 use lapsed_core::access::finding::AccessFinding;
 use lapsed_core::access::suspension::Suspension;
-use lapsed_core::facts::{ConnectorName, PersonId};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select};
+use lapsed_core::facts::{CaseId, ConnectorName, PersonId};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select,
+};
 use uuid::Uuid;
 
 /// That step `s`, which gives access, must not be carried out, as SQL; `$2` is today. A departure of its
@@ -18,11 +21,14 @@ pub(super) const STOPPED: &str = "EXISTS (SELECT 1 FROM cases d WHERE d.person =
         AND (u.connectors = '*' OR u.connectors LIKE '%|' || s.connector || '|%'))";
 
 impl Tx {
-    /// Stores suspensions over what was there under the same ids. Nothing that one stops is claimed once
-    /// this has committed.
-    pub async fn save_suspensions(&self, all: &[Suspension]) -> Result<(), StoreError> {
+    /// Stores suspensions over what was there under the same ids; the moment is when each is to be looked
+    /// at next, if at all. Nothing that one stops is claimed once this has committed.
+    pub async fn save_suspensions(
+        &self,
+        all: &[(Suspension, Option<Timestamp>)],
+    ) -> Result<(), StoreError> {
         self.wait_for_claims().await?;
-        let row = |suspension: &Suspension| {
+        let row = |(suspension, look_at): &(Suspension, Option<Timestamp>)| {
             Ok(suspensions::Model {
                 id: suspension.id,
                 person: suspension.person.0,
@@ -32,13 +38,48 @@ impl Tx {
                 lifted: suspension.lifted_at.is_some(),
                 placed_at: convert::micros(suspension.placed_at),
                 body: convert::body("suspension", suspension)?,
+                over: suspension.over_at.is_some(),
+                look_at: look_at.map(convert::micros),
             })
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let conflict = sql::replace::<suspensions::Entity>();
         sql::put_all(&self.db(), "storing a suspension", rows, Some(conflict)).await?;
-        let people: Vec<PersonId> = all.iter().map(|suspension| suspension.person).collect();
+        let people: Vec<PersonId> = all.iter().map(|(suspension, _)| suspension.person).collect();
         self.look_at_access_of(&people).await
+    }
+
+    /// Has the suspensions of some people looked at by a moment, lifted ones too of which something may
+    /// still come.
+    pub async fn look_at_suspensions_of(
+        &self,
+        people: &[PersonId],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for some in people.chunks(sql::rows_at_once(1)) {
+            let sql = format!(
+                "UPDATE suspensions SET look_at = $1 WHERE NOT over AND person IN ({})",
+                sql::placeholders(2, some.len())
+            );
+            let values = std::iter::once(convert::micros(at).into());
+            let values = values.chain(some.iter().map(|id| id.0.into())).collect();
+            sql::run(&self.db(), "marking suspensions", &sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Has every suspension looked at of which something may still come.
+    pub async fn look_at_suspensions(&self, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE suspensions SET look_at = $1 WHERE NOT over";
+        sql::run(&self.db(), "marking suspensions", sql, vec![convert::micros(at).into()]).await?;
+        Ok(())
+    }
+
+    /// What a suspension shut is no longer looked at on later days: opened again, it is as it should be.
+    pub async fn stop_rechecks(&self, case: CaseId) -> Result<(), StoreError> {
+        let sql = "UPDATE steps SET recheck_on = NULL WHERE case_id = $1 AND NOT gives AND ended";
+        sql::run(&self.db(), "ending later looks", sql, vec![case.0.into()]).await?;
+        Ok(())
     }
 
     /// Stores findings over what was there under the same ids.
@@ -83,6 +124,38 @@ impl Reader<'_> {
     pub async fn standing_suspensions(&self) -> Result<Vec<Suspension>, StoreError> {
         let stands = suspensions::Column::Lifted.eq(false);
         self.suspensions_in(suspensions::Entity::find().filter(stands)).await
+    }
+
+    /// Suspensions of which something may still come, oldest first.
+    pub async fn unfinished_suspensions(&self) -> Result<Vec<Suspension>, StoreError> {
+        let goes_on = suspensions::Column::Over.eq(false);
+        self.suspensions_in(suspensions::Entity::find().filter(goes_on)).await
+    }
+
+    /// Suspensions that are to be looked at by now and have begun, oldest first.
+    pub async fn suspensions_to_look_at(
+        &self,
+        now: Timestamp,
+        today: Date,
+    ) -> Result<Vec<Suspension>, StoreError> {
+        let begun = Condition::any()
+            .add(suspensions::Column::Lifted.eq(true))
+            .add(suspensions::Column::StartsOn.is_null())
+            .add(suspensions::Column::StartsOn.lte(today.to_string()));
+        let query = suspensions::Entity::find()
+            .filter(suspensions::Column::Over.eq(false))
+            .filter(suspensions::Column::LookAt.lte(convert::micros(now)))
+            .filter(begun);
+        self.suspensions_in(query).await
+    }
+
+    /// Suspensions placed since a moment.
+    pub async fn suspensions_placed_since(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<Suspension>, StoreError> {
+        let lately = suspensions::Column::PlacedAt.gte(convert::micros(since));
+        self.suspensions_in(suspensions::Entity::find().filter(lately)).await
     }
 
     async fn suspensions_in(

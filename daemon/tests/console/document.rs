@@ -52,17 +52,20 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Delegate => ("[DelegateRequest](#delegaterequest)", "DoneView"),
         Call::Keep => ("[KeepRequest](#keeprequest)", "DoneView"),
         Call::Depart => ("[DepartRequest](#departrequest)", "DoneView"),
+        Call::Suspensions => ("", "SuspensionsView"),
+        Call::Suspend => ("[SuspendRequest](#suspendrequest)", "DoneView"),
+        Call::Unsuspend => ("[UnsuspendRequest](#unsuspendrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
+        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
+        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Approvals => ("`form` its number, if any", "ApprovalsView"),
         Call::Absences => ("", "AbsencesView"),
         Call::Approve => ("[ApproveRequest](#approverequest)", "DecidedView"),
         Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
         Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
         Call::EndAway => ("[EndAwayRequest](#endawayrequest)", "DoneView"),
-        Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),
-        Call::Gate => ("[GateRequest](#gaterequest)", "DoneView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -136,6 +139,9 @@ fn schemas() -> Vec<(String, Value)> {
     add::<LiftRequest>(&mut generator);
     add::<DelegateRequest>(&mut generator);
     add::<KeepRequest>(&mut generator);
+    add::<SuspensionsView>(&mut generator);
+    add::<SuspendRequest>(&mut generator);
+    add::<UnsuspendRequest>(&mut generator);
     add::<PauseRequest>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<ConfirmRequest>(&mut generator);

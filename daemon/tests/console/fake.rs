@@ -79,11 +79,11 @@ impl Console for FakeConsole {
         self.note(format!("requests {all}"));
         ready(Ok(samples::requests()))
     }
-    fn access_forms(&self, open: bool) -> Answer<'_, AccessFormsView> {
+    fn access_forms<'a>(&'a self, _caller: &'a Caller, open: bool) -> Answer<'a, AccessFormsView> {
         self.note(format!("access forms {open}"));
         ready(Ok(samples::access_forms()))
     }
-    fn access_form(&self, number: u64) -> Answer<'_, AccessFormView> {
+    fn access_form<'a>(&'a self, _caller: &'a Caller, number: u64) -> Answer<'a, AccessFormView> {
         ready(match number {
             17 => Ok(samples::access_form()),
             _ => Err(not_found("such form")),
@@ -136,6 +136,9 @@ impl Console for FakeConsole {
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
         self.done(&format!("end away {}", request.id), caller)
     }
+    fn suspensions(&self) -> Answer<'_, SuspensionsView> {
+        ready(Ok(samples::suspensions()))
+    }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         if request.hash == "decided" {
             let error = ConsoleError::new(ErrorKind::Conflict, "the plan is released already", "");
@@ -179,6 +182,16 @@ impl Console for FakeConsole {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         self.done(&format!("settle {}", request.id), caller)
+    }
+    fn suspend<'a>(&'a self, caller: &'a Caller, request: SuspendRequest) -> Answer<'a, DoneView> {
+        self.done(&format!("suspend {request:?}"), caller)
+    }
+    fn unsuspend<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: UnsuspendRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("unsuspend {request:?}"), caller)
     }
     fn confirm<'a>(&'a self, caller: &'a Caller, request: ConfirmRequest) -> Answer<'a, DoneView> {
         let length = request.content.as_ref().map_or(0, String::len);

@@ -71,6 +71,7 @@ pub fn status() -> StatusView {
             drop("hr-2026-11-25.csv", "accepted", None),
             drop(HOSTILE, "rejected", Some("the trailer counts 4,821 rows and there are 2,210")),
         ],
+        suspended: 6,
         phone_in: vec![PhoneInView {
             key: text("lapsed-0191f2b4c0de"),
             case: Some(text("0191f2b4-0000-0000-0000-000000000000")),
@@ -144,6 +145,9 @@ pub fn person() -> PersonView {
             ],
         }],
         set_aside: set_asides().rows,
+        suspensions: vec![text(
+            "order (stopped), everywhere, by Security Coordinator: Violation 24-31",
+        )],
         told: vec![text("manager to boss@dmh.test: sent 2026-11-11 17:00:05 -06:00")],
     }
 }
@@ -181,6 +185,24 @@ pub fn plans() -> PlansView {
         ..plan()
     };
     PlansView { plans: vec![plan(), second] }
+}
+
+pub fn suspensions() -> SuspensionsView {
+    SuspensionsView {
+        suspensions: vec![SuspensionView {
+            id: text("0191f2b4-0000-0000-0000-000000000001"),
+            person: text("mzsmitj"),
+            kind: text("order"),
+            connectors: vec![text("omis")],
+            authority: text("Security Coordinator"),
+            reason: text("Violation 24-31"),
+            placed: text("2026-11-20T09:00:00-06:00"),
+            starts_on: None,
+            ends_on: None,
+            form: Some(17),
+            state: text("stopped"),
+        }],
+    }
 }
 
 pub fn holds() -> HoldsView {

@@ -83,8 +83,11 @@ fn main_database(builder: &Builder, at: &str, sync: &str) -> String {
     if builder.member_of {
         conf += "overlay memberof\nmemberof-group-oc groupOfNames\nmemberof-member-ad member\nmemberof-memberof-ad memberOf\nmemberof-dangling ignore\nmemberof-refint FALSE\n";
     }
-    conf +=
-        &format!("overlay refint\nrefint_attributes member manager\nrefint_nothing {service}\n");
+    if builder.refint {
+        conf += &format!(
+            "overlay refint\nrefint_attributes member manager\nrefint_nothing {service}\n"
+        );
+    }
     conf += &format!(
         "overlay ppolicy\nppolicy_default cn=default,ou=policies,{base}\nppolicy_use_lockout\n"
     );

@@ -39,6 +39,7 @@ pub struct Builder {
     hidden_from_service: Option<String>,
     unchangeable_for_service: Option<String>,
     member_of: bool,
+    refint: bool,
     access_log: bool,
     pwd_lockout: bool,
     retcode_items: Vec<String>,
@@ -57,6 +58,7 @@ impl Default for Builder {
             hidden_from_service: None,
             unchangeable_for_service: None,
             member_of: true,
+            refint: true,
             access_log: false,
             pwd_lockout: true,
             retcode_items: Vec::new(),
@@ -115,6 +117,12 @@ impl Builder {
     #[must_use]
     pub fn without_member_of(mut self) -> Self {
         self.member_of = false;
+        self
+    }
+    /// Leaves the referential integrity overlay out: groups keep names that are no longer there.
+    #[must_use]
+    pub fn without_refint(mut self) -> Self {
+        self.refint = false;
         self
     }
     /// Keeps a log of changes in `cn=accesslog`.

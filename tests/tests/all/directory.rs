@@ -10,6 +10,8 @@
 mod active_directory;
 mod double;
 mod exchange;
+mod giving;
+mod giving_support;
 mod half_shut;
 mod misbehaviour;
 mod opening;
@@ -17,5 +19,6 @@ mod openldap;
 mod outages;
 mod paging;
 mod protection;
+mod renaming;
 mod support;
 mod trust;

@@ -6,6 +6,7 @@
     reason = "a test ends by panicking, in its helpers too"
 )]
 
+mod access_forms;
 mod active_directory;
 mod beside;
 mod crash;
@@ -29,6 +30,7 @@ mod service;
 mod shared_state;
 mod steps;
 mod store;
+mod suspensions;
 mod systems;
 mod tables;
 mod wishes;

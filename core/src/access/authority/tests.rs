@@ -106,7 +106,7 @@ fn first(caller: &Member, as_role: &str) -> Result<Allowed, String> {
 #[case::case_does_not_count(member("Sue"), "supervisor", "")]
 #[case::not_the_supervisor(member("eve"), "supervisor", "eve is not Supervisor")]
 #[case::not_an_operator(member("eve"), "account_management", "eve is not account_management")]
-#[case::of_no_chain(member("sue"), "director", "no role under policy.access.approvers")]
+#[case::of_no_chain(member("sue"), "director", "no role under access.approvers")]
 #[case::another_locations_officer(in_group("lea", "LSO-c"), CHAIN[1], "not Local Security Officer")]
 #[case::in_turn_only(in_group("lea", "lso-b"), CHAIN[1], "supervisor decides first (A3)")]
 fn who_decides_first(#[case] caller: Member, #[case] as_role: &str, #[case] says: &str) {

@@ -130,3 +130,46 @@ fn a_changed_name_or_place_is_taken_over_only_where_no_feed_says_it() {
     assert!(move_on(&mut by_form, &moved));
     assert_eq!(by_form.engagements[0].worksite.as_ref().unwrap().as_str(), "b");
 }
+
+#[test]
+fn a_feed_that_lists_somebody_later_goes_on_with_the_engagement_of_the_form() {
+    use crate::absorb::{Context, absorb};
+    use crate::facts::Statement;
+    use crate::policy::departure::DeparturePolicy;
+    use crate::standing::{Standing, standing};
+    let mut known = Person::new(PersonId(Uuid::from_u128(9)));
+    let mut form = taken_on();
+    form.person.employee_number = EmployeeNumber::new("104").ok();
+    take_on(&mut known, &form, None, TODAY);
+    let says = |status: Status, ends_on: Option<Date>| Statement {
+        line: 1,
+        employee_number: EmployeeNumber::new("104").ok(),
+        former_employee_number: None,
+        user_id: None,
+        record: "0".into(),
+        name: None,
+        status,
+        starts_on: Some(date(2026, 12, 1)),
+        ends_on,
+        for_cause: false,
+        worksite: None,
+        kind: None,
+        supervisor: None,
+        gates: Vec::new(),
+    };
+    let (policy, feed) = (DeparturePolicy::default(), SourceName::new("hr").unwrap());
+    let now = "2027-01-10T12:00:00Z".parse().unwrap();
+    let context = Context {
+        source: &feed,
+        brought_by: "hr-1.csv",
+        received_at: now,
+        policy: &policy,
+        zone: &jiff::tz::TimeZone::UTC,
+        notices_only: false,
+    };
+    absorb(&mut known, &says(Status::Active, None), context).unwrap();
+    let [one] = known.engagements.as_slice() else { panic!("doubled: {known:?}") };
+    assert_eq!((one.source.as_str(), one.kind.is_some()), ("hr", true));
+    absorb(&mut known, &says(Status::Departed, Some(date(2027, 1, 8))), context).unwrap();
+    assert!(matches!(standing(&known, now, &jiff::tz::TimeZone::UTC), Standing::Left(_)));
+}

@@ -73,11 +73,27 @@ pub struct HandoverRules {
     /// Envelopes that nobody opened are destroyed after so many days; the password is then set anew on
     /// request (A7).
     pub expires_days: u16,
+    /// Subject of the mail with the one-time code (minijinja: `id`, `user_id`, `form`, `expires_days`).
+    pub subject: String,
+    /// Its text (the same words, and `code`).
+    pub text: String,
 }
+
+/// What the one who hands a password over is told.
+const MAIL: &str = "A first password for {{ user_id }} (form {{ form }}) waits for you, to be handed to the \
+staff member in person.\n\nOn the machine of lapsed, run\n\n    lapsed envelope open {{ id }}\n\nand type \
+this code when you are asked for it:\n\n    {{ code }}\n\nOnly you can open it, once, within \
+{{ expires_days }} days. The password has to be changed at the first log-on.\n";
 
 impl Default for HandoverRules {
     fn default() -> Self {
-        Self { folder: None, opener: ApproverRole::new("supervisor").ok(), expires_days: 14 }
+        Self {
+            folder: None,
+            opener: ApproverRole::new("supervisor").ok(),
+            expires_days: 14,
+            subject: "A first password waits for you (form {{ form }})".into(),
+            text: MAIL.into(),
+        }
     }
 }
 

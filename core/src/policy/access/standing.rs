@@ -16,6 +16,9 @@ pub struct SuspensionRules {
     pub leave_by_feed: bool,
     /// What an order stops where it names no systems, by connector; empty: everything (S2).
     pub order: Vec<ConnectorName>,
+    /// Connectors that end open sessions of whoever is suspended, and change nothing else that would have to
+    /// be put back: a Dovecot, say.
+    pub end_sessions: Vec<ConnectorName>,
 }
 
 /// What the nightly audit looks at.

@@ -15,6 +15,7 @@ mod notices;
 mod person;
 mod plans;
 mod requests;
+mod standing;
 mod status;
 mod tickets;
 mod user_ids;

@@ -12,6 +12,7 @@ impl Text for PersonView {
         page.list("Engagements", &self.engagements);
         page.list("Notices", &self.notices);
         page.list("Holds: nothing of this person is deleted", &self.holds);
+        page.list("Suspensions", &self.suspensions);
         page.list("Told by mail", &self.told);
         page.list("Wishes", &self.wishes);
         for case in &self.cases {

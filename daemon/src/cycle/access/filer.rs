@@ -1,25 +1,21 @@
 //! Who may file which form: a form asserts nothing by itself, its filer does (A1, A2, D1).
 
 use super::Cycle;
+use super::authority::Account;
 use super::filing::{FilingError, Submission};
 use crate::store::Reader;
 use jiff::civil::Date;
-use lapsed_core::access::authority::{Matter, Member, Question};
+use lapsed_core::access::authority::{Member, Question};
 use lapsed_core::access::chain::Progress;
 use lapsed_core::access::check::FormProblem;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Actor, ApproverRole, LocationId, Person, UserId};
-use std::collections::BTreeSet;
+use lapsed_core::facts::{ApproverRole, Person};
 
 /// Whose word a form is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filer {
     /// The account on this machine.
-    pub name: Actor,
-    /// Its groups on this machine.
-    pub groups: BTreeSet<String>,
-    /// An operator of lapsed.
-    pub operator: bool,
+    pub account: Account,
     /// Their forms count where no rule names roles: a caller of the command, or an account that
     /// `inbox.forms.from` names.
     pub counts: bool,
@@ -30,11 +26,12 @@ impl Cycle {
     pub(super) async fn may_file(
         &self,
         read: &Reader<'_>,
-        given: &Submission,
+        (given, member): (&Submission, &Member),
         person: Option<&Person>,
         today: Date,
     ) -> Result<Result<Option<String>, FormProblem>, FilingError> {
         let (form, filer) = (&given.form, &given.filer);
+        let name = &member.name;
         let access = &self.config.policy.access;
         let Some(rule) = access.forms.get(&form.form) else { return Ok(Ok(None)) };
         let problem = |problem: String, advice: String| FormProblem {
@@ -44,22 +41,23 @@ impl Cycle {
             advice,
         };
         let roles = rule.filed_by.get(&form.asks).map(Vec::as_slice).unwrap_or_default();
-        if let Some(role) = self.held_of(read, given, person, roles, today).await? {
+        if let Some(role) = self.held_of(read, (given, member), person, roles, today).await? {
             return Ok(Ok(Some(role.to_string())));
         }
-        if filer.operator {
+        if member.operator {
             return Ok(Ok(None));
         }
         let asks = form.asks.name();
         if !roles.is_empty() {
             let titles: Vec<String> = roles.iter().map(|role| self.title_of_role(role)).collect();
             let titles = titles.join(" or ");
-            let text =
-                format!("that asks for {asks} is not {}'s to file for this person", filer.name);
-            return Ok(Err(problem(
-                text,
-                format!("have it filed by: {titles}, or by an operator"),
-            )));
+            let text = format!("that asks for {asks} is not {name}'s to file for this person");
+            let unread = match member.unread.first() {
+                Some(why) => format!("; their groups are not all known now, since {why}"),
+                None => String::new(),
+            };
+            let advice = format!("have it filed by: {titles}, or by an operator{unread}");
+            return Ok(Err(problem(text, advice)));
         }
         // What takes effect without approvals is nobody's to file by a form that names no role.
         if !form.asks.gives() {
@@ -75,7 +73,7 @@ impl Cycle {
         if filer.counts {
             return Ok(Ok(None));
         }
-        let text = format!("was filed by {}, whose files do not count", filer.name);
+        let text = format!("was filed by {name}, whose files do not count");
         let advice = "have an operator put it there, or name the account under inbox.forms.from";
         Ok(Err(problem(text, advice.into())))
     }
@@ -90,7 +88,7 @@ impl Cycle {
     async fn held_of<'r>(
         &self,
         read: &Reader<'_>,
-        given: &Submission,
+        (given, member): (&Submission, &Member),
         person: Option<&Person>,
         roles: &'r [ApproverRole],
         today: Date,
@@ -98,33 +96,11 @@ impl Cycle {
         if roles.is_empty() {
             return Ok(None);
         }
-        let form = &given.form;
-        let engagement = person.and_then(|p| p.engagements.iter().rev().find(|e| e.goes_on()));
-        let mut supervisors: Vec<UserId> = form.person.supervisor.clone().into_iter().collect();
-        if let Some(number) = engagement.and_then(|e| e.supervisor.clone()) {
-            // HR's word on who supervises whom goes before the form's.
-            let known = read.people_by_keys(&[number], &[]).await?;
-            supervisors = known.iter().flat_map(Person::user_ids).collect();
-        }
-        let known: Option<LocationId> = engagement.and_then(|e| e.worksite.clone());
-        let matter = Matter {
-            location: known.or_else(|| form.person.location.clone()),
-            supervisors,
-            subject: person.map(Person::user_ids).unwrap_or_default(),
-            filed_by: Some(given.filer.name.clone()),
-            requested_by: form.requested_by.clone(),
-        };
-        let member = Member {
-            name: given.filer.name.clone(),
-            also: Vec::new(),
-            machine_groups: given.filer.groups.clone(),
-            directory_groups: BTreeSet::new(),
-            unread: Vec::new(),
-            operator: given.filer.operator,
-        };
+        let mut matter = self.matter(read, &given.form, person).await?;
+        matter.filed_by = Some(member.name.clone());
         let progress = Progress { parts: Vec::new(), counted: Vec::new() };
         let rules = &self.config.policy.access.approvers;
         let question = Question { matter: &matter, progress: &progress, rules, away: &[], today };
-        Ok(roles.iter().find(|role| question.holds(&member, role)))
+        Ok(roles.iter().find(|role| question.holds(member, role)))
     }
 }

@@ -8,6 +8,7 @@ use crate::documents::{DocumentError, Documents};
 use crate::store::{AuditEntry, Reader, SetAside, StoreError, Tx};
 use jiff::Timestamp;
 use lapsed_core::absorb;
+use lapsed_core::access::authority::Member;
 use lapsed_core::access::check::{FormProblem, Known, check, check_texts};
 use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState};
 use lapsed_core::access::gate;
@@ -115,7 +116,9 @@ impl Cycle {
         given: &Submission,
         now: Timestamp,
     ) -> Result<Filing, FilingError> {
-        match self.judge(&self.store.read(), given, now).await? {
+        // Directories are asked before the transaction, which waits for nobody.
+        let member = self.member(&given.filer.account).await?;
+        match self.judge(&self.store.read(), (given, &member), now).await? {
             Ok(_) => {}
             Err(stop) => return self.stopped(given, stop, now).await,
         }
@@ -126,7 +129,7 @@ impl Cycle {
         }
         let mut tx = self.store.begin().await?;
         // Once more: another may have filed it meanwhile.
-        let judged = match self.judge(&tx.read(), given, now).await? {
+        let judged = match self.judge(&tx.read(), (given, &member), now).await? {
             Ok(judged) => judged,
             Err(stop) => {
                 drop(tx);
@@ -202,7 +205,7 @@ impl Cycle {
                 "file": mask(&given.file_name), "sha256": given.sha256, "form": form.form, "id": form.id,
                 "revision": form.revision, "asks": form.asks, "reasons": reasons,
             }),
-            ..AuditEntry::new(now, given.filer.name.as_str(), "form.refused")
+            ..AuditEntry::new(now, given.filer.account.name.as_str(), "form.refused")
         });
         tx.commit().await?;
         Ok(())
@@ -212,7 +215,7 @@ impl Cycle {
     async fn judge(
         &self,
         read: &Reader<'_>,
-        given: &Submission,
+        (given, member): (&Submission, &Member),
         now: Timestamp,
     ) -> Result<Result<Judged, Stop>, FilingError> {
         let (form, policy, today) = (&given.form, &self.config.policy, self.today(now));
@@ -246,7 +249,7 @@ impl Cycle {
         }
         problems.extend(scans_agree(given));
         let supervisor = self.supervisor_of(read, form).await?;
-        let role = match self.may_file(read, given, person.as_ref(), today).await? {
+        let role = match self.may_file(read, (given, member), person.as_ref(), today).await? {
             Ok(role) => role,
             Err(found) => {
                 problems.push(found);
@@ -316,11 +319,11 @@ impl Cycle {
     }
 
     /// The employee number of the supervisor whom the form names, where they have one.
-    async fn supervisor_of(
+    pub(super) async fn supervisor_of(
         &self,
         read: &Reader<'_>,
         form: &AccessForm,
-    ) -> Result<Option<EmployeeNumber>, FilingError> {
+    ) -> Result<Option<EmployeeNumber>, CycleError> {
         let Some(user_id) = form.person.supervisor.clone() else { return Ok(None) };
         let found = read.people_by_keys(&[], &[user_id]).await?;
         let [supervisor] = found.as_slice() else { return Ok(None) };
@@ -355,7 +358,7 @@ impl Cycle {
             hash,
             form: form.clone(),
             person: person.id,
-            filed_by: given.filer.name.clone(),
+            filed_by: given.filer.account.name.clone(),
             filed_at: now,
             state: FormState::Waiting,
             ended_because: None,
@@ -388,7 +391,7 @@ impl Cycle {
             .unwrap_or_default();
         let shown = person.shown();
         let text = format!(
-            "form {number} ({}) about {shown} is taken{replaced}: {text}. See lapsed form show {number}",
+            "form {number} ({}) about {shown} is taken{replaced}: {text}. See lapsed form {number}",
             form.asks.name()
         );
         Ok(Ok(Filing::Taken { number, text }))

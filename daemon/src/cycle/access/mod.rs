@@ -5,6 +5,7 @@
 //! show.
 
 pub mod authority;
+mod facts;
 mod filer;
 pub mod filing;
 mod granting;

@@ -9,7 +9,7 @@ use crate::cycle::DAEMON;
 use crate::store::{AuditEntry, FormFilter, Tx};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lapsed_core::access::chain::{Part, Stands, Wish};
+use lapsed_core::access::chain::{Part, Wish};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::access::gate::{self, GatePassed, missing, needed, needed_anyhow};
@@ -418,9 +418,4 @@ impl Cycle {
 /// What ends with its person's departure: all but what stops access, and what is only put on record.
 fn ends_with(filed: &FiledForm) -> bool {
     !matches!(filed.form.asks, Asks::Suspend | Asks::Revoke | Asks::Agreement)
-}
-
-/// Parts that somebody is asked about.
-pub(crate) fn is_open(known: &FormKnown) -> bool {
-    known.progress.parts.iter().any(|part| matches!(part.stands, Stands::Waiting(_)))
 }

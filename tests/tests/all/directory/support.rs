@@ -43,6 +43,7 @@ pub fn settings(kind: DirectoryKind, base: &str) -> DirectorySettings {
         recycle: Recycle::default(),
         protected: ProtectedSettings::default(),
         empty_group: Default::default(),
+        create: None,
         exchange: None,
         openldap: OpenldapSettings::default(),
     }
