@@ -22,8 +22,8 @@ pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
-pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 pub use standing::{SuspendRequest, SuspensionView, SuspensionsView, UnsuspendRequest};
+pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,8 @@ use super::mapping::{Field, Mapping, folded};
 use super::row_problem::{RowProblem, quoted, quoted_number};
 use super::spec::{DateColumn, NameOrder, NumberColumn};
 use crate::facts::{
-    EmployeeNumber, GateName, Invalid, LocationId, PersonKind, PersonName, Statement, Status, UserId,
+    EmployeeNumber, GateName, Invalid, LocationId, PersonKind, PersonName, Statement, Status,
+    UserId,
 };
 use crate::mask::{looks_like_ssn, mask};
 use jiff::civil::Date;

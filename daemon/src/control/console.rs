@@ -2,7 +2,13 @@
 
 use crate::control::roles::Caller;
 use crate::views::{
-    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView, ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, ConfirmRequest, DecidedView,
+    DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, ErrorView, FiledView, GateRequest, HoldRequest, HoldsView, KeepRequest,
+    LetterView, LiftRequest, NoticesView, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
+    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;

@@ -3,8 +3,8 @@
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, DropRecord, DropState, SetAside as Waiting, Tx};
 use jiff::Timestamp;
-use lapsed_core::access::gate::GatePassed;
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
+use lapsed_core::access::gate::GatePassed;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Engagement, Person, PersonId, SourceName, Statement, Status};
 use lapsed_core::intake::receipt::Effect;

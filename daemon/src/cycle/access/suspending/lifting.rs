@@ -24,7 +24,7 @@ impl Cycle {
         if standing.is_empty() {
             return Ok(());
         }
-        let departed = self.departed(&standing).await?;
+        let departed = self.who_departed(&standing).await?;
         let today = self.today(now);
         let over: Vec<(Suspension, &str)> = standing
             .into_iter()
@@ -49,7 +49,7 @@ impl Cycle {
         Ok(())
     }
 
-    async fn departed(&self, of: &[Suspension]) -> Result<HashSet<PersonId>, CycleError> {
+    async fn who_departed(&self, of: &[Suspension]) -> Result<HashSet<PersonId>, CycleError> {
         let mut departed = HashSet::new();
         for block in of.chunks(PEOPLE_A_QUESTION) {
             let filter = CaseFilter {
@@ -121,7 +121,7 @@ impl Cycle {
         let Some(person) = read.people(&[suspension.person]).await?.pop() else {
             return self.is_over(suspension, Some(case), now).await;
         };
-        if owed.is_empty() || self.departed(std::slice::from_ref(&suspension)).await?.len() == 1 {
+        if owed.is_empty() || self.who_departed(std::slice::from_ref(&suspension)).await?.len() == 1 {
             return self.is_over(suspension, Some(case), now).await;
         }
         let others: Vec<Suspension> = read
