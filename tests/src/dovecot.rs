@@ -129,8 +129,11 @@ impl Dovecot {
             "*",
             "all",
         ])?;
-        let mut lines: Vec<String> =
-            found.lines().skip(1).map(|line| line.replace("\\Recent", "")).collect();
+        let bare = |line: &str| {
+            let words = line.split_whitespace().filter(|word| *word != "\\Recent");
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let mut lines: Vec<String> = found.lines().skip(1).map(bare).collect();
         lines.sort();
         Ok(lines)
     }

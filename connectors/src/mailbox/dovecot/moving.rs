@@ -198,6 +198,9 @@ impl Dovecot {
             }
             last = last.max(uid);
         }
+        if last == 0 {
+            return Ok(());
+        }
         // What came in since has a higher number.
         let query = json!({
             "user": old, "query": ["mailbox-guid", guid, "uid", format!("1:{last}")],
