@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub enum ProblemType {
     /// Access that is ended by hand: a request of `departure.requests`.
     Revocation,
+    /// Access that is given or renamed by hand: the `request` of a system under `access.systems` (A11).
+    Change,
     /// A target refused a change.
     Refused,
     /// An account is not what the plan expected.
@@ -32,8 +34,9 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Revocation,
+        Self::Change,
         Self::Refused,
         Self::Drift,
         Self::DeletionRefused,
@@ -47,6 +50,7 @@ impl ProblemType {
     pub fn name(self) -> &'static str {
         match self {
             Self::Revocation => "revocation",
+            Self::Change => "change",
             Self::Refused => "refused",
             Self::Drift => "drift",
             Self::DeletionRefused => "deletion_refused",

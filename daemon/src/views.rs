@@ -104,7 +104,7 @@ pub struct TicketView {
     /// `queued`, `open`, `resolved`, `rejected`, or `withdrawn` (its matter went away before it was opened).
     pub state: String,
     /// What kind of problem: `refused`, `drift`, `deletion_refused`, `set_aside`, `agency_overdue`,
-    /// `system_gone` or `revocation`.
+    /// `system_gone`, `revocation` or `change`.
     pub problem: String,
     /// The departure that it belongs to, if any.
     pub case: Option<String>,

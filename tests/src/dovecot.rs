@@ -102,6 +102,42 @@ impl Dovecot {
         Ok(())
     }
 
+    /// The location of a user's mail, as Dovecot writes it; `{{ user_id }}` stands for everyone's.
+    #[must_use]
+    pub fn location(&self, user: &str) -> String {
+        format!("maildir:{}/mail/{user}/Maildir", self.scratch.path().display())
+    }
+
+    /// Has the server know exactly these users from now on; the mail of others stays where it is.
+    pub fn know(&self, users: &[&str]) -> Done<()> {
+        let lines: String =
+            users.iter().map(|user| format!("{user}:{{PLAIN}}pw-{user}::::::\n")).collect();
+        self.scratch.write("users", lines, 0o600)?;
+        self.doveadm(&["auth", "cache", "flush"]).map(drop)
+    }
+
+    /// The witness: each message of a user with its mailbox, subject and flags, sorted.
+    pub fn messages(&self, user: &str) -> Done<Vec<String>> {
+        let found = self.doveadm(&[
+            "-f",
+            "tab",
+            "fetch",
+            "-u",
+            user,
+            "mailbox hdr.subject flags",
+            "mailbox",
+            "*",
+            "all",
+        ])?;
+        let bare = |line: &str| {
+            let words = line.split_whitespace().filter(|word| *word != "\\Recent");
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let mut lines: Vec<String> = found.lines().skip(1).map(bare).collect();
+        lines.sort();
+        Ok(lines)
+    }
+
     /// The witness: how many mails `doveadm` counts in all of a user's mailboxes.
     pub fn count(&self, user: &str) -> Done<usize> {
         let found = self.doveadm(&["search", "-u", user, "mailbox", "*", "all"])?;

@@ -1,4 +1,5 @@
-//! Forms for those who end access by their own hand: other agencies and security officers (D5, D14).
+//! Forms for those who end, give or rename access by their own hand: other agencies and security officers
+//! (D5, D14, A11).
 //!
 //! A form is a mail with a token of its own. The token is made from the step's id with a secret key
 //! (HMAC), and is stored nowhere: whoever knows only step ids, or reads the state, can't confirm
@@ -46,6 +47,8 @@ impl ConnectorKind for AgencyFormSettings {
             ("token_key_file", &self.token_key_file),
             ("form_file", &self.form_file),
             ("reminder_file", &self.reminder_file),
+            ("grant_file", &self.grant_file),
+            ("rename_file", &self.rename_file),
         ];
         files.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))).collect()
     }
@@ -76,7 +79,7 @@ pub fn connect(
     shared: &Shared<'_>,
 ) -> Result<AgencyForm, SettingsError> {
     let mut problems = settings.problems();
-    for which in [Which::Form, Which::Reminder] {
+    for which in Which::ALL {
         if settings.file(which).is_some() {
             problems.extend(settings.write(which, &Words::example(which)).err());
         }
@@ -113,9 +116,11 @@ impl Observe for AgencyForm {
 
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
         let not_yet = |step: &Step| match &step.action {
-            Action::RequestRevocation { request, .. } => Ok(Seen::NotYet(Found {
-                description: format!("the form for {request} is not confirmed yet"),
-            })),
+            Action::RequestRevocation { request, .. } | Action::RequestChange { request, .. } => {
+                Ok(Seen::NotYet(Found {
+                    description: format!("the form for {request} is not confirmed yet"),
+                }))
+            }
             other => Err(not_a_form(other)),
         };
         let seen = steps.iter().map(not_yet).collect();

@@ -8,7 +8,8 @@ use crate::settings::SettingsProblem;
 use hmac::{Hmac, KeyInit, Mac};
 use lapsed_core::form_token::FormToken;
 use lapsed_core::step::{
-    ASKED, Action, Cause, Fault, Outcome, Receipt, RequestFacts, Step, StepId, TOKEN_DIGEST,
+    ASKED, Action, Cause, Fault, Outcome, Receipt, RequestFacts, RequestedChange, Step, StepId,
+    TOKEN_DIGEST,
 };
 use secrecy::ExposeSecret;
 use sha2::Sha256;
@@ -26,7 +27,7 @@ impl AgencyForm {
     pub(super) async fn ask(&self, step: &Step) -> Result<Outcome, Fault> {
         let form = self.form(step)?;
         let token = self.token(step.id)?;
-        let written = self.settings.write(Which::Form, &self.words(&form, &token));
+        let written = self.settings.write(Which::asking(form.change), &self.words(&form, &token));
         let written = written.map_err(|problem| unwritten(&problem))?;
         let id = self.postman.message_id(step.id.0, FORM);
         let letter = Letter::new(form.to.clone(), written.subject, written.text, id);
@@ -67,7 +68,7 @@ impl AgencyForm {
             )));
         }
         let words = self.words(&form, &token).again(chase.nth, chase.asked_on.to_string());
-        let written = self.settings.write(Which::Reminder, &words);
+        let written = self.settings.write(Which::reminding(form.change), &words);
         let written = written.map_err(|problem| unwritten(&problem))?;
         let part = format!("reminder-{}", chase.nth);
         let id = self.postman.message_id(chase.step.id.0, &part);
@@ -77,8 +78,10 @@ impl AgencyForm {
     }
 
     fn form<'a>(&self, step: &'a Step) -> Result<Form<'a>, Fault> {
-        let Action::RequestRevocation { request, facts, .. } = &step.action else {
-            return Err(not_a_form(&step.action));
+        let (request, facts, change) = match &step.action {
+            Action::RequestRevocation { request, facts, .. } => (request, facts, None),
+            Action::RequestChange { request, facts, change, .. } => (request, facts, Some(change)),
+            other => return Err(not_a_form(other)),
         };
         let named = if facts.to.is_empty() { &self.settings.to } else { &facts.to };
         if named.is_empty() {
@@ -90,12 +93,13 @@ impl AgencyForm {
         let to = to.map_err(|bad| {
             Fault::Refused(Cause::new(format!("{bad}; mend it where the request is set up")))
         })?;
-        Ok(Form { request, facts, to })
+        Ok(Form { request, facts, change, to })
     }
 
     fn words(&self, form: &Form<'_>, token: &FormToken) -> Words {
         let reply_to = self.postman.answers_to();
         Words::of(form.request, form.facts, &self.settings.agency, token, reply_to)
+            .about(form.change)
     }
 
     /// The token of a step: the same one always, as long as the key stays.
@@ -132,6 +136,8 @@ impl AgencyForm {
 struct Form<'a> {
     request: &'a str,
     facts: &'a RequestFacts,
+    /// None: access is to end.
+    change: Option<&'a RequestedChange>,
     to: Vec<MailAddress>,
 }
 

@@ -18,8 +18,11 @@ pub enum AgencyFormKind {
 
 /// Forms that are mailed to other agencies or to security officers, who confirm them (D5, D14).
 ///
+/// It asks to end access, and where a system names it under `request`, to give or to rename it (A11).
+///
 /// Templates are minijinja with `request`, `name`, `user_id`, `last_day`, `location`, `agency`, `token`,
-/// `reply_to`; in reminders `nth` and `asked_on`, too.
+/// `reply_to`; in reminders `nth` and `asked_on`, too. Those about a change also know `change` (`give` or
+/// `rename`), `form` (our form's number) and `from` (the user ID before a rename).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgencyFormSettings {
@@ -56,6 +59,30 @@ pub struct AgencyFormSettings {
     /// The reminder's subject as a template; the token is put behind it always.
     #[serde(default = "default_reminder_subject")]
     pub reminder_subject: String,
+    /// The form that asks to give access, as a template. Without it and `grant_file`: the built-in one.
+    #[serde(default)]
+    pub grant: Option<String>,
+    /// A file with that template; read anew for every form.
+    #[serde(default)]
+    pub grant_file: Option<PathBuf>,
+    /// Its subject as a template; the token is put behind it always.
+    #[serde(default = "default_grant_subject")]
+    pub grant_subject: String,
+    /// The form that asks to rename, as a template. Without it and `rename_file`: the built-in one.
+    #[serde(default)]
+    pub rename: Option<String>,
+    /// A file with that template; read anew for every form.
+    #[serde(default)]
+    pub rename_file: Option<PathBuf>,
+    /// Its subject as a template; the token is put behind it always.
+    #[serde(default = "default_rename_subject")]
+    pub rename_subject: String,
+    /// The reminder of these two as a template. Without it: the built-in one.
+    #[serde(default)]
+    pub change_reminder: Option<String>,
+    /// Its subject as a template; the token is put behind it always.
+    #[serde(default = "default_change_reminder_subject")]
+    pub change_reminder_subject: String,
 }
 
 fn default_subject() -> String {
@@ -63,6 +90,15 @@ fn default_subject() -> String {
 }
 fn default_reminder_subject() -> String {
     "Reminder {{ nth }}: REVOKE access to {{ request }}: {{ user_id }}".into()
+}
+fn default_grant_subject() -> String {
+    "GIVE access to {{ request }}: {{ user_id }}".into()
+}
+fn default_rename_subject() -> String {
+    "CHANGE OF NAME in {{ request }}: {{ user_id }}, formerly {{ from }}".into()
+}
+fn default_change_reminder_subject() -> String {
+    "Reminder {{ nth }}: {{ change }} access to {{ request }}: {{ user_id }}".into()
 }
 
 impl AgencyFormSettings {
@@ -94,12 +130,14 @@ impl AgencyFormSettings {
         for (key, text, file) in [
             ("form", &self.form, &self.form_file),
             ("reminder", &self.reminder, &self.reminder_file),
+            ("grant", &self.grant, &self.grant_file),
+            ("rename", &self.rename, &self.rename_file),
         ] {
             if text.is_some() && file.is_some() {
                 wrong(key, "the template is given twice; keep the text or the file".into());
             }
         }
-        for which in [Which::Form, Which::Reminder] {
+        for which in Which::ALL {
             if self.file(which).is_none()
                 && let Err(problem) = self.write(which, &Words::example(which))
             {

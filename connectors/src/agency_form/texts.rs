@@ -2,10 +2,11 @@
 
 use super::settings::AgencyFormSettings;
 use crate::settings::SettingsProblem;
+use lapsed_core::facts::UserId;
 use lapsed_core::form_token::FormToken;
 use lapsed_core::mask::mask;
 use lapsed_core::shown::shown;
-use lapsed_core::step::RequestFacts;
+use lapsed_core::step::{RequestFacts, RequestedChange};
 use minijinja::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,12 +19,40 @@ const LONGEST: usize = 64 * 1024;
 
 const BUILT_IN_FORM: &str = include_str!("templates/form.txt");
 const BUILT_IN_REMINDER: &str = include_str!("templates/reminder.txt");
+const BUILT_IN_GRANT: &str = include_str!("templates/grant.txt");
+const BUILT_IN_RENAME: &str = include_str!("templates/rename.txt");
+const BUILT_IN_CHANGE_REMINDER: &str = include_str!("templates/change_reminder.txt");
 
 /// Which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
     Form,
     Reminder,
+    /// Asks to give access (A11).
+    Grant,
+    /// Asks to rename (A11).
+    Rename,
+    /// Reminds of one of these two.
+    ChangeReminder,
+}
+
+impl Which {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Form, Self::Reminder, Self::Grant, Self::Rename, Self::ChangeReminder];
+
+    /// The text that asks for a change; the form to revoke where there is none.
+    pub(super) fn asking(change: Option<&RequestedChange>) -> Self {
+        match change {
+            None => Self::Form,
+            Some(RequestedChange::Grant { .. }) => Self::Grant,
+            Some(RequestedChange::Rename { .. }) => Self::Rename,
+        }
+    }
+
+    /// The text that reminds of it.
+    pub(super) fn reminding(change: Option<&RequestedChange>) -> Self {
+        if change.is_some() { Self::ChangeReminder } else { Self::Reminder }
+    }
 }
 
 /// What may stand in a text, by its name. All of it is made safe first: names come from HR and may hold
@@ -64,6 +93,18 @@ impl Words {
         Self { token, named }
     }
 
+    /// The same for what is asked beside ending access.
+    pub(super) fn about(mut self, change: Option<&RequestedChange>) -> Self {
+        let Some(change) = change else { return self };
+        let from = match change {
+            RequestedChange::Grant { .. } => String::new(),
+            RequestedChange::Rename { from, .. } => mask(&shown(from.as_str())),
+        };
+        let form = change.form().to_string();
+        self.named.extend([("change", change.verb().to_owned()), ("form", form), ("from", from)]);
+        self
+    }
+
     /// The same for a reminder.
     pub(super) fn again(mut self, nth: u32, asked_on: String) -> Self {
         self.named.extend([("nth", nth.to_string()), ("asked_on", asked_on)]);
@@ -81,9 +122,15 @@ impl Words {
         };
         let token = FormToken::of_bits(1);
         let words = Self::of("CIMOR", &facts, "DHSS", &token, "accounts@example.org".into());
+        let give = RequestedChange::Grant { form: 7 };
+        let rename =
+            UserId::new("mzroej").ok().map(|from| RequestedChange::Rename { form: 7, from });
         match which {
             Which::Form => words,
             Which::Reminder => words.again(1, "2026-11-20".into()),
+            Which::Grant => words.about(Some(&give)),
+            Which::Rename => words.about(rename.as_ref()),
+            Which::ChangeReminder => words.about(rename.as_ref()).again(1, "2026-11-20".into()),
         }
     }
 }
@@ -94,19 +141,27 @@ impl AgencyFormSettings {
         match which {
             Which::Form => self.form_file.as_deref(),
             Which::Reminder => self.reminder_file.as_deref(),
+            Which::Grant => self.grant_file.as_deref(),
+            Which::Rename => self.rename_file.as_deref(),
+            Which::ChangeReminder => None,
         }
     }
 
     /// Writes a text; the problem names the key of the template that is at fault.
     pub(super) fn write(&self, which: Which, words: &Words) -> Result<Written, SettingsProblem> {
-        let (key, subject_key, subject) = match which {
-            Which::Form if self.form_file.is_some() => ("form_file", "subject", &self.subject),
-            Which::Form => ("form", "subject", &self.subject),
-            Which::Reminder if self.reminder_file.is_some() => {
-                ("reminder_file", "reminder_subject", &self.reminder_subject)
+        let (own, from_file, subject_key, subject) = match which {
+            Which::Form => ("form", "form_file", "subject", &self.subject),
+            Which::Reminder => {
+                ("reminder", "reminder_file", "reminder_subject", &self.reminder_subject)
             }
-            Which::Reminder => ("reminder", "reminder_subject", &self.reminder_subject),
+            Which::Grant => ("grant", "grant_file", "grant_subject", &self.grant_subject),
+            Which::Rename => ("rename", "rename_file", "rename_subject", &self.rename_subject),
+            Which::ChangeReminder => {
+                let subject = &self.change_reminder_subject;
+                ("change_reminder", "change_reminder", "change_reminder_subject", subject)
+            }
         };
+        let key = if self.file(which).is_some() { from_file } else { own };
         let wrong = |key, problem: String| SettingsProblem::new(key, problem);
         let template = self.template(which).map_err(|problem| wrong(key, problem))?;
         let text = render(&template, words).map_err(|problem| wrong(key, problem))?;
@@ -129,6 +184,9 @@ impl AgencyFormSettings {
         let (own, built_in) = match which {
             Which::Form => (&self.form, BUILT_IN_FORM),
             Which::Reminder => (&self.reminder, BUILT_IN_REMINDER),
+            Which::Grant => (&self.grant, BUILT_IN_GRANT),
+            Which::Rename => (&self.rename, BUILT_IN_RENAME),
+            Which::ChangeReminder => (&self.change_reminder, BUILT_IN_CHANGE_REMINDER),
         };
         Ok(Cow::Borrowed(own.as_deref().unwrap_or(built_in)))
     }

@@ -2,21 +2,23 @@
 
 use super::settings::Operation;
 use crate::system_account::SystemAccount;
-use lapsed_core::facts::{CaseId, EmployeeNumber, StableId, UserId};
+use lapsed_core::facts::{CaseId, EmployeeNumber, LocationId, StableId, SystemRole, UserId};
 use lapsed_core::observed::PersonKeys;
-use lapsed_core::step::StepId;
+use lapsed_core::step::{Blueprint, NewName, StepId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The shape of requests and answers; it changes when a program would have to.
 pub const VERSION: u32 = 1;
+/// The shape of the operations that give; a program that offers none of them never sees it.
+pub const GIVING_VERSION: u32 = 2;
 
 /// One request: one line of JSON on standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// 1.
+    /// 1; for `create`, `grant` and `rename`, and to look for them, 2.
     pub version: u32,
     /// What to do.
     pub operation: Operation,
@@ -29,7 +31,13 @@ pub struct Request {
     /// For `look`: the change whose effect is to be looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_for: Option<Operation>,
-    /// For changes and `look`: the departure that it belongs to.
+    /// For `create` and `rename`: what the account is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Wanted>,
+    /// For `grant`: the roles that it is to have, and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<SystemRole>>,
+    /// For changes and `look`: the departure or form that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<CaseId>,
     /// For changes and `look`: the step; the same step may come again after a lost answer.
@@ -42,11 +50,13 @@ impl Request {
     #[must_use]
     pub fn new(operation: Operation) -> Self {
         Self {
-            version: VERSION,
+            version: if operation.gives() { GIVING_VERSION } else { VERSION },
             operation,
             people: Vec::new(),
             account: None,
             look_for: None,
+            wanted: None,
+            roles: None,
             case: None,
             step: None,
         }
@@ -75,11 +85,65 @@ impl From<&PersonKeys> for Keys {
     }
 }
 
+/// What an account is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The log-on name, reserved for the person.
+    pub user_id: UserId,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// The name as others see it.
+    pub display_name: String,
+    /// Mail address, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// HR's number, by which the account is known again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employee_number: Option<EmployeeNumber>,
+    /// The location that employs the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<LocationId>,
+}
+
+impl From<&Blueprint> for Wanted {
+    fn from(blueprint: &Blueprint) -> Self {
+        Self {
+            user_id: blueprint.user_id.clone(),
+            first_name: blueprint.name.first.clone(),
+            last_name: blueprint.name.last.clone(),
+            display_name: blueprint.display_name.clone(),
+            mail: blueprint.mail.clone(),
+            employee_number: blueprint.employee_number.clone(),
+            location: blueprint.location.clone(),
+        }
+    }
+}
+
+impl Wanted {
+    /// What an account with this number is to be called.
+    #[must_use]
+    pub fn renamed(to: &NewName, employee_number: Option<&EmployeeNumber>) -> Self {
+        Self {
+            user_id: to.user_id.clone(),
+            first_name: to.name.first.clone(),
+            last_name: to.name.last.clone(),
+            display_name: to.display_name.clone(),
+            mail: to.mail.clone(),
+            employee_number: employee_number.cloned(),
+            location: to.location.clone(),
+        }
+    }
+}
+
 /// One account that is to be changed or looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountKeys {
-    /// As `observe` gave it; for mailboxes the directory's own id of the account.
+    /// As `observe` gave it; for mailboxes the directory's own id of the account; `new:` and the log-on
+    /// name where it was not made yet when the change was planned.
     pub id: StableId,
     /// The log-on name when the change was planned.
     pub user_id: UserId,
@@ -179,10 +243,7 @@ mod tests {
         let shapes = [
             ("The request", schema_for!(Request)),
             ("The answer to `observe` and `list`", schema_for!(Accounts)),
-            (
-                "The answer to `revoke`, `delete`, `disable_mailbox` and `delete_mailbox`",
-                schema_for!(Done),
-            ),
+            ("The answer to every change", schema_for!(Done)),
             ("The answer to `look`", schema_for!(Looked)),
             ("The answer to `probe`", schema_for!(Probes)),
         ];

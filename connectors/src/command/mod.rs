@@ -15,11 +15,11 @@ use crate::contract::{Apply, Observe, Probed};
 use crate::helper::{Caller, Door, LONGEST_LINE, ask};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
 use crate::system_account::SystemAccount;
-use exchange::{AccountKeys, Keys, Request};
+use exchange::{AccountKeys, Keys, Request, Wanted};
 use futures_util::future::BoxFuture;
 use helper::{Call, Reply, answer};
 use lapsed_core::facts::ConnectorName;
-use lapsed_core::observed::{Observed, PersonKeys, Scope};
+use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Seen, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -145,14 +145,14 @@ impl Program {
 
     async fn observed(&self, scope: &Scope) -> Result<Observed, Fault> {
         let server = self.settings.program.display().to_string();
-        let mut observed = Observed { server: server.clone(), ..Observed::default() };
+        let mut observed = Observed { server, ..Observed::default() };
         // A program that has to do with mailboxes only knows no accounts: the empty answer is whole.
         if !self.settings.offers(Operation::Observe) || matches!(scope, Scope::Groups(_)) {
             return Ok(observed);
         }
         if let Scope::People(wanted) = scope {
             let found = self.people(wanted).await?.into_iter();
-            observed.accounts = found.map(|account| account.observed(&server)).collect();
+            observed.accounts = found.map(|account| self.shown(account)).collect();
             return Ok(observed);
         }
         if !self.settings.offers(Operation::List) {
@@ -164,13 +164,28 @@ impl Program {
         if *scope == Scope::TakenNames {
             observed.taken_names = all.iter().map(|account| account.user_id.folded()).collect();
         } else {
-            observed.accounts = all.into_iter().map(|account| account.observed(&server)).collect();
+            observed.accounts = all.into_iter().map(|account| self.shown(account)).collect();
         }
         Ok(observed)
     }
 
-    async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
+    fn shown(&self, account: SystemAccount) -> ObservedAccount {
+        account.observed(&self.settings.program.display().to_string(), self.settings.last_use)
+    }
+
+    /// What the program is asked for a step.
+    fn operation(&self, step: &Step) -> Result<Operation, Fault> {
         let operation = operation(step)?;
+        if operation == Operation::Rename && self.settings.mainframe {
+            return Err(Fault::Refused(Cause::new(
+                "accounts of this mainframe are never renamed (N7); the person keeps the old name there",
+            )));
+        }
+        Ok(operation)
+    }
+
+    async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
+        let operation = self.operation(step)?;
         // A look first, so that what is done is not done twice; without one the program looks itself.
         if self.settings.offers(Operation::Look) && self.see(step).await? == Seen::AsWanted {
             return Ok(Outcome::AlreadySo);
@@ -188,13 +203,14 @@ impl Program {
     }
 
     async fn see(&self, step: &Step) -> Result<Seen, Fault> {
-        let wanted = operation(step)?;
+        let wanted = self.operation(step)?;
         if !self.settings.offers(Operation::Look) {
             return Ok(Seen::CannotTell(Cause::new(
                 "the program can't look; see in the system itself, and have it offer `look`",
             )));
         }
-        let request = Request { look_for: Some(wanted), ..about(step, Operation::Look) };
+        let version = Request::new(wanted).version;
+        let request = Request { look_for: Some(wanted), version, ..about(step, Operation::Look) };
         match self.call(request).await? {
             Reply::Seen(seen) => Ok(seen),
             _ => Err(strange()),
@@ -217,6 +233,9 @@ fn operation(step: &Step) -> Result<Operation, Fault> {
         Action::DeleteAccount { .. } => Ok(Operation::Delete),
         Action::DisableMailbox { .. } => Ok(Operation::DisableMailbox),
         Action::DeleteMailbox { .. } => Ok(Operation::DeleteMailbox),
+        Action::CreateAccount { .. } => Ok(Operation::Create),
+        Action::GrantAccess { .. } => Ok(Operation::Grant),
+        Action::Rename { .. } => Ok(Operation::Rename),
         other => Err(Fault::Refused(Cause::new(format!(
             "a program can't be asked to {}; name another connector in the YAML",
             other.name()
@@ -230,7 +249,17 @@ fn about(step: &Step, operation: Operation) -> Request {
         user_id: step.expect.user_id.clone(),
         employee_number: step.expect.employee_number.clone(),
     };
+    let (wanted, roles) = match &step.action {
+        Action::CreateAccount { blueprint, .. } => (Some(Wanted::from(blueprint.as_ref())), None),
+        Action::Rename { to, .. } => {
+            (Some(Wanted::renamed(to, step.expect.employee_number.as_ref())), None)
+        }
+        Action::GrantAccess { roles, .. } => (None, Some(roles.clone())),
+        _ => (None, None),
+    };
     Request {
+        wanted,
+        roles,
         account: Some(account),
         case: Some(step.case),
         step: Some(step.id),

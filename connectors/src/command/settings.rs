@@ -1,6 +1,7 @@
 //! What the YAML says of a program that reaches a system, and what of it can't be.
 
 use crate::settings::{Ability, SettingsProblem};
+use crate::system_account::LastUseShown;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,12 @@ pub enum Operation {
     DisableMailbox,
     /// Delete all content of a mailbox.
     DeleteMailbox,
+    /// Make an account, shut.
+    Create,
+    /// Open an account, with exactly the roles that are named.
+    Grant,
+    /// Rename an account.
+    Rename,
     /// Look whether a change is in effect; nothing is changed.
     Look,
     /// Try whether the system can be reached; nothing is changed.
@@ -44,6 +51,13 @@ impl Operation {
     #[must_use]
     pub fn changes(self) -> bool {
         matches!(self, Self::Revoke | Self::Delete | Self::DisableMailbox | Self::DeleteMailbox)
+            || self.gives()
+    }
+
+    /// Whether it came with version 2 of the shape.
+    #[must_use]
+    pub fn gives(self) -> bool {
+        matches!(self, Self::Create | Self::Grant | Self::Rename)
     }
 
     /// As it is written in the YAML and in requests.
@@ -56,6 +70,9 @@ impl Operation {
             Self::Delete => "delete",
             Self::DisableMailbox => "disable_mailbox",
             Self::DeleteMailbox => "delete_mailbox",
+            Self::Create => "create",
+            Self::Grant => "grant",
+            Self::Rename => "rename",
             Self::Look => "look",
             Self::Probe => "probe",
         }
@@ -106,6 +123,9 @@ pub struct CommandSettings {
     /// Accounts that can't be renamed: a change of name leaves them as they are (N7).
     #[serde(default)]
     pub mainframe: bool,
+    /// Its accounts say when they were last used (`last_used`) (S3).
+    #[serde(default)]
+    pub last_use: Option<LastUseShown>,
     /// The socket of the helper that starts the program under an account of its own. This or
     /// `in_process`.
     #[serde(default)]
@@ -149,7 +169,20 @@ impl CommandSettings {
         if self.operations.is_empty() {
             wrong("operations", "is empty; write what the program can do");
         }
-        let system = [Operation::Revoke, Operation::Delete, Operation::List];
+        if self.mainframe && self.offers(Operation::Rename) {
+            wrong(
+                "operations",
+                "has `rename`, and a mainframe's accounts are never renamed; take one of the two out",
+            );
+        }
+        let system = [
+            Operation::Revoke,
+            Operation::Delete,
+            Operation::List,
+            Operation::Create,
+            Operation::Grant,
+            Operation::Rename,
+        ];
         if system.iter().any(|operation| self.offers(*operation))
             && !self.offers(Operation::Observe)
         {
@@ -195,9 +228,13 @@ impl CommandSettings {
             (Operation::Delete, Ability::DeleteAccount),
             (Operation::DisableMailbox, Ability::DisableMailbox),
             (Operation::DeleteMailbox, Ability::DeleteMailbox),
+            (Operation::Create, Ability::CreateAccount),
+            (Operation::Grant, Ability::GrantAccess),
+            (Operation::Rename, Ability::RenameAccount),
         ];
         let offered = offered.into_iter().filter(|(operation, _)| self.offers(*operation));
-        offered.map(|(_, ability)| ability).collect()
+        let shows = self.last_use.is_some().then_some(Ability::LastUse);
+        offered.map(|(_, ability)| ability).chain(shows).collect()
     }
 
     pub(super) fn time_limit(&self) -> Duration {

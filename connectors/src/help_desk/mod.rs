@@ -15,7 +15,7 @@ pub(crate) mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{HelpDeskKind, HelpDeskSettings, Preset, RequestWords};
+pub use settings::{ChangeWords, HelpDeskKind, HelpDeskSettings, Preset, RequestWords};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::http::Http;

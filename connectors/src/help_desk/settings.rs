@@ -79,6 +79,12 @@ pub struct HelpDeskSettings {
     /// The words of a request to end access.
     #[serde(default)]
     pub request: RequestWords,
+    /// The words of a request to give access (A11).
+    #[serde(default = "ChangeWords::grant")]
+    pub grant_request: ChangeWords,
+    /// The words of a request to rename access (A11).
+    #[serde(default = "ChangeWords::rename")]
+    pub rename_request: ChangeWords,
     /// How long to wait.
     #[serde(default)]
     pub timeouts: HttpTimeouts,
@@ -122,6 +128,48 @@ impl Default for RequestWords {
                    {% if last_day %}Last day of access: {{ last_day }}.\n{% endif %}\
                    If it can't be ended, or they never had any, say so and reject or resolve it accordingly.\n\n\
                    Case {{ case }}. The name and the record of the case: lapsed person {{ user_id }}\n"
+                .into(),
+        }
+    }
+}
+
+/// The words of a request to give or to rename access: as those to end it, with `form` (our form's number)
+/// and `from` (the user ID before a rename).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeWords {
+    /// One line; the key is put before it.
+    pub subject: String,
+    /// What is to be done.
+    pub text: String,
+}
+
+impl ChangeWords {
+    /// Built-in words that ask to give access.
+    #[must_use]
+    pub fn grant() -> Self {
+        Self {
+            subject: "Give access to {{ request }} to {{ user_id }}".into(),
+            text: "Please give the person with the user ID {{ user_id }} access to {{ request }}\
+                   {% if location %} ({{ location }}){% endif %}, as form {{ form }} says, and resolve this ticket \
+                   when it is given.\n\
+                   Everyone who has to approve it has done so. If it can't be given, say why and reject this \
+                   ticket.\n\n\
+                   The form, with the name: lapsed form {{ form }}\n"
+                .into(),
+        }
+    }
+
+    /// Built-in words that ask to rename access.
+    #[must_use]
+    pub fn rename() -> Self {
+        Self {
+            subject: "Rename {{ from }} to {{ user_id }} in {{ request }}".into(),
+            text: "The person with the user ID {{ from }} has the user ID {{ user_id }} by now.\n\
+                   Please change user ID, name and mail address of their account in {{ request }}, as form \
+                   {{ form }} says, leave their access as it is, and resolve this ticket when it is done.\n\
+                   If they have no account there, resolve it; if it can't be done, say why and reject it.\n\n\
+                   The form, with the new name: lapsed form {{ form }}\n"
                 .into(),
         }
     }
@@ -188,9 +236,14 @@ impl HelpDeskSettings {
                 wrong("group", format!("{group:?} is no number; {advice}"));
             }
         }
-        for (key, template) in
-            [("request.subject", &self.request.subject), ("request.text", &self.request.text)]
-        {
+        for (key, template) in [
+            ("request.subject", &self.request.subject),
+            ("request.text", &self.request.text),
+            ("grant_request.subject", &self.grant_request.subject),
+            ("grant_request.text", &self.grant_request.text),
+            ("rename_request.subject", &self.rename_request.subject),
+            ("rename_request.text", &self.rename_request.text),
+        ] {
             if let Err(error) = render(Into::Text, template, &request_example()) {
                 wrong(key, format!("is no template that can be carried out: {error}"));
             }
@@ -222,6 +275,7 @@ fn request_example() -> Value {
     json!({
         "request": "CIMOR", "user_id": "mzsmitj", "last_day": "2026-11-20",
         "location": "Central Office", "case": "00000000-0000-0000-0000-000000000000",
+        "form": 7, "from": "mzroej",
     })
 }
 

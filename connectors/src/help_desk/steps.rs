@@ -1,9 +1,11 @@
-//! Requests to end access, as tickets.
+//! Requests to end, give or rename access, as tickets.
 
 use super::templates::{Into, render};
 use super::{HelpDesk, HelpDeskSettings};
 use crate::tickets::{CorrelationKey, NewTicket, Opened, ProblemType, TicketStatus};
-use lapsed_core::step::{ANSWERED_NO, Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
+use lapsed_core::step::{
+    ANSWERED_NO, Action, Cause, Fault, Found, Outcome, Receipt, RequestedChange, Seen, Step,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -41,7 +43,7 @@ impl HelpDesk {
             // Heard and answered: asking once more would find the same ticket.
             TicketStatus::Rejected => Err(Fault::Refused(Cause::coded(
                 format!(
-                    "ticket {number} was rejected; read why, end the access in another way, and set \
+                    "ticket {number} was rejected; read why, see to it in another way, and set \
                      the ticket to resolved"
                 ),
                 ANSWERED_NO,
@@ -72,10 +74,30 @@ impl HelpDeskSettings {
     /// # Errors
     /// Why a step is none that a help desk is asked for.
     pub fn ticket_of(&self, step: &Step) -> Result<NewTicket, String> {
-        let Action::RequestRevocation { request, facts, .. } = &step.action else {
-            return Err("a help desk can only be asked; name another connector for this".into());
+        let (request, facts, change) = match &step.action {
+            Action::RequestRevocation { request, facts, .. } => (request, facts, None),
+            Action::RequestChange { request, facts, change, .. } => (request, facts, Some(change)),
+            _ => {
+                return Err("a help desk can only be asked; name another connector for this".into());
+            }
+        };
+        let problem = if change.is_some() { ProblemType::Change } else { ProblemType::Revocation };
+        let (subject, text) = match change {
+            None => (&self.request.subject, &self.request.text),
+            Some(RequestedChange::Grant { .. }) => {
+                (&self.grant_request.subject, &self.grant_request.text)
+            }
+            Some(RequestedChange::Rename { .. }) => {
+                (&self.rename_request.subject, &self.rename_request.text)
+            }
+        };
+        let from = match change {
+            Some(RequestedChange::Rename { from, .. }) => Some(from.to_string()),
+            _ => None,
         };
         let values = json!({
+            "form": change.map(RequestedChange::form),
+            "from": from,
             "request": request,
             "user_id": facts.user_id,
             "last_day": facts.last_day.map(|day| day.to_string()),
@@ -88,9 +110,9 @@ impl HelpDeskSettings {
         };
         Ok(NewTicket {
             key: CorrelationKey::of(step.id.0),
-            problem: ProblemType::Revocation,
-            subject: words(&self.request.subject)?,
-            text: words(&self.request.text)?,
+            problem,
+            subject: words(subject)?,
+            text: words(text)?,
         })
     }
 }

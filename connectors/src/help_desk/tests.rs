@@ -1,7 +1,7 @@
 //! The help desk against a double that is strict with what it is sent and bad on demand; Request Tracker
 //! itself is in the tests crate.
 
-use super::{HelpDesk, HelpDeskKind, HelpDeskSettings, Preset, RequestWords, connect};
+use super::{ChangeWords, HelpDesk, HelpDeskKind, HelpDeskSettings, Preset, RequestWords, connect};
 use crate::contract::{Apply, Observe};
 use crate::http::double::{Asked, Double, Play};
 use crate::http::{HttpTimeouts, LoginBy, LoginSettings};
@@ -66,6 +66,8 @@ impl Place {
             statuses: None,
             operations: None,
             request: RequestWords::default(),
+            grant_request: ChangeWords::grant(),
+            rename_request: ChangeWords::rename(),
             timeouts: HttpTimeouts { connect_seconds: 1, request_seconds: 1 },
         }
     }

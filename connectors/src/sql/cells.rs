@@ -1,8 +1,9 @@
 //! Columns of an answer as text, whatever type they have in the database.
 
 use super::trouble::{Trouble, of_statement};
-use crate::system_account::SystemAccount;
-use lapsed_core::facts::{EmployeeNumber, StableId, UserId};
+use crate::system_account::{LastUsed, SystemAccount, moment};
+use jiff::Timestamp;
+use lapsed_core::facts::{EmployeeNumber, StableId, SystemRole, UserId};
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -47,6 +48,8 @@ pub(super) fn account(row: &impl Cells) -> Result<SystemAccount, Trouble> {
         .transpose()
         .map_err(|e| Trouble::refused(format!("row {id}: {e}")))?;
     Ok(SystemAccount {
+        roles: roles(row, &id)?,
+        last_used: last_used(row, &id)?,
         enabled: truth(&needed(row, "enabled")?, &id)?,
         last_name: optional(row, "last_name")?,
         id,
@@ -70,6 +73,42 @@ fn optional(row: &impl Cells, column: &str) -> Result<Option<String>, Trouble> {
         Err(Error::ColumnNotFound(_)) => Ok(None),
         Err(error) => Err(of_statement(&error)),
     }
+}
+
+/// A column as text, where the answer has such a column; the inner `None` is NULL.
+fn column(row: &impl Cells, name: &str) -> Result<Option<Option<String>>, Trouble> {
+    match row.text(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::ColumnNotFound(_)) => Ok(None),
+        Err(error) => Err(of_statement(&error)),
+    }
+}
+
+fn roles(row: &impl Cells, id: &StableId) -> Result<Option<Vec<SystemRole>>, Trouble> {
+    let Some(text) = column(row, "roles")? else { return Ok(None) };
+    let text = text.unwrap_or_default();
+    let named = text.split(',').map(str::trim).filter(|role| !role.is_empty());
+    let mut roles = named
+        .map(SystemRole::new)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Trouble::refused(format!("row {id}: {error}")))?;
+    roles.sort_unstable();
+    roles.dedup();
+    Ok(Some(roles))
+}
+
+fn last_used(row: &impl Cells, id: &StableId) -> Result<Option<LastUsed>, Trouble> {
+    let Some(at) = column(row, "last_used")? else { return Ok(None) };
+    let read = |text: Option<String>| -> Result<Option<Timestamp>, Trouble> {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        moment(&text).map(Some).ok_or_else(|| {
+            Trouble::refused(format!(
+                "row {id} has a time that can't be read; give it as text in UTC, as in `CAST(… AS CHAR)`, or as \
+                 seconds since 1970"
+            ))
+        })
+    };
+    Ok(Some(LastUsed { at: read(at)?, made_at: read(column(row, "made_at")?.flatten())? }))
 }
 
 /// What says yes and what says no; a word of the system's own is for the statement to translate.

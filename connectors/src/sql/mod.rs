@@ -1,17 +1,20 @@
-//! Systems whose accounts are rows of a database: PostgreSQL, MariaDB or MySQL, SQLite (D4).
+//! Systems whose accounts are rows of a database: PostgreSQL, MariaDB or MySQL, SQLite (D4, A1, N7).
 //!
 //! The statements are the agency's own; what is looked for is bound, never written into them. Reading is
 //! done in transactions that the server itself keeps from changing anything. Each change is a transaction
 //! of its own: it looks, changes, counts the rows, looks again, and only then commits.
 
 mod cells;
+mod giving;
 mod session;
 pub mod settings;
 mod statement;
 mod steps;
 mod trouble;
 
-pub use settings::{SqlChange, SqlKind, SqlServer, SqlSettings, SqlTimeouts};
+pub use settings::{
+    AnyRows, RowCount, SqlChange, SqlKind, SqlServer, SqlSettings, SqlStatement, SqlTimeouts,
+};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
@@ -56,8 +59,15 @@ impl ConnectorKind for SqlSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        let delete = self.delete.is_some().then_some(Ability::DeleteAccount);
-        std::iter::once(Ability::Access).chain(delete).collect()
+        let all = [
+            (true, Ability::Access),
+            (self.delete.is_some(), Ability::DeleteAccount),
+            (!self.create.is_empty(), Ability::CreateAccount),
+            (!self.grant.is_empty(), Ability::GrantAccess),
+            (!self.rename.is_empty(), Ability::RenameAccount),
+            (self.last_use.is_some(), Ability::LastUse),
+        ];
+        all.into_iter().filter_map(|(can, ability)| can.then_some(ability)).collect()
     }
 
     fn noun(&self) -> &'static str {
@@ -100,15 +110,13 @@ impl Sql {
 
     fn values(&self, key: &Key<'_>) -> Result<Values, Trouble> {
         Ok(match key {
-            Key::UserId(user_id) => Values {
-                user_id: Some(user_id.to_string()),
-                account: Some(self.account(user_id)?),
-                ..Values::default()
-            },
+            Key::UserId(user_id) => Values::default()
+                .with(Parameter::UserId, user_id)
+                .with(Parameter::Account, self.account(user_id)?),
             Key::EmployeeNumber(number) => {
-                Values { employee_number: Some((*number).to_owned()), ..Values::default() }
+                Values::default().with(Parameter::EmployeeNumber, number)
             }
-            Key::Id(id) => Values { id: Some((*id).to_owned()), ..Values::default() },
+            Key::Id(id) => Values::default().with(Parameter::Id, id),
         })
     }
 
@@ -126,7 +134,7 @@ impl Sql {
                 if let Some(found) = found
                     && !all.iter().any(|known| known.id == found.id)
                 {
-                    all.push(found.observed(&self.address));
+                    all.push(found.observed(&self.address, self.settings.last_use));
                 }
             }
         }
@@ -210,7 +218,7 @@ impl Sql {
             Scope::People(wanted) => observed.accounts = self.people(wanted).await?,
             Scope::AllAccounts => {
                 let all = self.everyone().await?.into_iter();
-                observed.accounts = all.map(|account| account.observed(&self.address)).collect();
+                observed.accounts = all.map(|account| self.shown(account)).collect();
             }
             Scope::TakenNames => {
                 let all = self.everyone().await?.into_iter();
@@ -220,6 +228,10 @@ impl Sql {
             Scope::Groups(_) => {}
         }
         Ok(observed)
+    }
+
+    fn shown(&self, account: SystemAccount) -> ObservedAccount {
+        account.observed(&self.address, self.settings.last_use)
     }
 
     /// Connects, and has the server read each statement; nothing is carried out.
@@ -234,13 +246,8 @@ impl Sql {
         // In a transaction that only reads, MariaDB would not even read what changes.
         session.roll_back().await;
         let mut lines = vec![line(self.address.clone(), None)];
-        let Statements { find, list, look, revoke, delete } = &self.statements;
-        let reads = [("find", Some(find)), ("list", list.as_ref()), ("look", look.as_ref())];
-        let changes = [("revoke", Some(revoke)), ("delete", delete.as_ref())];
-        let changes = changes.map(|(key, change)| (key, change.map(|change| &change.statement)));
-        for (key, statement) in reads.into_iter().chain(changes) {
-            let Some(statement) = statement else { continue };
-            let reads = !matches!(key, "revoke" | "delete");
+        for (key, statement) in self.statements.all() {
+            let reads = matches!(key, "find" | "list" | "look");
             let problem = match session.columns(statement).await {
                 Err(trouble) => Some(trouble.fault("statement").to_string()),
                 Ok(columns) if reads => {
@@ -307,7 +314,7 @@ impl Apply for Sql {
 /// A step that is another connector's.
 fn not_ours(step: &Step) -> Fault {
     Fault::Refused(Cause::new(format!(
-        "this connector revokes access and deletes accounts, and can't {}; name another one in the YAML",
+        "this connector knows accounts of a system only, and can't {}; name another one in the YAML",
         step.action.name()
     )))
 }

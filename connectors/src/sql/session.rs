@@ -16,6 +16,7 @@ use sqlx::{
     Arguments, AssertSqlSafe, Column, ConnectOptions, Either, Encode, Executor, Postgres,
     SqlSafeStr, Statement as _, Type, TypeInfo,
 };
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::str::FromStr;
@@ -36,21 +37,25 @@ pub(super) enum Access {
 
 /// What is bound.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Values {
-    pub(super) id: Option<String>,
-    pub(super) user_id: Option<String>,
-    pub(super) account: Option<String>,
-    pub(super) employee_number: Option<String>,
-}
+pub(super) struct Values(BTreeMap<Parameter, String>);
 
 impl Values {
-    fn of(&self, parameter: Parameter) -> Option<&str> {
-        match parameter {
-            Parameter::Id => self.id.as_deref(),
-            Parameter::UserId => self.user_id.as_deref(),
-            Parameter::Account => self.account.as_deref(),
-            Parameter::EmployeeNumber => self.employee_number.as_deref(),
+    /// The same with one more; what is not there is NULL.
+    pub(super) fn with(mut self, parameter: Parameter, value: impl ToString) -> Self {
+        self.0.insert(parameter, value.to_string());
+        self
+    }
+
+    /// The same with one more, where it is known.
+    pub(super) fn perhaps(self, parameter: Parameter, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(parameter, value),
+            None => self,
         }
+    }
+
+    fn of(&self, parameter: Parameter) -> Option<&str> {
+        self.0.get(&parameter).map(String::as_str)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::statement::{Marks, Parameter, Purpose, Statement};
 use crate::secret::SecretSource;
 use crate::settings::SettingsProblem;
+use crate::system_account::LastUseShown;
 use lapsed_core::facts::UserId;
 use lapsed_core::policy::departure::account_name;
 use schemars::JsonSchema;
@@ -87,9 +88,60 @@ pub struct SqlSettings {
     /// Deletes the account `:id` for good, where `departure.delete_accounts` names this connector.
     #[serde(default)]
     pub delete: Option<SqlChange>,
+    /// Makes an account, shut (A1): statements in order, in one transaction; see `grant` for what they may name.
+    #[serde(default)]
+    pub create: Vec<SqlStatement>,
+    /// Opens the account `:id` and gives it exactly its roles (A1, A3). Beside `:id`, `:user_id`, `:account` and
+    /// `:employee_number` there are `:first`, `:last`, `:display_name`, `:mail` and `:location`, `:roles` (with
+    /// commas between) and `:role`: a statement that names it is run once for each role.
+    #[serde(default)]
+    pub grant: Vec<SqlStatement>,
+    /// Renames the account `:id` (N7); `:old_user_id` and `:old_account` are the names before.
+    #[serde(default)]
+    pub rename: Vec<SqlStatement>,
+    /// `find` and `list` give the column `last_used`, and `made_at` where there is such: when an account was
+    /// last used (S3), as text in UTC or as seconds since 1970; NULL: never.
+    #[serde(default)]
+    pub last_use: Option<LastUseShown>,
     /// How long to wait.
     #[serde(default)]
     pub timeouts: SqlTimeouts,
+}
+
+/// One of several statements that change rows in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqlStatement {
+    /// UPDATE, DELETE or INSERT.
+    pub statement: String,
+    /// How many rows it changes: a number, or `any`. Where it would be another, nothing is changed and a
+    /// person is asked.
+    #[serde(default)]
+    pub rows: RowCount,
+}
+
+/// How many rows a statement changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RowCount {
+    /// Exactly so many.
+    Exactly(u32),
+    /// `any`.
+    Any(AnyRows),
+}
+
+/// Any number of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnyRows {
+    /// None, one or more.
+    Any,
+}
+
+impl Default for RowCount {
+    fn default() -> Self {
+        Self::Exactly(default_rows())
+    }
 }
 
 /// A statement that changes rows.
@@ -168,6 +220,34 @@ pub(super) struct Statements {
     pub(super) look: Option<Statement>,
     pub(super) revoke: Change,
     pub(super) delete: Option<Change>,
+    pub(super) create: Vec<Given>,
+    pub(super) grant: Vec<Given>,
+    pub(super) rename: Vec<Given>,
+}
+
+impl Statements {
+    /// Every one of them with its key, what reads first.
+    pub(super) fn all(&self) -> Vec<(&'static str, &Statement)> {
+        let mut all = vec![("find", &self.find)];
+        all.extend(self.list.iter().map(|list| ("list", list)));
+        all.extend(self.look.iter().map(|look| ("look", look)));
+        all.push(("revoke", &self.revoke.statement));
+        all.extend(self.delete.iter().map(|delete| ("delete", &delete.statement)));
+        for (key, given) in
+            [("create", &self.create), ("grant", &self.grant), ("rename", &self.rename)]
+        {
+            all.extend(given.iter().map(|one| (key, &one.statement)));
+        }
+        all
+    }
+}
+
+/// One of several changes, ready to be prepared.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub(super) statement: Statement,
+    /// `None`: any number.
+    pub(super) rows: Option<u64>,
 }
 
 /// A change, ready to be prepared.
@@ -275,6 +355,10 @@ impl SqlSettings {
         let revoke = self.change("revoke", &self.revoke, &mut problems);
         let delete =
             self.delete.as_ref().map(|change| self.change("delete", change, &mut problems));
+        let keys = [Parameter::UserId, Parameter::Account];
+        let create = self.given("create", &self.create, &keys, &mut problems);
+        let grant = self.given("grant", &self.grant, &[Parameter::Id], &mut problems);
+        let rename = self.given("rename", &self.rename, &[Parameter::Id], &mut problems);
         if let Some(find) = &find {
             let keys = [Parameter::UserId, Parameter::Account, Parameter::EmployeeNumber];
             if !keys.iter().any(|key| find.binds(*key)) {
@@ -305,6 +389,9 @@ impl SqlSettings {
                 look: look.flatten(),
                 revoke,
                 delete: delete.flatten(),
+                create,
+                grant,
+                rename,
             }),
             _ => Err(problems),
         }
@@ -319,6 +406,39 @@ impl SqlSettings {
     ) -> Option<Statement> {
         let read = Statement::read(text, purpose, self.server.marks());
         read.map_err(|problem| problems.push(SettingsProblem::new(key, problem))).ok()
+    }
+
+    /// Statements of one change; each must be about one account, by one of these keys.
+    fn given(
+        &self,
+        key: &'static str,
+        statements: &[SqlStatement],
+        keys: &[Parameter],
+        problems: &mut Vec<SettingsProblem>,
+    ) -> Vec<Given> {
+        let mut all = Vec::new();
+        for one in statements {
+            let Some(statement) = self.read(key, &one.statement, Purpose::Gives, problems) else {
+                continue;
+            };
+            if !keys.iter().any(|key| statement.binds(*key)) {
+                let text = match keys {
+                    [Parameter::Id] => "is not about one account; write :id into each statement",
+                    _ => "is not about one account; write :account or :user_id into each statement",
+                };
+                problems.push(SettingsProblem::new(key, text));
+            }
+            let rows = match one.rows {
+                RowCount::Exactly(rows) => Some(u64::from(rows)),
+                RowCount::Any(AnyRows::Any) => None,
+            };
+            all.push(Given { statement, rows });
+        }
+        if !all.is_empty() && all.iter().all(|given| given.rows.is_none_or(|rows| rows == 0)) {
+            let text = "changes nothing for certain; give at least one statement its `rows`";
+            problems.push(SettingsProblem::new(key, text));
+        }
+        all
     }
 
     fn change(

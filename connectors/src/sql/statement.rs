@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 /// What a statement may ask to have bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Parameter {
     /// `:id`
     Id,
@@ -16,17 +16,56 @@ pub(super) enum Parameter {
     Account,
     /// `:employee_number`
     EmployeeNumber,
+    /// `:old_user_id`, before a rename
+    OldUserId,
+    /// `:old_account`
+    OldAccount,
+    /// `:first`
+    First,
+    /// `:last`
+    Last,
+    /// `:display_name`
+    DisplayName,
+    /// `:mail`
+    Mail,
+    /// `:location`
+    Location,
+    /// `:role`, one at a time
+    Role,
+    /// `:roles`, all of them with commas between
+    Roles,
 }
 
+/// What every statement may name.
+const KEYS: [(&str, Parameter); 4] = [
+    ("id", Parameter::Id),
+    ("user_id", Parameter::UserId),
+    ("account", Parameter::Account),
+    ("employee_number", Parameter::EmployeeNumber),
+];
+
+/// What statements that give may name beside.
+const GIVEN: [(&str, Parameter); 9] = [
+    ("old_user_id", Parameter::OldUserId),
+    ("old_account", Parameter::OldAccount),
+    ("first", Parameter::First),
+    ("last", Parameter::Last),
+    ("display_name", Parameter::DisplayName),
+    ("mail", Parameter::Mail),
+    ("location", Parameter::Location),
+    ("role", Parameter::Role),
+    ("roles", Parameter::Roles),
+];
+
 impl Parameter {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "id" => Some(Self::Id),
-            "user_id" => Some(Self::UserId),
-            "account" => Some(Self::Account),
-            "employee_number" => Some(Self::EmployeeNumber),
-            _ => None,
-        }
+    fn named(name: &str, purpose: Purpose) -> Result<Self, String> {
+        let given: &[_] = if purpose == Purpose::Gives { &GIVEN } else { &[] };
+        let mut all = KEYS.iter().chain(given);
+        all.find(|(known, _)| *known == name).map(|(_, parameter)| *parameter).ok_or_else(|| {
+            let known: Vec<String> =
+                KEYS.iter().chain(given).map(|(name, _)| format!(":{name}")).collect();
+            format!("names a parameter :{name}; there are {}", known.join(", "))
+        })
     }
 }
 
@@ -48,6 +87,8 @@ pub(super) enum Purpose {
     Reads,
     /// It changes.
     Changes,
+    /// It changes, and knows more of the person.
+    Gives,
 }
 
 /// One statement, ready to be prepared.
@@ -90,7 +131,7 @@ impl Statement {
                     {
                         name.push(next);
                     }
-                    made.bind(&name, marks)?;
+                    made.bind(&name, purpose, marks)?;
                 }
                 other => made.text.push(other),
             }
@@ -98,12 +139,8 @@ impl Statement {
         Ok(made)
     }
 
-    fn bind(&mut self, name: &str, marks: Marks) -> Result<(), String> {
-        let parameter = Parameter::named(name).ok_or_else(|| {
-            format!(
-                "names a parameter :{name}; there are :id, :user_id, :account and :employee_number"
-            )
-        })?;
+    fn bind(&mut self, name: &str, purpose: Purpose, marks: Marks) -> Result<(), String> {
+        let parameter = Parameter::named(name, purpose)?;
         let known = self.bound.iter().position(|bound| *bound == parameter);
         let number = match (known, marks) {
             (Some(at), Marks::Dollar | Marks::Numbered) => at + 1,
@@ -132,7 +169,7 @@ fn begins_as(text: &str, purpose: Purpose) -> Result<(), String> {
     let first = text.trim().split(word).next().unwrap_or_default().to_ascii_uppercase();
     let allowed: &[&str] = match purpose {
         Purpose::Reads => &["SELECT", "WITH"],
-        Purpose::Changes => &["UPDATE", "DELETE", "INSERT", "WITH"],
+        Purpose::Changes | Purpose::Gives => &["UPDATE", "DELETE", "INSERT", "WITH"],
     };
     if allowed.contains(&first.as_str()) {
         return Ok(());

@@ -1,7 +1,9 @@
 //! One change, one transaction: look, change, count, look again, commit.
 
+use super::giving::Gift;
 use super::session::{Access, Session, Values};
 use super::settings::Change;
+use super::statement::Parameter;
 use super::trouble::Trouble;
 use super::{Key, Sql, not_ours};
 use crate::system_account::SystemAccount;
@@ -35,6 +37,9 @@ impl Wish {
 
 impl Sql {
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
+        if let Some(gift) = Gift::of(&step.action) {
+            return self.give(step, gift).await;
+        }
         let wish = Wish::of(step)?;
         let change = match wish {
             Wish::Revoked => &self.statements.revoke,
@@ -92,15 +97,14 @@ impl Sql {
 
     fn values_of(&self, step: &Step) -> Result<Values, Trouble> {
         let number = step.expect.employee_number.as_ref();
-        Ok(Values {
-            id: Some(step.action.account().id.to_string()),
-            user_id: Some(step.expect.user_id.to_string()),
-            account: Some(self.account(&step.expect.user_id)?),
-            employee_number: number.map(ToString::to_string),
-        })
+        Ok(Values::default()
+            .with(Parameter::Id, &step.action.account().id)
+            .with(Parameter::UserId, &step.expect.user_id)
+            .with(Parameter::Account, self.account(&step.expect.user_id)?)
+            .perhaps(Parameter::EmployeeNumber, number))
     }
 
-    fn receipt(&self, before: &SystemAccount) -> Receipt {
+    pub(super) fn receipt(&self, before: &SystemAccount) -> Receipt {
         let mut all = BTreeMap::from([
             ("user_id".to_owned(), vec![before.user_id.to_string()]),
             ("enabled".to_owned(), vec![before.enabled.to_string()]),
@@ -112,6 +116,9 @@ impl Sql {
     }
 
     pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
+        if let Some(gift) = Gift::of(&step.action) {
+            return self.see_given(step, gift).await;
+        }
         let wish = Wish::of(step)?;
         let looked = async {
             let mut session = self.begin(Access::Reads).await?;
@@ -133,13 +140,17 @@ impl Sql {
 }
 
 /// Another name or number on the row than when the plan was made.
-fn drift(step: &Step, now: &SystemAccount) -> Option<Found> {
+pub(super) fn drift(step: &Step, now: &SystemAccount) -> Option<Found> {
     let changed = |what: &str| {
         let description =
             format!("the row has another {what} than when it was planned; see whose account it is");
         Some(Found { description })
     };
-    if now.user_id.folded() != step.expect.user_id.folded() {
+    let renamed = match &step.action {
+        Action::Rename { to, .. } => now.user_id.folded() == to.user_id.folded(),
+        _ => false,
+    };
+    if !renamed && now.user_id.folded() != step.expect.user_id.folded() {
         return changed("user ID");
     }
     match (&now.employee_number, &step.expect.employee_number) {

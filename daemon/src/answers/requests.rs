@@ -20,9 +20,12 @@ pub(super) async fn requests(daemon: &Daemon, all: bool) -> Result<RequestsView,
     if all {
         states.extend(["verified", "cancelled"]);
     }
-    let action = Some("request_revocation");
-    let filter = StepFilter { states, action, ..StepFilter::default() };
-    let mut steps = read.steps(&filter).await?;
+    let mut steps = Vec::new();
+    for action in ["request_revocation", "request_change"] {
+        let (states, action) = (states.clone(), Some(action));
+        let filter = StepFilter { states, action, ..StepFilter::default() };
+        steps.extend(read.steps(&filter).await?);
+    }
     // One that the mail server refused was never a form that somebody has.
     steps.retain(|s| !matches!(s.state, StepState::Refused { .. }) || answered_no(&s.state));
     let ids: Vec<StepId> = steps.iter().map(|stored| stored.step.id).collect();
@@ -45,6 +48,7 @@ fn form_view(daemon: &Daemon, stored: &StoredStep, filed: Option<&FiledDocument>
     let cycle = daemon.cycle();
     let request = match &stored.step.action {
         Action::RequestRevocation { request, .. } => request.clone(),
+        Action::RequestChange { request, change, .. } => format!("{request} ({})", change.verb()),
         _ => String::new(),
     };
     let receipt = stored.state.receipt();

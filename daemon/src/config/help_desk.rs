@@ -56,7 +56,10 @@ fn wording_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema
 }
 
 fn all_types() -> Vec<ProblemType> {
-    ProblemType::ALL.into_iter().filter(|problem| *problem != ProblemType::Revocation).collect()
+    // These two are asked by steps of their own.
+    let by_step =
+        |problem: &ProblemType| matches!(problem, ProblemType::Revocation | ProblemType::Change);
+    ProblemType::ALL.into_iter().filter(|problem| !by_step(problem)).collect()
 }
 fn ten() -> u32 {
     10
@@ -70,7 +73,7 @@ impl TicketWords {
     #[must_use]
     pub fn built_in(problem: ProblemType) -> Self {
         let (subject, text) = match problem {
-            ProblemType::Refused | ProblemType::Revocation => (
+            ProblemType::Refused | ProblemType::Revocation | ProblemType::Change => (
                 "{{ system }} refused: {{ what }}",
                 "{{ system }} refused to {{ what }}{% if code %} ({{ code }}){% endif %}.\n\
                  Please do it by hand, or mend what stands in the way, and resolve this ticket; it is then \

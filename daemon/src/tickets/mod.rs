@@ -88,7 +88,9 @@ impl Matter<'_> {
             values["case"] = json!(step.case.to_string());
             values["system"] = json!(step.connector.as_str());
             values["what"] = json!(shown_within(&step.action.describe(), 200));
-            if let Action::RequestRevocation { request, .. } = &step.action {
+            if let Action::RequestRevocation { request, .. }
+            | Action::RequestChange { request, .. } = &step.action
+            {
                 values["request"] = json!(shown_within(request, 100));
             }
         }

@@ -22,7 +22,10 @@ impl Clerk {
         let mut steps = read.steps_without_ticket(MOST).await?;
         // A request that the help desk itself rejected needs no ticket about that.
         steps.retain(|stored| {
-            let asked = matches!(stored.step.action, Action::RequestRevocation { .. });
+            let asked = matches!(
+                stored.step.action,
+                Action::RequestRevocation { .. } | Action::RequestChange { .. }
+            );
             !(asked && self.is_desk(&stored.step.connector))
         });
         let asides = read.set_asides_without_ticket(MOST).await?;

@@ -10,6 +10,7 @@
 mod conformance;
 mod delegation;
 mod departure;
+mod moving;
 mod outages;
 mod responder;
 mod support;

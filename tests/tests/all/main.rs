@@ -33,6 +33,7 @@ mod scenarios;
 mod servers;
 mod service;
 mod shared_state;
+mod steps;
 mod store;
 mod suspensions;
 mod systems;

@@ -10,5 +10,6 @@
 mod command;
 mod conformance;
 mod departure;
+mod giving;
 mod outages;
 mod support;

@@ -15,6 +15,8 @@ const PATH: &str = "/doveadm/v1";
 
 /// Exit codes of doveadm: those of sysexits(3), two of them with a meaning of their own.
 pub(super) mod exit {
+    /// It can't be done to this mailbox: one that is made is there already.
+    pub(in super::super) const CAN_NOT: i64 = 65;
     pub(in super::super) const NO_USER: i64 = 67;
     /// No such mailbox; for `kick`: nobody was logged on.
     pub(in super::super) const NOT_FOUND: i64 = 68;
@@ -80,7 +82,7 @@ fn within(what: &str, cause: &Cause) -> Cause {
 fn exit_advice(code: i64) -> (&'static str, bool) {
     match code {
         64 => ("Dovecot did not understand the command; is it version 2.3?", false),
-        65 => ("Dovecot can't do this to the mailbox; look at its log", false),
+        exit::CAN_NOT => ("Dovecot can't do this to the mailbox; look at its log", false),
         exit::NO_USER => ("Dovecot does not know the user; check `user` and its userdb", false),
         exit::NOT_FOUND => ("the mailbox is not there", false),
         69 | 70 | 71 | 74 => ("Dovecot failed within itself; look at its log", true),

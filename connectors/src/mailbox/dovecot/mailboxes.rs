@@ -11,6 +11,8 @@ pub(super) struct Mailbox {
     pub(super) messages: u64,
     /// Identity; `None` for a mere level above others, which holds no messages.
     pub(super) guid: Option<String>,
+    /// Every message has a lower number than this (RFC 3501 2.3.1.1), where the server says it.
+    pub(super) next_uid: Option<u64>,
 }
 
 impl Mailbox {
@@ -88,8 +90,9 @@ pub(super) async fn look(
 
 async fn count(doveadm: &Doveadm, user: &str, name: &str) -> Result<Mailbox, Fault> {
     let what = format!("count messages of {user}");
-    let wanted = json!({ "user": user, "mailboxMask": [name], "field": ["messages", "guid"] });
-    let level = || Mailbox { name: name.to_owned(), messages: 0, guid: None };
+    let wanted =
+        json!({ "user": user, "mailboxMask": [name], "field": ["messages", "guid", "uidnext"] });
+    let level = || Mailbox { name: name.to_owned(), messages: 0, guid: None, next_uid: None };
     let rows = match doveadm.run("mailboxStatus", wanted).await {
         // A name with `*` stands for others, too, of which one may be such a level.
         Err(Trouble::Exit(exit::NOT_FOUND)) if !name.contains(['*', '%']) => return Ok(level()),
@@ -104,7 +107,8 @@ async fn count(doveadm: &Doveadm, user: &str, name: &str) -> Result<Mailbox, Fau
     let counted =
         row.and_then(|row| Some((text(row, "messages")?.parse().ok()?, text(row, "guid")?)));
     let (messages, guid) = counted.ok_or_else(|| unreadable(&what))?;
-    Ok(Mailbox { name: name.to_owned(), messages, guid: Some(guid) })
+    let next_uid = row.and_then(|row| text(row, "uidnext")?.parse().ok());
+    Ok(Mailbox { name: name.to_owned(), messages, guid: Some(guid), next_uid })
 }
 
 fn unreadable(what: &str) -> Fault {
@@ -141,7 +145,8 @@ mod tests {
         #[case] messages: u64,
         #[case] empty: bool,
     ) {
-        let mailbox = Mailbox { name: name.into(), messages, guid: Some("1".into()) };
+        let mailbox =
+            Mailbox { name: name.into(), messages, guid: Some("1".into()), next_uid: None };
         assert_eq!(own().is_empty(&[mailbox]), empty);
     }
 }

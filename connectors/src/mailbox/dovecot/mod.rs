@@ -8,11 +8,14 @@
 mod delegation;
 mod doveadm;
 mod mailboxes;
+mod moving;
 mod probe;
 pub mod settings;
 mod steps;
 
-pub use settings::{DelegateRight, DovecotKind, DovecotSettings, DovecotTimeouts, UnknownUser};
+pub use settings::{
+    DelegateRight, DovecotKind, DovecotSettings, DovecotTimeouts, RenameSettings, UnknownUser,
+};
 
 use crate::contract::{Apply, Observe, Probed};
 use crate::http::{Http, LoginSettings};
@@ -52,11 +55,14 @@ impl ConnectorKind for DovecotSettings {
     }
 
     fn abilities(&self) -> Vec<Ability> {
-        let mut abilities = vec![Ability::DisableMailbox, Ability::DeleteMailbox];
-        if self.delegates() {
-            abilities.push(Ability::DelegateMailbox);
-        }
-        abilities
+        let all = [
+            (true, Ability::DisableMailbox),
+            (true, Ability::DeleteMailbox),
+            (self.delegates(), Ability::DelegateMailbox),
+            (true, Ability::CreateMailbox),
+            (self.rename.is_some(), Ability::RenameMailbox),
+        ];
+        all.into_iter().filter_map(|(can, ability)| can.then_some(ability)).collect()
     }
 
     fn noun(&self) -> &'static str {

@@ -53,6 +53,9 @@ pub struct DovecotSettings {
     /// where nobody is ever given one: the server then needs no ACLs.
     #[serde(default = "default_delegate_rights")]
     pub delegate_rights: Vec<DelegateRight>,
+    /// How mail is brought over to a user's new name (N7); absent: it is not.
+    #[serde(default)]
+    pub rename: Option<RenameSettings>,
     /// Users worked on at the same time.
     #[serde(default = "default_window")]
     #[schemars(range(min = 1, max = 64))]
@@ -60,6 +63,51 @@ pub struct DovecotSettings {
     /// How long to wait.
     #[serde(default)]
     pub timeouts: DovecotTimeouts,
+}
+
+/// How mail is brought over to a user's new name. Where mail is kept by something that stays (a number),
+/// there is nothing to bring over: leave it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenameSettings {
+    /// Where the server keeps the mail of the old name, as Dovecot's `mail_location` (minijinja: `user_id`):
+    /// `maildir:/var/mail/{{ user_id }}/Maildir`.
+    pub old_location: String,
+}
+
+impl RenameSettings {
+    /// The location of a user's mail; the error is a sentence with advice.
+    pub(super) fn location_of(&self, user_id: &UserId) -> Result<String, String> {
+        let plain = |c: char| c.is_alphanumeric() || "-_.@+'".contains(c);
+        let id = user_id.as_str();
+        if !id.chars().all(plain) || id.starts_with('.') {
+            return Err(
+                "the old user ID can't be part of a path; bring the mail over by hand".into()
+            );
+        }
+        let location = account_name("rename.old_location", &self.old_location, user_id)
+            .map_err(|error| format!("`rename.old_location` gives no location: {error}"))?;
+        match location.split_once(":/") {
+            Some((kind, _)) if kind.chars().all(|c| c.is_ascii_alphanumeric()) => Ok(location),
+            _ => Err("`rename.old_location` is no mail location; write it like \
+                      `maildir:/var/mail/{{ user_id }}/Maildir`"
+                .into()),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let tried = ["mzsmitj", "mbdoej"].map(|name| {
+            let user_id = UserId::new(name).map_err(|error| error.to_string())?;
+            self.location_of(&user_id)
+        });
+        match tried {
+            [Err(why), _] | [_, Err(why)] => Some(why),
+            [Ok(one), Ok(other)] if one == other => {
+                Some("is the same for everyone; write it with `{{ user_id }}`".into())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What it means when Dovecot does not know the user whose mailbox is to be deleted.
@@ -192,6 +240,9 @@ impl DovecotSettings {
         }
         if let Some(problem) = self.user_problem() {
             wrong("user", problem);
+        }
+        if let Some(problem) = self.rename.as_ref().and_then(RenameSettings::problem) {
+            wrong("rename.old_location", problem);
         }
         for (key, zero) in [
             ("window", self.window == 0),

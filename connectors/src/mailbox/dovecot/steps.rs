@@ -19,6 +19,8 @@ enum Wish<'a> {
     EndSessions,
     Delegate(&'a UserId, Delegation),
     Delete,
+    Create,
+    BringOver(&'a UserId),
 }
 
 fn wish(action: &Action) -> Result<Wish<'_>, Fault> {
@@ -27,6 +29,8 @@ fn wish(action: &Action) -> Result<Wish<'_>, Fault> {
         Action::EndDelegation { to, .. } => Ok(Wish::Delegate(to, Delegation::Ended)),
         Action::DisableMailbox { .. } => Ok(Wish::EndSessions),
         Action::DeleteMailbox { .. } => Ok(Wish::Delete),
+        Action::CreateMailbox { .. } => Ok(Wish::Create),
+        Action::RenameMailbox { from, .. } => Ok(Wish::BringOver(from)),
         _ => Err(Fault::Refused(Cause::new(
             "a dovecot connector knows mailboxes only; name another connector for this",
         ))),
@@ -34,7 +38,7 @@ fn wish(action: &Action) -> Result<Wish<'_>, Fault> {
 }
 
 impl Dovecot {
-    fn mail_user(&self, user_id: &UserId) -> Result<String, Fault> {
+    pub(super) fn mail_user(&self, user_id: &UserId) -> Result<String, Fault> {
         mail_user(&self.settings.user, user_id)
             .map_err(|error| Fault::Refused(Cause::new(error.to_string())))
     }
@@ -46,6 +50,8 @@ impl Dovecot {
             Wish::EndSessions => self.end_sessions(&user).await,
             Wish::Delegate(to, wish) => self.delegate(&user, &self.mail_user(to)?, wish).await,
             Wish::Delete => self.delete(&user).await,
+            Wish::Create => self.create(&user).await,
+            Wish::BringOver(from) => self.bring_over(from, &user).await,
         }
     }
 
@@ -58,11 +64,13 @@ impl Dovecot {
                 self.see_delegation(&user, &self.mail_user(to)?, wish).await
             }
             Wish::Delete => self.see_mailboxes(&user).await,
+            Wish::Create => self.see_created(&user).await,
+            Wish::BringOver(from) => self.see_brought_over(from, &user).await,
         }
     }
 
     /// A remembered log-on would let a shut account in again, so it is forgotten before the kick.
-    async fn end_sessions(&self, user: &str) -> Result<Outcome, Fault> {
+    pub(super) async fn end_sessions(&self, user: &str) -> Result<Outcome, Fault> {
         let what = format!("forget log-ons of {user}");
         let flushed = self.doveadm.run("authCacheFlush", json!({ "user": [user] })).await;
         let flushed = flushed.map_err(|trouble| trouble.fault(&what, Kind::Harmless))?;
@@ -152,7 +160,7 @@ impl Dovecot {
         self.change(&format!("expunge mail of {user}"), "expunge", query).await.map(drop)
     }
 
-    async fn remove(&self, user: &str, name: &str) -> Result<(), Fault> {
+    pub(super) async fn remove(&self, user: &str, name: &str) -> Result<(), Fault> {
         let wanted = json!({ "user": user, "subscriptions": true, "mailbox": [name] });
         match self.doveadm.run("mailboxDelete", wanted).await {
             Ok(_) | Err(Trouble::Exit(exit::NOT_FOUND)) => Ok(()),

@@ -77,6 +77,14 @@ pub fn agency(key: &Path) -> settings::AgencyFormSettings {
         reminder: None,
         reminder_file: None,
         reminder_subject: "Reminder {{ nth }}: {{ request }}".into(),
+        grant: None,
+        grant_file: None,
+        grant_subject: "GIVE {{ request }}: {{ user_id }}".into(),
+        rename: None,
+        rename_file: None,
+        rename_subject: "RENAME {{ from }} to {{ user_id }} in {{ request }}".into(),
+        change_reminder: None,
+        change_reminder_subject: "Reminder {{ nth }}: {{ change }} {{ request }}".into(),
     }
 }
 

@@ -26,6 +26,7 @@ pub fn settings(url: String, key_file: PathBuf) -> DovecotSettings {
         automatic_mailboxes: Vec::new(),
         unknown_user: UnknownUser::NoMailbox,
         delegate_rights: vec![DelegateRight::Lookup, DelegateRight::Read],
+        rename: None,
         window: 4,
         timeouts: DovecotTimeouts { connect_seconds: 5, command_seconds: 20 },
     }
@@ -77,6 +78,15 @@ pub fn end_of_delegation(user: &str, to: &str) -> Step {
 
 pub fn disabling(user: &str) -> Step {
     step(user, |account| Action::Disable { account })
+}
+
+pub fn making(user: &str) -> Step {
+    step(user, |account| Action::CreateMailbox { account })
+}
+
+pub fn bringing_over(from: &str, to: &str) -> Step {
+    let from = UserId::new(from).unwrap();
+    step(to, |account| Action::RenameMailbox { account, from })
 }
 
 pub async fn apply(mail: &dovecot::Dovecot, step: Step) -> Ending {

@@ -2,7 +2,7 @@
 
 use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::help_desk::{
-    self, HelpDesk, HelpDeskKind, HelpDeskSettings, Preset, RequestWords,
+    self, ChangeWords, HelpDesk, HelpDeskKind, HelpDeskSettings, Preset, RequestWords,
 };
 use lapsed_connectors::http::{HttpTimeouts, LoginBy, LoginSettings};
 use lapsed_connectors::tickets::{
@@ -37,6 +37,8 @@ fn settings(tracker: &RequestTracker, token: PathBuf) -> HelpDeskSettings {
         statuses: None,
         operations: None,
         request: RequestWords::default(),
+        grant_request: ChangeWords::grant(),
+        rename_request: ChangeWords::rename(),
         timeouts: HttpTimeouts { connect_seconds: 5, request_seconds: 60 },
     }
 }

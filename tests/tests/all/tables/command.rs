@@ -2,6 +2,7 @@
 //! misbehave.
 
 use super::support::*;
+use crate::steps::{granting, making, renaming, to_be_made};
 use lapsed_connectors::command::{
     self, CommandKind, CommandSettings, ExitMeaning, Operation, Program,
 };
@@ -42,6 +43,7 @@ fn settings(program: PathBuf, arguments: Vec<String>) -> CommandSettings {
         time_limit_seconds: 30,
         output_bytes: 65_536,
         mainframe: true,
+        last_use: None,
         helper: None,
         in_process: true,
     }
@@ -271,4 +273,52 @@ fn settings_that_can_not_be_are_told_at_once() {
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_ref()).collect();
     let wanted = ["program", "environment", "operations", "exit_codes", "exit_codes", "helper"];
     assert_eq!(keys, wanted);
+}
+
+fn giving(mainframe: &Mainframe) -> CommandSettings {
+    let mut settings = mainframe.settings();
+    settings.mainframe = false;
+    settings.operations.extend([Operation::Create, Operation::Grant, Operation::Rename]);
+    settings
+}
+
+#[tokio::test]
+async fn a_program_makes_opens_and_renames_each_once() {
+    let mainframe = Mainframe::new();
+    let system = program(&giving(&mainframe));
+    let make = making("mzobrij", Some("00123"));
+    assert!(matches!(seen(&system, make.clone()).await, Ok(Seen::Otherwise(_))));
+    changed(&system, make.clone()).await;
+    assert_eq!(apply(&system, make.clone()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&system, make).await, Ok(Seen::AsWanted));
+    let account = found(&system, Some("mzobrij"), None).await.unwrap().remove(0);
+    assert!(!account.enabled && account.name.last.starts_with("O'Brien"));
+
+    let grant = granting(to_be_made("mzobrij"), "mzobrij", &["nurse"]);
+    changed(&system, grant.clone()).await;
+    assert_eq!(apply(&system, grant.clone()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&system, grant).await, Ok(Seen::AsWanted));
+    let account = found(&system, Some("mzobrij"), None).await.unwrap().remove(0);
+    assert!(account.enabled && account.details.roles.len() == 1);
+
+    let rename = renaming(account.id.as_str(), "mzobrij", "mzjonej");
+    changed(&system, rename.clone()).await;
+    assert_eq!(apply(&system, rename).await, Ok(Outcome::AlreadySo));
+    assert_eq!(found(&system, Some("mzjonej"), None).await.unwrap()[0].id, account.id);
+}
+
+#[tokio::test]
+async fn a_mainframes_account_is_never_renamed() {
+    let mainframe = Mainframe::new();
+    let system = program(&mainframe.settings());
+    let said = refusal(apply(&system, renaming("1", "ann", "mzjonej")).await);
+    assert!(said.contains("never renamed"), "{said}");
+    assert!(seen(&system, renaming("1", "ann", "mzjonej")).await.is_err());
+    let mut settings = giving(&mainframe);
+    settings.mainframe = true;
+    let problems = settings.problems();
+    assert!(
+        problems.iter().any(|problem| problem.problem.contains("never renamed")),
+        "{problems:?}"
+    );
 }

@@ -97,6 +97,10 @@ impl Database {
             look: None,
             revoke: change("UPDATE accounts SET status = 'X' WHERE id = :id AND login = :account"),
             delete: Some(change("DELETE FROM accounts WHERE id = :id")),
+            create: Vec::new(),
+            grant: Vec::new(),
+            rename: Vec::new(),
+            last_use: None,
             timeouts: SqlTimeouts { connect_seconds: 5, statement_seconds: 20 },
         };
         match self {
