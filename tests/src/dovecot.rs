@@ -2,7 +2,9 @@
 //! ordinary user.
 
 use crate::authority::{Certificate, TlsFiles};
-use crate::process::{Scratch, Server, accepts, find_program, free_port, run};
+use crate::process::{
+    PATIENCE, Scratch, Server, accepts, find_program, free_port, run, wait_until,
+};
 use crate::{Done, Failure};
 use rustix::process::Signal;
 use std::fmt::Write as _;
@@ -112,8 +114,16 @@ impl Dovecot {
     pub fn know(&self, users: &[&str]) -> Done<()> {
         let lines: String =
             users.iter().map(|user| format!("{user}:{{PLAIN}}pw-{user}::::::\n")).collect();
+        let before = std::fs::read_to_string(self.scratch.path().join("users"))?;
         self.scratch.write("users", lines, 0o600)?;
-        self.doveadm(&["auth", "cache", "flush"]).map(drop)
+        // Dovecot reads the file anew when its time of change, in seconds, is another.
+        wait_until(PATIENCE, || {
+            self.doveadm(&["auth", "cache", "flush"])?;
+            let known = |user: &str| self.doveadm(&["user", user]).is_ok();
+            let left = before.lines().filter_map(|line| line.split(':').next());
+            let mut gone = left.filter(|user| !users.contains(user));
+            Ok(users.iter().all(|user| known(user)) && !gone.any(known))
+        })
     }
 
     /// The witness: each message of a user with its mailbox, subject and flags, sorted.

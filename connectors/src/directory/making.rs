@@ -1,5 +1,7 @@
 //! What the YAML says of accounts that are made or renamed here.
 
+use super::active_directory::ActiveDirectory;
+use super::dialect::Dialect as _;
 use super::dn::Dn;
 use super::settings::{DirectorySettings, OpenldapSettings};
 use super::words::{Words, render};
@@ -124,15 +126,10 @@ fn is_name(name: &str) -> bool {
 
 /// What decides whether an account is open, and passwords.
 fn is_ours(name: &str) -> bool {
-    const OURS: [&str; 6] = [
-        "useraccountcontrol",
-        "unicodepwd",
-        "userpassword",
-        "pwdlastset",
-        "pwdaccountlockedtime",
-        "pwdreset",
-    ];
-    OURS.contains(&name.to_ascii_lowercase().as_str())
+    const OURS: [&str; 5] =
+        ["unicodepwd", "userpassword", "pwdlastset", "pwdaccountlockedtime", "pwdreset"];
+    let name = name.to_ascii_lowercase();
+    OURS.contains(&name.as_str()) || name == ActiveDirectory.lock_attribute().to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -33,8 +33,8 @@ type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// How the example says nothing yet, and how accounts are made here.
 const CREATE: (&str, &str) = (
-    "    #create:\n",
-    "    create:\n      below: \"ou=people,dc=dmh,dc=test\"\n      classes: [inetOrgPerson]\n    #create:\n",
+    "    empty_group: itself\n",
+    "    empty_group: itself\n    create:\n      below: \"ou=people,dc=dmh,dc=test\"\n      classes: [inetOrgPerson]\n",
 );
 
 fn caller(name: &str, daemon: &Daemon) -> Caller {
