@@ -122,7 +122,7 @@ fn apply_move(world: &mut World) -> Vec<String> {
     for held in changed {
         told.push(held.system.to_string());
         let known = world.entitlements.iter_mut().find(|e| e.id == held.id);
-        *known.expect("a move gives nothing by itself") = held;
+        *known.unwrap() = held;
     }
     told.sort();
     told
