@@ -18,6 +18,7 @@ mod m20261122_000006_order_forms;
 mod m20261122_000007_access;
 mod m20261122_000012_access_waits;
 mod m20261122_000013_standing;
+mod m20261122_000015_access_rests;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_access::Migration),
             Box::new(m20261122_000012_access_waits::Migration),
             Box::new(m20261122_000013_standing::Migration),
+            Box::new(m20261122_000015_access_rests::Migration),
         ]
     }
 }

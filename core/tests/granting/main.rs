@@ -8,4 +8,5 @@
 mod ending;
 mod joiners;
 mod moves;
+mod trust;
 mod world;

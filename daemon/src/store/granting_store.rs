@@ -31,6 +31,24 @@ impl Tx {
         Ok(sql::run(&self.db(), "reserving a user ID", sql, values).await? == 1)
     }
 
+    /// The same for a name that the person bears or bore: it is theirs unless it is another's by now, or was
+    /// given up. One that was only seen becomes theirs.
+    pub async fn own_user_id(
+        &self,
+        user_id: &UserId,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.reserve_user_id(user_id, person, now).await?;
+        let sql = "UPDATE user_ids SET person = $1 \
+                   WHERE folded = $2 AND person IS NULL AND origin = $3";
+        let seen = convert::word(super::IdOrigin::Seen);
+        let values = vec![person.0.into(), user_id.folded().into(), seen.into()];
+        sql::run(&self.db(), "keeping a user ID", sql, values).await?;
+        let record = self.read().user_id(user_id).await?;
+        Ok(record.is_some_and(|record| record.person == Some(person)))
+    }
+
     /// Keeps log-on names with a person as they are stored now, so that whoever bears one of them is found
     /// when the person leaves.
     pub async fn keep_user_ids(
@@ -54,8 +72,10 @@ impl Tx {
     /// A name that was set apart and turned out to be somebody else's: it stays in the ledger, of nobody, and
     /// the person is no longer looked for by it.
     pub async fn burn_user_id(&self, user_id: &UserId, person: PersonId) -> Result<(), StoreError> {
-        let sql = "UPDATE user_ids SET person = NULL WHERE folded = $1 AND person = $2";
-        let values = vec![user_id.folded().into(), person.0.into()];
+        let sql =
+            "UPDATE user_ids SET person = NULL, origin = $3 WHERE folded = $1 AND person = $2";
+        let given_up = convert::word(super::IdOrigin::Reserved);
+        let values = vec![user_id.folded().into(), person.0.into(), given_up.into()];
         sql::run(&self.db(), "giving a user ID up", sql, values).await?;
         let Some(mut known) = self.read().person(person).await? else { return Ok(()) };
         known.other_user_ids.retain(|id| id.folded() != user_id.folded());
@@ -77,16 +97,21 @@ impl Tx {
         self.look_at_access_of(&[form.person]).await
     }
 
-    /// Lets people rest until a moment, unless what they hold or are to hold changes before.
-    pub async fn rest_access_of(&self, people: &[(PersonId, Timestamp)]) -> Result<(), StoreError> {
-        for some in people.chunks(sql::rows_at_once(2)) {
+    /// Lets people rest until a moment, unless what they hold or are to hold changes before. A firm rest
+    /// goes on when one of their steps ends.
+    pub async fn rest_access_of(
+        &self,
+        people: &[(PersonId, Timestamp, bool)],
+    ) -> Result<(), StoreError> {
+        for some in people.chunks(sql::rows_at_once(3)) {
             let sql = format!(
-                "INSERT INTO access_waits (person, until) VALUES {} \
-                 ON CONFLICT (person) DO UPDATE SET until = excluded.until",
-                sql::value_rows(1, 2, some.len())
+                "INSERT INTO access_waits (person, until, firm) VALUES {} \
+                 ON CONFLICT (person) DO UPDATE SET until = excluded.until, firm = excluded.firm",
+                sql::value_rows(1, 3, some.len())
             );
-            let values =
-                some.iter().flat_map(|(id, at)| [id.0.into(), convert::micros(*at).into()]);
+            let values = some.iter().flat_map(|(id, at, firm)| {
+                [id.0.into(), convert::micros(*at).into(), (*firm).into()]
+            });
             sql::run(&self.db(), "letting people rest", &sql, values.collect()).await?;
         }
         Ok(())
@@ -105,7 +130,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The same for the people of some steps.
+    /// The same for the people of some steps, but for those who rest firmly.
     pub(super) async fn look_at_access_of_steps(
         &self,
         steps: impl Iterator<Item = uuid::Uuid>,
@@ -113,7 +138,7 @@ impl Tx {
         let all: Vec<_> = steps.collect();
         for some in all.chunks(sql::rows_at_once(1)) {
             let sql = format!(
-                "DELETE FROM access_waits WHERE person IN \
+                "DELETE FROM access_waits WHERE NOT firm AND person IN \
                  (SELECT s.person FROM steps s WHERE s.id IN ({}))",
                 sql::placeholders(1, some.len())
             );
@@ -145,12 +170,27 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// What was approved of forms that ended before it was made.
+    pub async fn entitlements_of_ended_forms(&self) -> Result<Vec<Entitlement>, StoreError> {
+        let sql = "SELECT e.body AS body FROM entitlements e \
+                   JOIN access_forms f ON f.number = e.form \
+                   WHERE e.state = 'approved' AND f.state IN ('denied', 'ended')";
+        self.entitlements_by("looking for what ended forms gave", sql).await
+    }
+
     /// What people hold whose departure is in effect, or over: nothing of it counts any more.
     pub async fn entitlements_of_leavers(&self) -> Result<Vec<Entitlement>, StoreError> {
-        let doing = "looking for what leavers hold";
         let sql = "SELECT e.body AS body FROM entitlements e WHERE e.state <> 'ended' \
                    AND EXISTS (SELECT 1 FROM cases d WHERE d.person = e.person \
                    AND d.kind = 'departure' AND d.state IN ('open', 'closed'))";
+        self.entitlements_by("looking for what leavers hold", sql).await
+    }
+
+    async fn entitlements_by(
+        &self,
+        doing: &'static str,
+        sql: &str,
+    ) -> Result<Vec<Entitlement>, StoreError> {
         let mut found = Vec::new();
         for row in sql::all(&self.db, doing, sql, Vec::new()).await? {
             let body: String = row.try_get("", "body").doing(doing)?;

@@ -108,7 +108,7 @@ impl<'a> Work<'a> {
         user_id: &UserId,
     ) -> Result<Blueprint, String> {
         let input = self.input;
-        let place = whereabouts(input.person, input.forms, Some(form.number));
+        let place = whereabouts(input.person, input.forms, input.entitlements, Some(form.number));
         let Some(name) = place.name else {
             return Err(format!("form {} gives no name for the account", form.number));
         };
@@ -255,7 +255,7 @@ impl<'a> Work<'a> {
     }
 
     /// True when this form's own step made the account.
-    fn was_made(&self, form: &FiledForm, connector: &ConnectorName) -> bool {
+    pub(super) fn was_made(&self, form: &FiledForm, connector: &ConnectorName) -> bool {
         self.input.journal.values().any(|(step, state)| {
             step.case == form.case()
                 && &step.connector == connector

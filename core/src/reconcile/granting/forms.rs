@@ -1,4 +1,4 @@
-//! When a form is carried out whole, and what a move to another location ends and gives (D11).
+//! When a form is carried out whole, and what a move to another location ends (D11).
 
 use super::moving::around;
 use super::{Work, groups};
@@ -28,8 +28,22 @@ impl Work<'_> {
         self.out.forms_in_place.extend(whole);
     }
 
-    /// Everything that the form gave is there, and what it took is gone.
-    fn is_given(&self, form: &FiledForm) -> bool {
+    /// Everything that the form gave is there, and what it took is gone. Of a form that asks for something
+    /// and gave nothing, nothing is in place.
+    fn is_given(&mut self, form: &FiledForm) -> bool {
+        let asks_for_some =
+            form.form.asks == Asks::New || form.form.systems.iter().any(|wish| !wish.remove);
+        let is_move = form.form.asks == Asks::LocationChange;
+        let gave_some = self.input.entitlements.iter().any(|held| held.form == form.number);
+        if asks_for_some && !is_move && !gave_some {
+            self.out.stuck = true;
+            self.out.doubtful.insert(format!(
+                "form {} is approved and gives nothing: name its systems in a form of its own, or mend \
+                 access.included",
+                form.number
+            ));
+            return false;
+        }
         self.input.entitlements.iter().all(|held| {
             let is_there = match held.state {
                 EntitlementState::Approved => self.out.in_place.contains(&held.id),
@@ -43,8 +57,9 @@ impl Work<'_> {
     }
 }
 
-/// What an approved move to another location makes of what the person holds: what ends, after the days of
-/// grace, and what comes with the new location. Asked again it gives nothing more.
+/// What an approved move to another location ends of what the person holds, after the days of grace. Asked
+/// again it ends nothing more. What comes with the new location is given by the form, each system by its
+/// own chain and gates (A3, A4).
 ///
 /// The account itself stays, and so does what the form asks to be kept. Of the rest, what comes with the
 /// new location as well ends only where it gives other groups there.
@@ -62,13 +77,12 @@ pub fn ended_by_move(
     if form.form.asks != Asks::LocationChange || form.state != FormState::Approved {
         return Ok(Vec::new());
     }
-    let (before, after) = around(person, forms, form);
+    let (before, after) = around(person, forms, entitlements, form);
     let kind = after.kind.as_ref();
     let groups_at = |rule: (&str, &SystemRule), held: &Entitlement, location| {
         policy.groups_given(rule, held.role.as_ref(), location, kind)
     };
     let mut changed = Vec::new();
-    let mut kept = Vec::new();
     for held in entitlements.iter().filter(|e| e.state.counts() && e.form < form.number) {
         let Some(rule) = policy.access.systems.get(&held.system) else { continue };
         let rule = (held.system.as_str(), rule);
@@ -80,40 +94,15 @@ pub fn ended_by_move(
             form.form.systems.iter().any(|wish| wish.system == held.system && !wish.remove);
         let is_included =
             included(policy, &after).iter().any(|(s, r)| *s == held.system && *r == held.role);
-        let here = groups::groups_of(policy, person, forms, held)?;
+        let here = groups::groups_of(policy, person, forms, entitlements, held)?;
         let there = groups_at(rule, held, after.location.as_ref())?;
         let same = here == there;
         if form.form.keeps_duties || is_account || is_asked_for || (is_included && same) {
-            if same {
-                kept.push((held.system.clone(), held.role.clone()));
-            }
             continue;
         }
         if held.ended_by.is_none() {
             changed.push(ending(held, form, policy.access.moves.grace_days, (today, now))?);
         }
-    }
-    for (system, role) in included(policy, &after) {
-        let id = Entitlement::id_of(form.form.id, &system, role.as_ref());
-        let is_known = entitlements.iter().any(|held| held.id == id);
-        if is_known || kept.contains(&(system.clone(), role.clone())) {
-            continue;
-        }
-        changed.push(Entitlement {
-            id,
-            person: person.id,
-            system,
-            role,
-            form: form.number,
-            state: EntitlementState::Approved,
-            starts_on: None,
-            ends_on: None,
-            approved_at: now,
-            ended_at: None,
-            ended_by: None,
-            ended_because: None,
-            recertified_on: None,
-        });
     }
     Ok(changed)
 }

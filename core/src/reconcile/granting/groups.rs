@@ -60,7 +60,7 @@ pub fn wanted_groups(
     for held in entitlements.iter().filter(|e| e.state != EntitlementState::Ended) {
         let rule = policy.access.systems.get(&held.system);
         if let Some(connector) = rule.and_then(|rule| rule.connector.as_ref()) {
-            let groups = groups_of(policy, person, forms, held)?;
+            let groups = groups_of(policy, person, forms, entitlements, held)?;
             wanted.entry(connector.clone()).or_default().extend(groups);
         }
     }
@@ -73,18 +73,19 @@ pub(super) fn groups_of(
     policy: &Policy,
     person: &Person,
     forms: &[FiledForm],
+    entitlements: &[Entitlement],
     held: &Entitlement,
 ) -> Result<Vec<GroupName>, String> {
     let Some(rule) = policy.access.systems.get(&held.system) else { return Ok(Vec::new()) };
     let up_to = (held.form > 0).then_some(held.form);
-    let place = whereabouts(person, forms, up_to);
+    let place = whereabouts(person, forms, entitlements, up_to);
     let (location, kind) = (place.location.as_ref(), place.kind.as_ref());
     policy.groups_given((held.system.as_str(), rule), held.role.as_ref(), location, kind)
 }
 
 impl Work<'_> {
     pub(super) fn groups_of(&self, held: &Entitlement) -> Result<Vec<GroupName>, String> {
-        let Granting { policy, person, forms, .. } = self.input;
-        groups_of(policy, person, forms, held)
+        let Granting { policy, person, forms, entitlements, .. } = self.input;
+        groups_of(policy, person, forms, entitlements, held)
     }
 }

@@ -129,6 +129,9 @@ pub struct Granted {
     pub burnt: BTreeSet<u64>,
     /// Something was refused, or waits for a person: looking again soon would find the same.
     pub stuck: bool,
+    /// Something is done once more that ended before and did not last: looking again at once could find the
+    /// same for ever.
+    pub repeats: bool,
 }
 
 /// How far one change is.
@@ -283,8 +286,9 @@ impl<'a> Work<'a> {
                 self.out.stuck = true;
                 return Progress::Stuck;
             }
-            Some(StepState::Unverified { .. }) if !once => {}
+            Some(StepState::Unverified { .. }) if !once => self.out.repeats = true,
             Some(state) if state.is_done() => return Progress::Done,
+            Some(StepState::Drifted { .. }) => self.out.repeats = true,
             Some(_) | None => {}
         }
         self.plan(step);
@@ -307,7 +311,11 @@ impl<'a> Work<'a> {
                 self.out.stuck = true;
                 Progress::Stuck
             }
-            _ => {
+            known => {
+                let did_not_last = |state: &StepState| {
+                    state.is_done() || matches!(state, StepState::Drifted { .. })
+                };
+                self.out.repeats |= known.is_some_and(did_not_last);
                 self.plan(step);
                 Progress::Under
             }

@@ -2,7 +2,7 @@
 
 use super::place::{Whereabouts, whereabouts};
 use super::{Granting, Progress, Work, expectation, target};
-use crate::access::entitlement::EntitlementState;
+use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::form::{Asks, FiledForm, FormState};
 use crate::citation::Rule;
 use crate::facts::{ConnectorName, Person, UserId};
@@ -20,6 +20,7 @@ pub fn rename_request(
     policy: &Policy,
     person: &Person,
     forms: &[FiledForm],
+    entitlements: &[Entitlement],
     form: &FiledForm,
 ) -> Option<NameRequest> {
     let change = match form.form.asks {
@@ -27,7 +28,7 @@ pub fn rename_request(
         Asks::LocationChange => Change::Location,
         _ => return None,
     };
-    let (before, after) = around(person, forms, form);
+    let (before, after) = around(person, forms, entitlements, form);
     let keeps = form.form.keeps_duties;
     match must_rename(&policy.naming, after.kind.as_ref(), change, keeps, false) {
         RenameDecision::Keep(_) => None,
@@ -44,11 +45,15 @@ pub fn rename_request(
 pub(super) fn around(
     person: &Person,
     forms: &[FiledForm],
+    entitlements: &[Entitlement],
     form: &FiledForm,
 ) -> (Whereabouts, Whereabouts) {
     let earlier: Vec<FiledForm> =
         forms.iter().filter(|other| other.number < form.number).cloned().collect();
-    (whereabouts(person, &earlier, None), whereabouts(person, forms, Some(form.number)))
+    (
+        whereabouts(person, &earlier, entitlements, None),
+        whereabouts(person, forms, entitlements, Some(form.number)),
+    )
 }
 
 impl<'a> Work<'a> {
@@ -68,8 +73,8 @@ impl<'a> Work<'a> {
 
     /// One form; true when the person is called as it says, everywhere.
     fn move_name(&mut self, form: &'a FiledForm) -> Result<bool, String> {
-        let Granting { policy, person, forms, .. } = self.input;
-        if rename_request(policy, person, forms, form).is_none() {
+        let Granting { policy, person, forms, entitlements, .. } = self.input;
+        if rename_request(policy, person, forms, entitlements, form).is_none() {
             let why = "the account keeps its name: the naming rules ask for no rename";
             self.explain(form, Rule::N7, why.into());
             return Ok(true);
@@ -160,7 +165,7 @@ impl<'a> Work<'a> {
         new: &UserId,
     ) -> Result<NewName, String> {
         let policy = self.input.policy;
-        let (_, after) = around(self.input.person, self.input.forms, form);
+        let (_, after) = around(self.input.person, self.input.forms, self.input.entitlements, form);
         let name = after.name.clone().unwrap_or_else(|| account.name.clone());
         let holder = Holder {
             name: &name,

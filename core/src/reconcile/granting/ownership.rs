@@ -2,6 +2,7 @@
 //! somebody else's.
 
 use super::Granting;
+use super::place::is_vouched_for;
 use crate::access::form::Asks;
 use crate::facts::{ConnectorName, UserId};
 use crate::observed::{ObservedAccount, Realm};
@@ -74,8 +75,14 @@ fn is_reserved(input: &Granting<'_>, user_id: &UserId) -> bool {
 
 fn last_names(input: &Granting<'_>) -> Vec<String> {
     let hr = input.person.engagements.iter().filter_map(|e| e.name.as_ref()).map(|n| &n.last);
-    // What a form says of a name counts once it was approved, or in a form `new`, which made the person.
+    // What a form says of a name counts once somebody stands behind it. Of whom HR names nobody, the first
+    // form `new` made the person.
+    let hr_names = input.person.engagements.iter().any(|e| e.name.is_some());
+    let first = input.forms.iter().filter(|form| form.form.asks == Asks::New);
+    let maker = first.map(|form| form.number).min().filter(|_| !hr_names);
     let forms = input.forms.iter().filter(|form| form.form.asks != Asks::Agreement);
+    let forms =
+        forms.filter(|form| Some(form.number) == maker || is_vouched_for(form, input.entitlements));
     let forms = forms.flat_map(|form| form.form.person.name.iter().chain(&form.form.new_name));
     hr.chain(forms.map(|name| &name.last)).map(|last| fold_surname(last)).collect()
 }

@@ -1,5 +1,6 @@
 //! Where a person works and what they are called by now, as forms and HR say.
 
+use crate::access::entitlement::Entitlement;
 use crate::access::form::{Asks, FiledForm, FormState};
 use crate::facts::{LocationId, Person, PersonKind, PersonName};
 
@@ -18,14 +19,25 @@ pub struct Whereabouts {
 
 /// The same as of one form: everything up to and with it counts. Without a number: all that was approved.
 #[must_use]
-pub fn whereabouts(person: &Person, forms: &[FiledForm], up_to: Option<u64>) -> Whereabouts {
+pub fn whereabouts(
+    person: &Person,
+    forms: &[FiledForm],
+    entitlements: &[Entitlement],
+    up_to: Option<u64>,
+) -> Whereabouts {
     let mut found = Whereabouts {
         name: person.name().cloned(),
         location: person.engagements.iter().rev().find_map(|e| e.worksite.clone()),
         kind: person.engagements.iter().rev().find_map(|e| e.kind.clone()),
         position: None,
     };
-    let mut forms: Vec<&FiledForm> = forms.iter().filter(|form| counts(form, up_to)).collect();
+    let mut forms: Vec<&FiledForm> = forms
+        .iter()
+        .filter(|form| {
+            let in_time = up_to.is_none_or(|number| form.number < number);
+            Some(form.number) == up_to || (in_time && is_vouched_for(form, entitlements))
+        })
+        .collect();
     forms.sort_by_key(|form| form.number);
     // What a form `new` says of the person; a change of name or place after it counts for more.
     for filed in forms {
@@ -50,16 +62,14 @@ pub fn whereabouts(person: &Person, forms: &[FiledForm], up_to: Option<u64>) -> 
     found
 }
 
-/// A form that gives something counts while its approvals are gathered system by system, too; one that was
-/// denied or ended does not, nor does one that would rename and is not approved.
-fn counts(form: &FiledForm, up_to: Option<u64>) -> bool {
-    if Some(form.number) == up_to {
-        return true;
+/// Whether somebody's yes stands behind what a form says: it is approved, or one of its systems is while the
+/// others wait. What nobody decided on, or what ended, says nothing about a person.
+pub(super) fn is_vouched_for(form: &FiledForm, entitlements: &[Entitlement]) -> bool {
+    match form.state {
+        FormState::Approved | FormState::InPlace => true,
+        FormState::Waiting => {
+            entitlements.iter().any(|held| held.form == form.number && held.state.counts())
+        }
+        FormState::Denied | FormState::Ended => false,
     }
-    let in_time = up_to.is_none_or(|number| form.number < number);
-    let stands = match form.form.asks {
-        Asks::New | Asks::Change => !matches!(form.state, FormState::Denied),
-        _ => matches!(form.state, FormState::Approved | FormState::InPlace),
-    };
-    in_time && stands
 }

@@ -135,7 +135,7 @@ impl Cycle {
         let accounts = self.accounts_of(&asked, decided).await;
         let groups = self.find_groups(&holders, decided).await?;
         let journal = self.journal_of(&holders).await?;
-        let facts = self.known_of_forms(&holders).await?;
+        let (facts, mut addressless) = self.known_of_forms(&holders).await?;
         let numbers = self.numbers_of(&holders, decided, now).await?;
         let suspended = self.suspended_targets(&holders, now).await?;
         let mut all = Vec::new();
@@ -157,6 +157,7 @@ impl Cycle {
                 today: self.today(now),
                 journal: &journal,
             });
+            let granted = addressless.remove(&id).map_or(granted, Err);
             match granted {
                 Ok(granted) => all.push(Looked { holder, accounts, granted, unread }),
                 // One person whom a rule does not fit holds up nobody else.
@@ -239,28 +240,37 @@ impl Cycle {
         Ok(steps.into_iter().map(|s| (s.step.id, (s.step, s.state))).collect())
     }
 
-    /// What else is known of each form: its mail address, who opens its envelopes, how it was before.
+    /// What else is known of each form: its mail address, who opens its envelopes, how it was before; and
+    /// whose address can't be made, with the reason.
     async fn known_of_forms(
         &self,
         holders: &[Holder],
-    ) -> Result<BTreeMap<u64, FormFacts>, CycleError> {
+    ) -> Result<(BTreeMap<u64, FormFacts>, HashMap<PersonId, String>), CycleError> {
         let people: Vec<PersonId> = holders.iter().map(|h| h.person.id).collect();
         let filter = CaseFilter { kind: CaseKind::Form, people, ..CaseFilter::default() };
         let cases = self.store.read().cases(&filter).await?;
         let mut before: HashMap<CaseId, Accounts> =
             cases.into_iter().map(|case| (case.id, case.before)).collect();
-        let mut facts = BTreeMap::new();
+        let (mut facts, mut addressless) = (BTreeMap::new(), HashMap::new());
         for holder in holders {
             for form in holder.forms.iter().filter(|form| !form.state.has_ended()) {
+                // Without an address nothing is made for them, and everybody else's goes on.
+                let mail = match self.mail_of(holder, form).await? {
+                    Ok(mail) => mail,
+                    Err(problem) => {
+                        addressless.insert(holder.person.id, problem);
+                        None
+                    }
+                };
                 let of_form = FormFacts {
-                    mail: self.mail_of(holder, form).await?,
+                    mail,
                     opener: self.envelope_opener(&holder.person, form).await?,
                     before: before.remove(&form.case()).unwrap_or_default(),
                 };
                 facts.insert(form.number, of_form);
             }
         }
-        Ok(facts)
+        Ok((facts, addressless))
     }
 
     /// The targets where each person's access is suspended.

@@ -1,10 +1,13 @@
 //! Access forms: names that are set apart, and whose access is looked at.
 
 use super::Ended;
-use super::fixtures::{NOW, case_of, later, name, open, person};
+use super::fixtures::{Do, NOW, case_of, claim, later, leavers, name, now, open, person, planned};
 use lapsed::store::{DatabaseSettings, Store};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
-use lapsed_core::facts::{CaseState, Person, PersonId, UserId};
+use lapsed_core::access::form::{AccessForm, FiledForm, FormState};
+use lapsed_core::facts::{Actor, CaseState, Person, PersonId, UserId};
+use lapsed_core::journal::StepEvent;
+use lapsed_core::plan::PlanState;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -51,6 +54,8 @@ pub async fn a_user_id_that_was_set_apart_is_not_given_again_whatever_its_case(
     let tx = store.begin().await?;
     tx.save_person(&someone).await?;
     assert!(tx.reserve_user_id(&lower, someone.id, NOW).await?);
+    assert!(tx.own_user_id(&upper, someone.id, NOW).await?, "whose it is");
+    assert!(!tx.own_user_id(&upper, person(2)?.id, NOW).await?, "another's");
     assert!(!tx.reserve_user_id(&upper, someone.id, NOW).await?);
     tx.keep_user_ids(someone.id, std::slice::from_ref(&lower)).await?;
     tx.commit().await?;
@@ -59,6 +64,7 @@ pub async fn a_user_id_that_was_set_apart_is_not_given_again_whatever_its_case(
     let tx = store.begin().await?;
     tx.burn_user_id(&lower, someone.id).await?;
     assert!(!tx.reserve_user_id(&lower, someone.id, NOW).await?, "a burnt name is not given again");
+    assert!(!tx.own_user_id(&lower, someone.id, NOW).await?, "nor to whom it was given up for");
     tx.commit().await?;
     assert!(store.read().people_by_keys(&[], &[upper]).await?.is_empty());
     Ok(())
@@ -100,8 +106,8 @@ pub async fn who_rests_is_looked_at_again_once_something_moves(
     tx.commit().await?;
     assert_eq!(store.read().people_to_grant(NOW).await?, [one.id]);
     let tx = store.begin().await?;
-    tx.rest_access_of(&[(one.id, later(60)), (other.id, later(60))]).await?;
-    tx.rest_access_of(&[(one.id, later(30))]).await?;
+    tx.rest_access_of(&[(one.id, later(60), false), (other.id, later(60), true)]).await?;
+    tx.rest_access_of(&[(one.id, later(30), false)]).await?;
     tx.commit().await?;
     assert!(store.read().people_to_grant(later(29)).await?.is_empty());
     assert_eq!(store.read().people_to_grant(later(30)).await?, [one.id]);
@@ -130,5 +136,62 @@ pub async fn what_leavers_hold_is_known(settings: &DatabaseSettings) -> Ended {
     tx.save_case(&case).await?;
     tx.commit().await?;
     assert!(store.read().entitlements_of_leavers().await?.is_empty());
+    Ok(())
+}
+
+pub async fn the_end_of_a_step_ends_a_rest_that_is_not_firm(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 1).await?;
+    let who = person(0)?;
+    let steps = [now(0, Do::Disable)?, now(0, Do::Leave(1))?];
+    planned(&store, &steps, PlanState::Passed).await?;
+    claim(&store, "d", 0).await?;
+    let tx = store.begin().await?;
+    tx.save_entitlements(&[held(&who, EntitlementState::Approved)?]).await?;
+    tx.commit().await?;
+    for (step, firm) in [(&steps[0], true), (&steps[1], false)] {
+        let stored = store.read().step(step.id).await?.ok_or("no such step")?;
+        let tx = store.begin().await?;
+        tx.rest_access_of(&[(who.id, later(900), firm)]).await?;
+        tx.set_steps(&[stored.on(StepEvent::AlreadySo)?], NOW).await?;
+        tx.commit().await?;
+        assert_eq!(store.read().people_to_grant(NOW).await?.is_empty(), firm);
+    }
+    assert_eq!(store.read().people_to_grant(later(900)).await?, [who.id]);
+    Ok(())
+}
+
+pub async fn what_a_form_gave_that_ended_before_it_was_made_is_known(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    let who = person(1)?;
+    let form: AccessForm = serde_json::from_value(serde_json::json!({
+        "form": "staff_access", "version": 1, "id": Uuid::from_u128(1), "asks": "change",
+        "person": {},
+    }))?;
+    let mut filed = FiledForm {
+        number: 1,
+        form,
+        hash: String::new(),
+        person: who.id,
+        filed_by: Actor::new("clerk")?,
+        filed_at: NOW,
+        state: FormState::Waiting,
+        ended_because: None,
+        reserved: None,
+        reminders: 0,
+        told_on: None,
+    };
+    for (state, ended) in [(FormState::Waiting, 0), (FormState::Approved, 0), (FormState::Ended, 1)]
+    {
+        filed.state = state;
+        let tx = store.begin().await?;
+        tx.save_people(std::slice::from_ref(&who)).await?;
+        tx.save_access_forms(&[(filed.clone(), None)]).await?;
+        tx.save_entitlements(&[held(&who, EntitlementState::Approved)?]).await?;
+        tx.commit().await?;
+        assert_eq!(store.read().entitlements_of_ended_forms().await?.len(), ended, "{state:?}");
+    }
     Ok(())
 }

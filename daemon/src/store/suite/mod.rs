@@ -81,6 +81,8 @@ macro_rules! store_suite {
             access: two_daemons_never_set_the_same_user_id_apart,
                 a_user_id_that_was_set_apart_is_not_given_again_whatever_its_case,
                 who_rests_is_looked_at_again_once_something_moves,
+                the_end_of_a_step_ends_a_rest_that_is_not_firm,
+                what_a_form_gave_that_ended_before_it_was_made_is_known,
                 what_leavers_hold_is_known;
             tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
                 a_matter_has_one_ticket_at_a_time;

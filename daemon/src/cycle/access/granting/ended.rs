@@ -1,11 +1,13 @@
 //! What is over before it is carried out: a departure in between, a form that ended, a last day that is past,
 //! a move to another location (D2, D11).
 
+use super::finished::close;
 use super::{Cycle, CycleError};
 use crate::cycle::DAEMON;
+use crate::cycle::decide::aside;
 use crate::store::{AuditEntry, CaseFilter, FormFilter, StepFilter, StepUpdate, Tx};
 use jiff::Timestamp;
-use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
+use lapsed_core::access::entitlement::EntitlementState;
 use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseKind, CaseState, PersonId};
@@ -13,13 +15,14 @@ use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::reconcile::granting::ended_by_move;
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Cycle {
     /// Brings entitlements and cases in line with what has ended meanwhile.
     pub(super) async fn end_what_is_over(&self, now: Timestamp) -> Result<(), CycleError> {
         self.end_of_leavers(now).await?;
         self.end_past(now).await?;
+        self.end_with_their_form(now).await?;
         self.stop_form_cases(now).await
     }
 
@@ -78,7 +81,30 @@ impl Cycle {
         Ok(())
     }
 
-    /// What an approved move to another location ends and gives (D11).
+    /// What was approved and never made ends with the form that asked for it.
+    async fn end_with_their_form(&self, now: Timestamp) -> Result<(), CycleError> {
+        if self.store.read().entitlements_of_ended_forms().await?.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.store.begin().await?;
+        let mut over = tx.read().entitlements_of_ended_forms().await?;
+        for held in &mut over {
+            held.state = EntitlementState::Ended;
+            held.ended_at.get_or_insert(now);
+            held.ended_because.get_or_insert_with(|| format!("form {} ended", held.form));
+            tx.audit(AuditEntry {
+                person: Some(held.person),
+                clause: Some(self.config.policy.citations.cite(Rule::A1)),
+                detail: json!({ "form": held.form, "system": held.system, "why": "the form ended" }),
+                ..AuditEntry::new(now, DAEMON, "access.ended")
+            });
+        }
+        tx.save_entitlements(&over).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What an approved move to another location ends (D11).
     pub(super) async fn move_what_is_held(
         &self,
         people: &[PersonId],
@@ -107,15 +133,22 @@ impl Cycle {
         let forms = read.access_forms(&filter).await?;
         let held = read.entitlements_of(&[person.id]).await?;
         let when = (self.today(now), now);
-        let changed = ended_by_move(&self.config.policy, &person, &forms, &held, form, when)
-            .map_err(CycleError::Rule)?;
+        let changed = ended_by_move(&self.config.policy, &person, &forms, &held, form, when);
+        let changed = match changed {
+            Ok(changed) => changed,
+            // One person whom a rule does not fit holds up nobody else.
+            Err(problem) => {
+                let reason = format!("form {}: the move can't be made: {problem}", form.number);
+                tx.set_aside_once(&aside(&person, &reason, now)?).await?;
+                tx.commit().await?;
+                return Ok(());
+            }
+        };
         if changed.is_empty() {
             return Ok(());
         }
         tx.save_entitlements(&changed).await?;
-        let named = |state: fn(&Entitlement) -> bool| -> Vec<String> {
-            changed.iter().filter(|e| state(e)).map(|e| e.system.to_string()).collect()
-        };
+        let ends: Vec<String> = changed.iter().map(|held| held.system.to_string()).collect();
         tx.audit(AuditEntry {
             person: Some(person.id),
             case: Some(form.case()),
@@ -123,8 +156,7 @@ impl Cycle {
             clause: Some(self.config.policy.citations.cite(Rule::D11)),
             detail: json!({
                 "form": form.number,
-                "ends": named(|e| e.ended_by.is_some()),
-                "given": named(|e| e.ended_by.is_none()),
+                "ends": ends,
                 "grace_days": self.config.policy.access.moves.grace_days,
             }),
             ..AuditEntry::new(now, DAEMON, "access.moved")
@@ -160,9 +192,41 @@ impl Cycle {
             let why = ended.get(&case.id)?.clone();
             Some((case, if why.is_empty() { "the form ended".to_owned() } else { why }))
         });
-        for (case, why) in over.collect::<Vec<_>>() {
+        let over = over.collect::<Vec<_>>();
+        self.close_carried_out(&forms).await?;
+        for (case, why) in over {
             self.stop_form_case(case, &why, now).await?;
         }
+        Ok(())
+    }
+
+    /// A form that was in place and of which something ended later has its case open only so long.
+    async fn close_carried_out(&self, forms: &[FiledForm]) -> Result<(), CycleError> {
+        let done: Vec<&FiledForm> =
+            forms.iter().filter(|form| form.state == FormState::InPlace).collect();
+        if done.is_empty() {
+            return Ok(());
+        }
+        let tx = self.store.begin().await?;
+        let people: Vec<PersonId> = done.iter().map(|form| form.person).collect();
+        let held = tx.read().entitlements_of(&people).await?;
+        let filter = StepFilter {
+            cases: done.iter().map(|form| form.case()).collect(),
+            ended: Some(false),
+            ..StepFilter::default()
+        };
+        let under_way: BTreeSet<CaseId> =
+            tx.read().steps(&filter).await?.iter().map(|stored| stored.step.case).collect();
+        for form in done {
+            let ends = held.iter().any(|one| {
+                one.state == EntitlementState::Ending
+                    && one.ended_by.unwrap_or(one.form) == form.number
+            });
+            if !ends && !under_way.contains(&form.case()) {
+                close(&tx, form).await?;
+            }
+        }
+        tx.commit().await?;
         Ok(())
     }
 

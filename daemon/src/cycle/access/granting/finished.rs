@@ -51,8 +51,11 @@ impl Cycle {
     }
 }
 
-async fn close(tx: &Tx, form: &FiledForm) -> Result<(), CycleError> {
+pub(super) async fn close(tx: &Tx, form: &FiledForm) -> Result<(), CycleError> {
     let Some(mut case) = tx.read().case(form.case()).await? else { return Ok(()) };
+    if case.state == CaseState::Closed {
+        return Ok(());
+    }
     case.state = CaseState::Closed;
     Ok(tx.save_case(&case).await?)
 }

@@ -1,9 +1,13 @@
 //! Who opens the envelope of a first password: never the one who asked for the access, nor the person (A6).
 
 use super::{Cycle, CycleError};
+use jiff::civil::Date;
+use lapsed_core::access::authority::{Matter, Member, Question};
+use lapsed_core::access::chain;
 use lapsed_core::access::form::FiledForm;
-use lapsed_core::facts::{ApproverRole, LocationId, Person, UserId};
-use lapsed_core::reconcile::granting::{Opener, whereabouts};
+use lapsed_core::facts::{Actor, ApproverRole, Person, UserId};
+use lapsed_core::reconcile::granting::Opener;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Cycle {
     /// The one whom the configuration names; where that is the one who asked, the next in the chain of those
@@ -17,11 +21,13 @@ impl Cycle {
         let Some(first) = &rules.accounts.handover.opener else {
             return Ok(Err("access.accounts.handover.opener names nobody".into()));
         };
-        let place = whereabouts(person, std::slice::from_ref(form), Some(form.number)).location;
+        let mut matter = self.matter(&self.store.read(), &form.form, Some(person)).await?;
+        matter.filed_by = Some(form.filed_by.clone());
+        matter.subject.extend(form.reserved.clone());
         let roles = std::iter::once(first).chain(rules.chain.iter().filter(|role| *role != first));
         for role in roles {
-            for user_id in self.envelope_holders_of(role, person, form, place.as_ref()).await? {
-                if may_open(&user_id, person, form) {
+            for user_id in self.envelope_holders_of(role, &matter) {
+                if may_open(&self.opener_known(&user_id).await?, &matter) {
                     return Ok(Ok(Opener { user_id, mail: None }));
                 }
             }
@@ -32,97 +38,86 @@ impl Cycle {
         )))
     }
 
-    async fn envelope_holders_of(
-        &self,
-        role: &ApproverRole,
-        person: &Person,
-        form: &FiledForm,
-        location: Option<&LocationId>,
-    ) -> Result<Vec<UserId>, CycleError> {
+    /// Whom HR names as supervisor goes before whom a form names: a form asserts nothing by itself.
+    fn envelope_holders_of(&self, role: &ApproverRole, matter: &Matter) -> Vec<UserId> {
         let rule = self.config.policy.access.approvers.get(role);
         let is_supervisor = rule.map_or(role.as_str() == "supervisor", |rule| rule.supervisor);
         let mut all = Vec::new();
         if is_supervisor {
-            all.extend(self.envelope_supervisor_of(person, form).await?);
+            all.extend(matter.supervisors.iter().cloned());
         }
         if let Some(rule) = rule {
-            let here = location.and_then(|id| rule.at.get(id));
+            let here = matter.location.as_ref().and_then(|id| rule.at.get(id));
             let named = rule.users.iter().chain(here.into_iter().flatten());
             all.extend(named.filter_map(|name| UserId::new(name.clone()).ok()));
         }
-        Ok(all)
+        all
     }
 
-    /// The supervisor's log-on name: what the form says, or the account of the one whom HR names.
-    async fn envelope_supervisor_of(
-        &self,
-        person: &Person,
-        form: &FiledForm,
-    ) -> Result<Vec<UserId>, CycleError> {
-        if let Some(stated) = &form.form.person.supervisor {
-            return Ok(vec![stated.clone()]);
-        }
-        let Some(number) = person.engagements.iter().rev().find_map(|e| e.supervisor.clone())
-        else {
-            return Ok(Vec::new());
-        };
-        let found = self.store.read().people_by_keys(&[number], &[]).await?;
-        Ok(match found.as_slice() {
-            [one] => one.accounts.iter().map(|account| account.user_id.clone()).collect(),
-            // Of two people with one number neither is asked.
-            _ => Vec::new(),
+    /// Somebody who would open an envelope, with all their names: whoever asked under another one of them
+    /// is the same person.
+    async fn opener_known(&self, user_id: &UserId) -> Result<Member, CycleError> {
+        let theirs = self.store.read().people_by_keys(&[], std::slice::from_ref(user_id)).await?;
+        Ok(Member {
+            name: Actor::new(user_id.as_str()).map_err(|e| CycleError::Rule(e.to_string()))?,
+            also: theirs.iter().flat_map(Person::user_ids).collect(),
+            machine_groups: BTreeSet::new(),
+            directory_groups: BTreeSet::new(),
+            unread: Vec::new(),
+            operator: false,
         })
     }
 }
 
-fn may_open(user_id: &UserId, person: &Person, form: &FiledForm) -> bool {
-    let same = |other: &str| other.to_lowercase() == user_id.folded();
-    let asked = form.form.requested_by.as_ref().is_some_and(|by| same(by.as_str()));
-    let is_theirs = person.user_ids().iter().any(|own| same(own.as_str()));
-    !asked && !is_theirs && !same(form.filed_by.as_str())
+/// The rules of four eyes, under whatever name: where no role is asked, a form concerns only those whose own
+/// it is.
+fn may_open(opener: &Member, matter: &Matter) -> bool {
+    let nobodys = BTreeMap::new();
+    let question = Question {
+        matter,
+        progress: &chain::progress(Vec::new(), "", &[]),
+        rules: &nobodys,
+        away: &[],
+        today: Date::MIN,
+    };
+    !question.concerns(opener)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lapsed_core::facts::{Actor, PersonId};
     use rstest::rstest;
 
     fn user_id(text: &str) -> UserId {
         UserId::new(text).unwrap()
     }
 
-    fn form() -> FiledForm {
-        let form = serde_json::json!({
-            "form": "staff_access", "version": 1, "id": uuid::Uuid::from_u128(1), "asks": "new",
-            "person": {}, "requested_by": "mzjonea",
-        });
-        FiledForm {
-            number: 1,
-            form: serde_json::from_value(form).unwrap(),
-            hash: String::new(),
-            person: PersonId(uuid::Uuid::from_u128(2)),
-            filed_by: Actor::new("clerk").unwrap(),
-            filed_at: jiff::Timestamp::UNIX_EPOCH,
-            state: lapsed_core::access::form::FormState::Approved,
-            ended_because: None,
-            reserved: Some(user_id("mzsmitj")),
-            reminders: 0,
-            told_on: None,
-        }
-    }
-
     #[rstest]
-    #[case::the_one_who_asked("MZJONEA", false)]
-    #[case::the_one_who_filed("clerk", false)]
-    #[case::the_person("mzsmitj", false)]
-    #[case::a_supervisor("mzbossb", true)]
+    #[case::the_one_who_asked("MZJONEA", &[], false)]
+    #[case::the_one_who_asked_with_a_domain("DMH\\mzjonea", &[], false)]
+    #[case::the_one_who_asked_under_another_name("adm-mzjonea", &["mzjonea"], false)]
+    #[case::the_one_who_filed("clerk", &[], false)]
+    #[case::the_person("mzsmitj@dmh.test", &[], false)]
+    #[case::a_supervisor("mzbossb", &["adm-mzbossb"], true)]
     fn an_envelope_is_opened_by_neither_the_asker_nor_the_person(
         #[case] opener: &str,
+        #[case] also: &[&str],
         #[case] may: bool,
     ) {
-        let mut person = Person::new(PersonId(uuid::Uuid::from_u128(2)));
-        person.other_user_ids.push(user_id("mzsmitj"));
-        assert_eq!(may_open(&user_id(opener), &person, &form()), may);
+        let matter = Matter {
+            subject: vec![user_id("mzsmitj")],
+            filed_by: Some(Actor::new("clerk").unwrap()),
+            requested_by: Some(user_id("mzjonea")),
+            ..Matter::default()
+        };
+        let opener = Member {
+            name: Actor::new(opener).unwrap(),
+            also: also.iter().map(|name| user_id(name)).collect(),
+            machine_groups: BTreeSet::new(),
+            directory_groups: BTreeSet::new(),
+            unread: Vec::new(),
+            operator: false,
+        };
+        assert_eq!(may_open(&opener, &matter), may);
     }
 }

@@ -11,9 +11,9 @@ use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{PersonId, UserId};
 use lapsed_core::observed::Scope;
-use lapsed_core::policy::access::Holder as NameOf;
+use lapsed_core::policy::access::{Holder as NameOf, MailAddress};
 use lapsed_core::policy::naming::{NameRequest, TakenIds, candidates, fits};
-use lapsed_core::reconcile::granting::{rename_request, whereabouts};
+use lapsed_core::reconcile::granting::{Whereabouts, rename_request, whereabouts};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -108,12 +108,15 @@ impl Cycle {
                         .any(|e| e.form == form.number && e.state == EntitlementState::Approved)
             }
             Asks::NameChange | Asks::LocationChange => {
-                form.state == FormState::Approved
-                    && rename_request(&self.config.policy, &holder.person, &holder.forms, form)
-                        .is_some()
+                form.state == FormState::Approved && self.rename_of(holder, form).is_some()
             }
             _ => false,
         }
+    }
+
+    fn rename_of(&self, holder: &Holder, form: &FiledForm) -> Option<NameRequest> {
+        let Holder { person, forms, entitlements } = holder;
+        rename_request(&self.config.policy, person, forms, entitlements, form)
     }
 
     /// Every directory's names; nothing where one of them can't be read whole.
@@ -146,21 +149,26 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Result<UserId, String>, CycleError> {
         let policy = &self.config.policy;
-        let present = self.present_name(holder);
+        // A name that turned out to be somebody else's is not given once more.
+        let mut present = self.present_name(holder);
+        if let Some(own) = &present
+            && !tx.own_user_id(own, holder.person.id, now).await?
+        {
+            present = None;
+        }
         let request = match form.form.asks {
             Asks::New => {
                 // What was given to somebody once is theirs, also when they come back.
                 if let Some(own) = present {
-                    tx.reserve_user_id(&own, holder.person.id, now).await?;
                     return Ok(Ok(own));
                 }
-                let place = whereabouts(&holder.person, &holder.forms, Some(form.number));
+                let place = place_of(holder, form);
                 let Some(name) = place.name else {
                     return Ok(Err("no name is known to make a user ID of".into()));
                 };
                 NameRequest { name, location: place.location, kind: place.kind, function: None }
             }
-            _ => match rename_request(policy, &holder.person, &holder.forms, form) {
+            _ => match self.rename_of(holder, form) {
                 Some(request) => request,
                 None => return Ok(Err("the account keeps its name".into())),
             },
@@ -211,7 +219,15 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<(), CycleError> {
         for form in holder.forms.iter().filter(|form| !form.state.has_ended()) {
-            let Some(address) = self.address_of(holder, form)? else { continue };
+            let address = match self.address_of(holder, form) {
+                Ok(Some(address)) => address,
+                Ok(None) => continue,
+                Err(problem) => {
+                    tx.set_aside_once(&aside(&holder.person, &no_address(form, &problem), now)?)
+                        .await?;
+                    continue;
+                }
+            };
             for count in 0..MOST_ADDRESSES {
                 let Ok(local) = UserId::new(address.numbered_local(count)) else { break };
                 let owner = tx.read().user_id(&local).await?.and_then(|record| record.person);
@@ -230,13 +246,9 @@ impl Cycle {
     }
 
     /// The address without a number that a form's account is to have; none where nothing is given or renamed.
-    fn address_of(
-        &self,
-        holder: &Holder,
-        form: &FiledForm,
-    ) -> Result<Option<lapsed_core::policy::access::MailAddress>, CycleError> {
+    fn address_of(&self, holder: &Holder, form: &FiledForm) -> Result<Option<MailAddress>, String> {
         let Some(user_id) = &form.reserved else { return Ok(None) };
-        let place = whereabouts(&holder.person, &holder.forms, Some(form.number));
+        let place = place_of(holder, form);
         let Some(name) = place.name else { return Ok(None) };
         let of = NameOf {
             name: &name,
@@ -245,24 +257,29 @@ impl Cycle {
             kind: place.kind.as_ref(),
         };
         let address = self.config.policy.mail_address(&of);
-        address.map_err(|error| CycleError::Rule(error.to_string()))
+        address.map_err(|error| error.to_string())
     }
 
-    /// The mail address that is set apart for a form's account: the ledger says which.
+    /// The mail address that is set apart for a form's account: the ledger says which. The inner error is
+    /// that of one person, and holds up nobody else.
     pub(super) async fn mail_of(
         &self,
         holder: &Holder,
         form: &FiledForm,
-    ) -> Result<Option<String>, CycleError> {
-        let Some(address) = self.address_of(holder, form)? else { return Ok(None) };
+    ) -> Result<Result<Option<String>, String>, CycleError> {
+        let address = match self.address_of(holder, form) {
+            Ok(Some(address)) => address,
+            Ok(None) => return Ok(Ok(None)),
+            Err(problem) => return Ok(Err(no_address(form, &problem))),
+        };
         for count in 0..MOST_ADDRESSES {
             let Ok(local) = UserId::new(address.numbered_local(count)) else { break };
             let Some(record) = self.store.read().user_id(&local).await? else { break };
             if record.person == Some(holder.person.id) {
-                return Ok(Some(address.numbered(count)));
+                return Ok(Ok(Some(address.numbered(count))));
             }
         }
-        Ok(None)
+        Ok(Ok(None))
     }
 
     /// Numbers for file systems of those who get an account (RFC 2307), set apart.
@@ -319,4 +336,12 @@ impl Cycle {
         }
         Some(taken)
     }
+}
+
+fn place_of(holder: &Holder, form: &FiledForm) -> Whereabouts {
+    whereabouts(&holder.person, &holder.forms, &holder.entitlements, Some(form.number))
+}
+
+fn no_address(form: &FiledForm, problem: &str) -> String {
+    format!("form {}: no mail address can be made: {problem}", form.number)
 }

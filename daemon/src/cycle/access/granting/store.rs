@@ -64,7 +64,7 @@ impl Cycle {
             for reason in &one.granted.doubtful {
                 tx.set_aside_once(&aside(&one.holder.person, reason, now)?).await?;
             }
-            rests.push((one.holder.person.id, rest(one, now)));
+            rests.push((one.holder.person.id, rest(one, now), is_firm(one)));
         }
         tx.rest_access_of(&rests).await?;
         tx.commit().await?;
@@ -290,12 +290,17 @@ fn rest(one: &Looked, now: Timestamp) -> Timestamp {
         SignedDuration::ZERO
     } else if one.unread {
         UNREAD
-    } else if granted.steps.is_empty() && granted.stuck {
+    } else if granted.repeats || (granted.steps.is_empty() && granted.stuck) {
         STUCK
     } else {
         UNDER_WAY
     };
     now.checked_add(pause).unwrap_or(now)
+}
+
+/// What is done once more and ends again would have it looked at again at once: such a rest lasts.
+fn is_firm(one: &Looked) -> bool {
+    one.granted.repeats
 }
 
 fn reason(form: &FiledForm) -> String {

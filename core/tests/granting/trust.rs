@@ -1,0 +1,137 @@
+//! What counts only once somebody said yes, and what does not last.
+
+use super::world::*;
+use lapsed_core::access::entitlement::EntitlementState;
+use lapsed_core::access::form::{Asks, FormState};
+use lapsed_core::facts::LocationId;
+use lapsed_core::journal::StepState;
+use lapsed_core::step::{Action, Found};
+use rstest::rstest;
+
+#[rstest]
+#[case::undecided(FormState::Waiting, false, "Files-z")]
+#[case::denied(FormState::Denied, false, "Files-z")]
+#[case::ended(FormState::Ended, false, "Files-z")]
+#[case::one_system_approved(FormState::Waiting, true, "Files-q")]
+#[case::approved(FormState::Approved, false, "Files-q")]
+fn a_form_that_nobody_approved_does_not_say_which_groups_a_later_one_gives(
+    #[case] state: FormState,
+    #[case] approved_in_part: bool,
+    #[case] group: &str,
+) {
+    let mut world = World::new();
+    world.form(Asks::New, Some("mzsmitj"));
+    world.gives(1, "account", None);
+    world.run();
+    let earlier = world.form(Asks::New, None);
+    earlier.form.person.location = LocationId::new("q").ok();
+    earlier.state = state;
+    if approved_in_part {
+        world.gives(2, "wards", None);
+    }
+    world.form(Asks::Change, None);
+    world.gives(3, "files", None);
+    world.run();
+    assert!(world.groups_of("ad").contains(&group), "{:?}", world.groups_of("ad"));
+}
+
+#[rstest]
+#[case::undecided(FormState::Waiting, 0)]
+#[case::ended(FormState::Ended, 0)]
+#[case::approved(FormState::Approved, 1)]
+fn a_name_that_nobody_approved_makes_no_account_the_persons(
+    #[case] state: FormState,
+    #[case] links: usize,
+) {
+    let mut world = World::new();
+    world.form(Asks::New, None);
+    world.gives(1, "account", None);
+    let rename = world.form(Asks::NameChange, None);
+    rename.form.new_name = Some(name("Jones", "John"));
+    rename.state = state;
+    let found = account((&connector("ad"), "mzjonej"), "Jones", true);
+    world.accounts.push((connector("ad"), found));
+    let granted = world.look();
+    assert_eq!(granted.links.len(), links, "{:?}", granted.doubtful);
+}
+
+#[rstest]
+#[case::takes_a_role_away(false)]
+#[case::gives_another_role(true)]
+fn a_system_account_that_was_shut_by_hand_is_not_opened_by_a_change(#[case] gives: bool) {
+    let mut world = World::settled();
+    world.form(Asks::Change, None);
+    world.gives(2, "cimor", Some("nurse"));
+    if !gives {
+        world.gives(2, "cimor", Some("clerk"));
+    }
+    world.run();
+    let shut = world.accounts.iter_mut().find(|(name, _)| name.as_str() == "cimor").unwrap();
+    shut.1.enabled = false;
+    world.form(Asks::Change, None);
+    if gives {
+        world.gives(3, "cimor", Some("clerk"));
+    } else {
+        let clerk = world.entitlements.last_mut().unwrap();
+        (clerk.state, clerk.ended_by) = (EntitlementState::Ending, Some(3));
+    }
+    let granted = world.run();
+    assert!(!world.account("cimor").enabled);
+    assert!(granted.stuck);
+    assert!(granted.doubtful.iter().any(|told| told.contains("stays shut")));
+}
+
+#[test]
+fn a_system_that_was_taken_away_whole_is_given_again_by_a_change() {
+    let mut world = World::settled();
+    world.form(Asks::Change, None);
+    world.gives(2, "cimor", Some("nurse"));
+    world.run();
+    world.entitlements.last_mut().unwrap().state = EntitlementState::Ending;
+    world.run();
+    assert!(!world.account("cimor").enabled);
+    world.form(Asks::Change, None);
+    world.gives(3, "cimor", Some("nurse"));
+    world.run();
+    assert!(world.account("cimor").enabled);
+}
+
+#[rstest]
+#[case::drifted(true)]
+#[case::done_and_not_seen(false)]
+fn what_did_not_last_is_done_once_more_and_not_at_once_for_ever(#[case] drifted: bool) {
+    let mut world = World::new();
+    world.form(Asks::New, Some("mzsmitj"));
+    world.gives(1, "account", None);
+    world.gives(1, "files", None);
+    while world.accounts.is_empty() || world.account("ad").groups.is_empty() {
+        assert!(!world.round().repeats, "the first time");
+    }
+    world.accounts[0].1.groups.clear();
+    let joins = |action: &Action| matches!(action, Action::JoinGroup { .. });
+    for (step, state) in world.journal.values_mut() {
+        if drifted && joins(&step.action) {
+            *state = StepState::Drifted { found: Found { description: "gone".into() } };
+        }
+    }
+    let granted = world.look();
+    assert!(granted.steps.iter().any(|step| joins(&step.action)));
+    assert!(granted.repeats);
+}
+
+#[rstest]
+#[case::joiner(Asks::New)]
+#[case::other_systems(Asks::Change)]
+fn of_a_form_that_gave_nothing_nothing_is_in_place(#[case] asks: Asks) {
+    let mut world = World::new();
+    let form = world.form(asks, Some("mzsmitj"));
+    form.form.systems = vec![lapsed_core::access::form::SystemWish {
+        system: system("files"),
+        role: None,
+        remove: false,
+        ends_on: None,
+    }];
+    let granted = world.look();
+    assert!(granted.forms_in_place.is_empty());
+    assert!(granted.stuck);
+}
