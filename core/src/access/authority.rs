@@ -32,6 +32,8 @@ pub struct Matter {
     pub location: Option<LocationId>,
     /// Log-on names of the person's supervisor.
     pub supervisors: Vec<UserId>,
+    /// Why it can't be said who the supervisor is, where somebody is named and not known here.
+    pub supervisor_unclear: Option<String>,
     /// Log-on names of the person.
     pub subject: Vec<UserId>,
     /// Whose word the form is.
@@ -264,10 +266,9 @@ impl Question<'_> {
         if groups.iter().any(|group| who.is_in(group)) {
             return Has::Yes;
         }
-        match who.unread.first() {
-            Some(why) if !groups.is_empty() => Has::Unread(why.clone()),
-            _ => Has::No,
-        }
+        let unread = who.unread.first().filter(|_| !groups.is_empty());
+        let unclear = self.matter.supervisor_unclear.as_ref().filter(|_| rule.supervisor);
+        unread.or(unclear).map_or(Has::No, |why| Has::Unread(why.clone()))
     }
 
     /// Nobody decides on their own form, and nobody decides two steps of one form.

@@ -1,12 +1,13 @@
 //! How far the approvals of a form have come: its chains, in order, and what was said (A2, A3).
 //!
 //! A yes counts for every part of the form whose chain has the role next: nobody decides on parts (A3). A
-//! no ends every part whose chain has the role in it and that is not complete. Only what was said to the
-//! form's present hash counts.
+//! no ends every part whose chain has the role in it and that is not complete. Only what was said to what
+//! the form says, and to what it asks for by the rules, as both are now, counts ([`binding`]).
 
 use super::decision::{Decision, Said};
 use super::form::{AccessForm, Asks};
-use crate::facts::{Actor, ApproverRole, SystemName, SystemRole};
+use crate::facts::{Actor, ApproverRole, LocationId, SystemName, SystemRole};
+use crate::intake::digest;
 use crate::policy::access::{AccessPolicy, FormRule};
 use jiff::civil::Date;
 
@@ -102,8 +103,19 @@ pub fn parts(
     policy: &AccessPolicy,
 ) -> Vec<Part> {
     let rule = policy.forms.get(&form.form);
+    let comes = |(system, role): &(SystemName, Option<SystemRole>)| Wish::System {
+        system: system.clone(),
+        role: role.clone(),
+        remove: false,
+        ends_on: form.ends_on,
+    };
+    let part = |what| Part { chain: chain_of(&what, rule, policy), what };
     if !matches!(form.asks, Asks::New | Asks::Change) {
-        return vec![Part { what: Wish::Whole, chain: whole_chain(form.asks, rule, policy) }];
+        let whole = Part { what: Wish::Whole, chain: whole_chain(form.asks, rule, policy) };
+        // Systems of another location come by their own chains, too (A3).
+        let moves = form.asks == Asks::LocationChange;
+        let besides = included.iter().filter(|_| moves).map(comes).map(part);
+        return std::iter::once(whole).chain(besides).collect();
     }
     let wished = form.systems.iter().map(|wish| Wish::System {
         system: wish.system.clone(),
@@ -113,16 +125,7 @@ pub fn parts(
     });
     let named = |system: &SystemName| form.systems.iter().any(|wish| wish.system == *system);
     let besides = included.iter().filter(|(system, _)| !named(system));
-    let besides = besides.map(|(system, role)| Wish::System {
-        system: system.clone(),
-        role: role.clone(),
-        remove: false,
-        ends_on: form.ends_on,
-    });
-    let mut parts: Vec<Part> = besides
-        .chain(wished)
-        .map(|what| Part { chain: chain_of(&what, rule, policy), what })
-        .collect();
+    let mut parts: Vec<Part> = besides.map(comes).chain(wished).map(part).collect();
     // A form `new` without a system still asks for the account itself.
     if parts.is_empty() {
         parts.push(Part { what: Wish::Whole, chain: own_or_agency(rule, policy) });
@@ -174,7 +177,36 @@ fn once(chain: Vec<ApproverRole>) -> Vec<ApproverRole> {
     kept
 }
 
-/// Where each part stands after what was said, oldest first.
+/// SHA-256 of what decisions are bound to, in hexadecimal: what the form says, and what it asks for by the
+/// rules as they are now, where, and of whom. Where a rule or the person changes, nothing that was said to
+/// the form before counts for what it has become.
+#[must_use]
+pub fn binding(hash: &str, parts: &[Part], location: Option<&LocationId>) -> String {
+    let mut text = String::from(hash);
+    let mut add = |between: char, piece: &str| {
+        text.push(between);
+        text.push_str(piece);
+    };
+    add('\u{1e}', location.map(LocationId::folded).as_deref().unwrap_or_default());
+    for Part { what, chain } in parts {
+        match what {
+            Wish::Whole => add('\u{1e}', "whole"),
+            Wish::System { system, role, remove, ends_on } => {
+                add('\u{1e}', "system");
+                add('\u{1f}', system.as_str());
+                add('\u{1f}', role.as_ref().map(SystemRole::as_str).unwrap_or_default());
+                add('\u{1f}', if *remove { "remove" } else { "" });
+                add('\u{1f}', &ends_on.map(|day| day.to_string()).unwrap_or_default());
+            }
+        }
+        for role in chain {
+            add('\u{1d}', role.as_str());
+        }
+    }
+    digest(text.as_bytes())
+}
+
+/// Where each part stands after what was said to this [`binding`], oldest first.
 #[must_use]
 pub fn progress(parts: Vec<Part>, hash: &str, decisions: &[Decision]) -> Progress {
     let parts = parts.into_iter().map(|part| PartStands {
@@ -209,6 +241,13 @@ impl Progress {
                 };
                 for part in &mut self.parts {
                     part.deny(&denial);
+                }
+                // What comes with a move does not come without it.
+                let whole = self.parts.iter().find(|part| part.part.what == Wish::Whole);
+                if whole.is_some_and(|whole| matches!(whole.stands, Stands::Denied(_))) {
+                    for part in &mut self.parts {
+                        part.stands = Stands::Denied(denial.clone());
+                    }
                 }
             }
         }

@@ -26,7 +26,8 @@ pub struct Decision {
     pub id: Uuid,
     /// The form's number.
     pub form: u64,
-    /// The hash of what was decided on: a changed form needs new decisions.
+    /// What was decided on ([`binding`](super::chain::binding)): a changed form, and one that asks for something
+    /// else by changed rules, needs new decisions.
     pub hash: String,
     /// As what.
     pub role: ApproverRole,

@@ -3,7 +3,9 @@
 use super::check::FormProblem;
 use super::form::{AccessForm, Asks};
 use crate::citation::Rule;
-use crate::facts::{EmployeeNumber, Engagement, Person, PersonKind, SourceName, Status};
+use crate::facts::{
+    EmployeeNumber, Engagement, LocationId, Person, PersonKind, SourceName, Status,
+};
 use crate::policy::Policy;
 use jiff::civil::Date;
 
@@ -117,6 +119,35 @@ pub fn kinds(form: &AccessForm, person: Option<&Person>, policy: &Policy) -> Vec
         kinds.extend(policy.naming.default_kind.clone());
     }
     kinds
+}
+
+/// Where the person works: by the newest engagement that goes on and says so; of somebody who left, by the
+/// newest that does.
+#[must_use]
+pub fn worksite(person: &Person) -> Option<&LocationId> {
+    let all = || person.engagements.iter().rev();
+    let of = |e: &'_ Engagement| e.worksite.is_some();
+    let newest = all().find(|e| e.goes_on() && of(e)).or_else(|| all().find(|e| of(e)));
+    newest.and_then(|e| e.worksite.as_ref())
+}
+
+/// Where the person is known to work, where a form that gives something puts them elsewhere (N7): what it
+/// gives there would be decided on here, or the other way round. What only a form said, a form `new` may
+/// say anew; and a move may be known already.
+#[must_use]
+pub fn elsewhere<'a>(form: &AccessForm, person: &'a Person) -> Option<&'a LocationId> {
+    let said = form.person.location.as_ref().filter(|_| form.asks.gives())?;
+    let is_new = form.asks == Asks::New;
+    let goes_to = form.new_location.as_ref().filter(|_| form.asks == Asks::LocationChange);
+    let known = person.engagements.iter().rev();
+    let known = known.filter(|e| e.goes_on() && !(is_new && e.source.as_str() == SOURCE));
+    let mut known = known.filter_map(|e| e.worksite.as_ref()).peekable();
+    let first = known.peek().copied();
+    let agrees = |at: &LocationId| {
+        let same = |other: &LocationId| other.folded() == at.folded();
+        same(said) || goes_to.is_some_and(same)
+    };
+    first.filter(|_| !known.any(agrees))
 }
 
 /// Takes on somebody whom no feed describes, or describes anew somebody who was taken on so: an

@@ -76,14 +76,10 @@ fn checked(
         Some(who) => name(who, "--for")?,
         None => caller.name.clone(),
     };
-    if away.folded() != caller.name.folded() && !caller.may(Role::Operator) {
-        return Err(ConsoleError::new(
-            ErrorKind::Refused,
-            format!("only an operator enters an absence of somebody else, such as {away}"),
-            "leave --for out to enter your own",
-        ));
-    }
     let deputy = name(request.deputy, "--deputy")?;
+    if away.folded() != caller.name.folded() {
+        of_another(caller, (&away, &deputy), request.role.as_deref())?;
+    }
     if deputy.folded() == away.folded() {
         return Err(bad("nobody is their own deputy", "name somebody else with --deputy"));
     }
@@ -104,6 +100,31 @@ fn checked(
         entered_by: caller.name.clone(),
         at: daemon.now(),
     })
+}
+
+/// Somebody else's absence is entered by an operator, in one role, and for a third to decide: nobody makes
+/// themselves deputy of anybody (four eyes, A2).
+fn of_another(
+    caller: &Caller,
+    (away, deputy): (&Actor, &Actor),
+    role: Option<&str>,
+) -> Result<(), ConsoleError> {
+    let refused = |why: String, advice| Err(ConsoleError::new(ErrorKind::Refused, why, advice));
+    if !caller.may(Role::Operator) {
+        let why = format!("only an operator enters an absence of somebody else, such as {away}");
+        return refused(why, "leave --for out to enter your own");
+    }
+    if deputy.folded() == caller.name.folded() {
+        let why = format!("{deputy} can't make themselves deputy of {away} (four eyes, A2)");
+        return refused(why, "have another operator enter it, or name somebody else with --deputy");
+    }
+    if role.is_none_or(|role| role.trim().is_empty()) {
+        return Err(bad(
+            format!("for {away} a deputy is entered in one role only"),
+            "name it with --role; whoever is away enters one for all roles themselves",
+        ));
+    }
+    Ok(())
 }
 
 fn known_role(daemon: &Daemon, text: &str) -> Result<ApproverRole, ConsoleError> {
@@ -160,4 +181,37 @@ fn row(
         "role": absence.role, "from": absence.from, "until": absence.until,
     });
     cited(daemon, &caller.name, Rule::A2, None, (event, detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::for_a_third(Some(Role::Operator), "dan", Some("supervisor"), "")]
+    #[case::themselves(Some(Role::Administrator), "Opal", Some("supervisor"), "four eyes")]
+    #[case::in_all_roles(Some(Role::Operator), "dan", None, "one role only")]
+    #[case::not_an_operator(Some(Role::Viewer), "dan", Some("supervisor"), "only an operator")]
+    fn nobody_makes_themselves_deputy_of_another(
+        #[case] own: Option<Role>,
+        #[case] deputy: &str,
+        #[case] role: Option<&str>,
+        #[case] says: &str,
+    ) {
+        let name = |text: &str| Actor::new(text).unwrap();
+        let caller = Caller {
+            name: name("opal"),
+            uid: 7,
+            role: own,
+            groups: std::collections::BTreeSet::new(),
+        };
+        match of_another(&caller, (&name("sue"), &name(deputy)), role) {
+            Ok(()) => assert!(says.is_empty()),
+            Err(error) => {
+                let told = format!("{error:?}");
+                assert!(!says.is_empty() && told.contains(says), "{told}");
+            }
+        }
+    }
 }

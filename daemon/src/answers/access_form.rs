@@ -70,7 +70,7 @@ pub(super) async fn show(
             })
             .collect(),
         parts: all.known.progress.parts.iter().map(|part| all.part(&cycle, part)).collect(),
-        decisions: all.decisions.iter().map(|said| decision(&cycle, filed, said)).collect(),
+        decisions: all.decisions.iter().map(|said| decision(&cycle, &all.known, said)).collect(),
         missing: all.missing(&cycle),
         steps: in_order(&steps).into_iter().map(|step| step_view(&cycle, step)).collect(),
         old_groups: old_groups(&read, filed).await?,
@@ -188,13 +188,16 @@ fn by_whom(cycle: &Cycle, said: &Decision) -> String {
     format!("by {}{}, {}", said.by, place.unwrap_or_default(), cycle.shown_time(said.at))
 }
 
-fn decision(cycle: &Cycle, filed: &FiledForm, said: &Decision) -> String {
+fn decision(cycle: &Cycle, known: &FormKnown, said: &Decision) -> String {
     let word = match &said.said {
         Said::Approved => "approved".to_owned(),
         Said::Denied { reason } => format!("denied: {}", mask(reason)),
     };
-    let old =
-        if said.hash == filed.hash { "" } else { " (to an earlier revision; counts no more)" };
+    let old = if said.hash == known.binding {
+        ""
+    } else {
+        " (to an earlier revision, or by earlier rules; counts no more)"
+    };
     format!("{} {}: {word}{old}", title(cycle, &said.role), by_whom(cycle, said))
 }
 

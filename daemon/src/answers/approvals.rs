@@ -18,7 +18,6 @@ use lapsed_core::citation::Rule;
 use lapsed_core::facts::ApproverRole;
 use lapsed_core::mask::mask;
 use lapsed_core::policy::naming::find_location;
-use lapsed_core::standing::{Standing, standing};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -68,7 +67,7 @@ impl Asking {
         let given = known.progress.counted.iter().filter(|said| said.said == Said::Approved);
         ApprovalView {
             form: filed.number,
-            hash: filed.hash.clone(),
+            hash: known.binding.clone(),
             asks: filed.form.asks.name().to_owned(),
             person: shown_person(known),
             location: location.map(|(_, location)| location.name.clone()),
@@ -157,7 +156,7 @@ pub(super) async fn deny(
 struct Deciding {
     form: u64,
     role: Option<String>,
-    hash: Option<String>,
+    hash: String,
     said: Said,
 }
 
@@ -177,13 +176,13 @@ async fn decide(
         return Err(not_there(wish.form));
     }
     still_asked(&asking.cycle, &known, now)?;
-    same_form(&known, wish.hash.as_deref())?;
+    same_form(&known, &wish.hash)?;
     let role = as_what(&question, &asking.member, wish.role.as_deref())?;
     let allowed = question.may_decide(&asking.member, &role).map_err(refused)?;
     let decision = Decision {
         id: Uuid::now_v7(),
         form: known.filed.number,
-        hash: known.filed.hash.clone(),
+        hash: known.binding.clone(),
         role: role.clone(),
         by: caller.name.clone(),
         in_place_of: allowed.in_place_of,
@@ -215,17 +214,15 @@ fn still_asked(cycle: &Cycle, known: &FormKnown, now: jiff::Timestamp) -> Result
         FormState::Ended => return over(format!("ended ({because})")),
         FormState::Approved | FormState::InPlace => return over("is approved already".into()),
     }
-    let person = known.person.as_ref();
-    match person.map(|person| standing(person, now, &cycle.config.time_zone)) {
-        Some(Standing::Left(_)) => over("is about somebody who departed".into()),
-        _ => Ok(()),
+    match cycle.departed(known, now) {
+        Some(_) => over("is about somebody who departed".into()),
+        None => Ok(()),
     }
 }
 
 /// A decision is bound to what was looked at (A2).
-fn same_form(known: &FormKnown, hash: Option<&str>) -> Result<(), ConsoleError> {
-    let Some(hash) = hash.map(str::trim) else { return Ok(()) };
-    let now = &known.filed.hash;
+fn same_form(known: &FormKnown, hash: &str) -> Result<(), ConsoleError> {
+    let (hash, now) = (hash.trim(), &known.binding);
     if hash.len() < SHORTEST_HASH {
         return Err(ConsoleError::new(
             ErrorKind::Bad,
@@ -239,7 +236,8 @@ fn same_form(known: &FormKnown, hash: Option<&str>) -> Result<(), ConsoleError> 
     Err(ConsoleError::new(
         ErrorKind::Conflict,
         format!(
-            "form {} is not the one that you looked at: it was written anew, or the hash is another form's",
+            "form {} is not the one that you looked at: it was written anew, it asks for something else by changed \
+             rules, or the hash is another form's",
             known.filed.number
         ),
         format!("look at it again with `lapsed approvals --form {}`", known.filed.number),
@@ -343,7 +341,7 @@ fn decided(asking: &Asking, known: FormKnown, decision: Decision) -> DecidedView
     let parts = known.progress.parts.iter().map(|part| part.part.clone()).collect();
     let mut said = known.progress.counted.clone();
     said.push(decision.clone());
-    let after = progress(parts, &known.filed.hash, &said);
+    let after = progress(parts, &known.binding, &said);
     let form = asking.view(&FormKnown { progress: after.clone(), ..known }, &[]);
     let next: Vec<String> = after.asked().iter().map(ToString::to_string).collect();
     let denied = after.parts.iter().filter(|part| matches!(part.stands, Stands::Denied(_))).count();

@@ -49,7 +49,7 @@ struct Which {
     /// As what, where you could decide as several
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<String>,
-    /// The beginning of the hash of the form that you looked at
+    /// The beginning of the hash that `lapsed approvals` showed when you looked at the form
     #[arg(long, value_name = "PREFIX")]
     hash: Option<String>,
 }
@@ -82,7 +82,7 @@ struct AbsenceArgs {
     /// In this role only
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
-    /// Who is away, where it is not you; for operators
+    /// Who is away, where it is not you; for operators, with --role, and with somebody else as deputy
     #[arg(long = "for", value_name = "USER")]
     who: Option<String>,
 }
@@ -104,26 +104,27 @@ pub(super) async fn approvals(client: &Client, output: Output, args: ApprovalsAr
 }
 
 pub(super) async fn approve(client: &Client, output: Output, args: ApproveArgs) -> Outcome {
-    let Which { form, role, hash } = seen(client, args.which).await?;
+    let hash = seen(client, &args.which).await?;
+    let Which { form, role, .. } = args.which;
     output.print(&client.approve(&ApproveRequest { form, role, hash }).await?)?;
     Ok(Exit::Fine)
 }
 
 pub(super) async fn deny(client: &Client, output: Output, args: DenyArgs) -> Outcome {
-    let Which { form, role, hash } = seen(client, args.which).await?;
+    let hash = seen(client, &args.which).await?;
+    let Which { form, role, .. } = args.which;
     let reason = args.reason;
     output.print(&client.deny(&DenyRequest { form, role, hash, reason }).await?)?;
     Ok(Exit::Fine)
 }
 
 /// Binds a decision to the form as it is shown now, where no hash was given.
-async fn seen(client: &Client, which: Which) -> Result<Which, super::Failure> {
-    if which.hash.is_some() {
-        return Ok(which);
+async fn seen(client: &Client, which: &Which) -> Result<String, super::Failure> {
+    if let Some(hash) = &which.hash {
+        return Ok(hash.clone());
     }
     let shown = client.approvals(Some(which.form)).await?;
-    let hash = shown.waiting.into_iter().next().map(|form| form.hash);
-    Ok(Which { hash, ..which })
+    Ok(shown.waiting.into_iter().next().map(|form| form.hash).unwrap_or_default())
 }
 
 pub(super) async fn away(client: &Client, output: Output, args: AwayArgs) -> Outcome {

@@ -48,7 +48,8 @@ impl Cycle {
         let Some(settings) = &self.config.notices else { return Ok(()) };
         let today = self.today(now);
         let there = told_of(tx, known).await?;
-        let hash = known.filed.hash.clone();
+        // Where what it asks for has become another, the same ones are asked again.
+        let hash = known.binding.clone();
         let asked = known.progress.asked();
         let mut first = Vec::new();
         for role in &asked {

@@ -49,9 +49,8 @@ pub struct ApproveRequest {
     /// As what, where the caller could decide as several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Beginning of the hash of the form that was looked at: another one is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
+    /// Beginning of the hash of the form that was looked at, as `approvals` shows it: another one is refused.
+    pub hash: String,
 }
 
 /// Says no to an access form: it ends everything that waits for the same role.
@@ -63,9 +62,8 @@ pub struct DenyRequest {
     /// As what, where the caller could decide as several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Beginning of the hash of the form that was looked at: another one is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
+    /// Beginning of the hash of the form that was looked at, as `approvals` shows it: another one is refused.
+    pub hash: String,
     /// Why; whoever asked is told.
     pub reason: String,
 }

@@ -49,6 +49,7 @@ fn matter() -> Matter {
     Matter {
         location: LocationId::new("b").ok(),
         supervisors: vec![user("sue")],
+        supervisor_unclear: None,
         subject: vec![user("mbnew"), user("adm-mbnew")],
         filed_by: Actor::new("clerk").ok(),
         requested_by: Some(user("req")),
@@ -126,6 +127,14 @@ fn an_officer_is_one_for_the_location_only(#[case] caller: Member, #[case] may: 
     let said = [yes("sue", "supervisor")];
     let told = told(&matter(), &said, &[], &caller, CHAIN[1]);
     assert_eq!(told.is_ok(), may, "{told:?}");
+}
+
+#[test]
+fn a_supervisor_whom_hr_names_and_nobody_knows_is_nobody_for_now() {
+    let why = Some("HR names one who is not known here".to_owned());
+    let unclear = Matter { supervisors: Vec::new(), supervisor_unclear: why, ..matter() };
+    let told = told(&unclear, &[], &[], &member("sue"), "supervisor").unwrap_err();
+    assert!(told.starts_with("not now") && told.contains("not known here"), "{told}");
 }
 
 #[test]

@@ -253,3 +253,49 @@ proptest! {
         prop_assert_eq!(after(&parts, &all), before);
     }
 }
+
+#[test]
+fn what_comes_with_a_move_has_its_own_chain_and_does_not_come_without_it() {
+    let included = ["mail", "cimor"].map(|name| (SystemName::new(name).unwrap(), None));
+    let parts = parts(&form(Asks::LocationChange, &[]), &included, &policy(&[]));
+    let chains: Vec<_> = parts.iter().map(|part| part.chain.clone()).collect();
+    let agencys = roles(&["supervisor", "local_security_officer"]);
+    assert_eq!(chains, [agencys.clone(), agencys, roles(&CIMOR)]);
+    let some = [yes("sue", "supervisor"), yes("leo", CIMOR[1]), no("bo", CIMOR[2])];
+    let without = after(&parts, &some);
+    assert_eq!(without.complete().count(), 2, "the move and mail stand without cimor");
+    let move_only =
+        [Part { chain: roles(&CIMOR[..2]), ..parts[0].clone() }, part("mail", &CIMOR[..1])];
+    let denied = after(&move_only, &[yes("sue", "supervisor"), no("leo", CIMOR[1])]);
+    assert!(denied.denied().is_some() && denied.complete().count() == 0);
+}
+
+#[test]
+fn a_decision_is_bound_to_everything_that_is_asked_for_and_where() {
+    let location = |id: &str| LocationId::new(id).ok();
+    let bound = |hash: &str, parts: &[Part], at: &str| binding(hash, parts, location(at).as_ref());
+    let cimor = part("cimor", &CIMOR);
+    let with = |what| [Part { what, ..cimor.clone() }];
+    let system = SystemName::new("cimor").unwrap();
+    let wish = |role: Option<&str>, remove, ends_on| Wish::System {
+        system: system.clone(),
+        role: role.map(|role| SystemRole::new(role).unwrap()),
+        remove,
+        ends_on,
+    };
+    let all = [
+        bound(HASH, std::slice::from_ref(&cimor), "b"),
+        bound("other", std::slice::from_ref(&cimor), "b"),
+        bound(HASH, std::slice::from_ref(&cimor), "z"),
+        bound(HASH, &[cimor.clone(), part("mail", &CIMOR)], "b"),
+        bound(HASH, &[part("cimor", &CIMOR[1..])], "b"),
+        bound(HASH, &[part("mail", &CIMOR)], "b"),
+        bound(HASH, &with(wish(Some("nurse"), false, None)), "b"),
+        bound(HASH, &with(wish(None, true, None)), "b"),
+        bound(HASH, &with(wish(None, false, Some("2026-12-01".parse().unwrap()))), "b"),
+        bound(HASH, &with(Wish::Whole), "b"),
+    ];
+    let different: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+    assert_eq!(all[0], bound(HASH, &[cimor], "B"), "letters' case makes no other place");
+}

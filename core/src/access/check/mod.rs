@@ -9,6 +9,7 @@ mod systems;
 mod texts;
 
 pub use fields::REQUIRABLE;
+pub use systems::{Barred, barred};
 
 use super::form::{AccessForm, VERSION};
 use super::person;

@@ -3,6 +3,7 @@
 use super::{Checked, quoted};
 use crate::absorb::agrees;
 use crate::access::form::{Asks, FormPersonName};
+use crate::access::person::elsewhere;
 use crate::citation::Rule;
 use crate::facts::PersonName;
 use crate::policy::naming::find_location;
@@ -11,6 +12,7 @@ use crate::standing::Standing;
 impl Checked<'_> {
     pub(super) fn subject(&mut self) {
         self.place();
+        self.worksite();
         match self.known.person {
             None => self.newcomer(),
             Some(_) => {
@@ -45,6 +47,19 @@ impl Checked<'_> {
                 self.wrong("person.kind", Rule::A1, problem, advice);
             }
         }
+    }
+
+    /// Who decides, and what is given, must not be by two different places (N7).
+    fn worksite(&mut self) {
+        let has_left = matches!(self.known.standing, Standing::Left(_));
+        let Some(person) = self.known.person.filter(|_| !has_left) else { return };
+        let (Some(at), Some(said)) = (elsewhere(self.form, person), &self.form.person.location)
+        else {
+            return;
+        };
+        let problem = format!("is {}, and the person works at {at}", quoted(said.as_str()));
+        let advice = "ask for a move by a form that asks for location_change, or leave it out";
+        self.wrong("person.location", Rule::N7, problem, advice);
     }
 
     /// Somebody of whom nothing is known: the form has to say it all.

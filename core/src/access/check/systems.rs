@@ -1,12 +1,41 @@
 //! The systems of a form: known, in a role that they have, and not denied to the person's kind (A5, A12).
 
 use super::{Checked, quoted};
-use crate::access::form::{Asks, SystemWish};
+use crate::access::form::{AccessForm, Asks, SystemWish};
 use crate::access::gate::same_kind;
 use crate::citation::Rule;
-use crate::facts::{SystemName, SystemRole};
-use crate::policy::access::{FormRule, SystemRule};
+use crate::facts::{PersonKind, SystemName, SystemRole};
+use crate::policy::access::{AccessPolicy, FormRule, SystemRule};
 use std::collections::BTreeSet;
+
+/// Why a form gives somebody no system of this name, whoever approves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred<'a> {
+    /// The kind never gets it (A12).
+    Never(&'a PersonKind),
+    /// The kind gets it only by an exception, and the form names none (A5).
+    WithoutException(&'a PersonKind),
+}
+
+/// Whether one of these kinds of person is kept from a system: for forms as they come in, and again before
+/// something is given, since rules and people change meanwhile.
+#[must_use]
+pub fn barred<'a>(
+    form: &AccessForm,
+    system: &SystemName,
+    kinds: &[PersonKind],
+    policy: &'a AccessPolicy,
+) -> Option<Barred<'a>> {
+    let system = policy.systems.get(system)?;
+    if let Some(kind) = system.never.iter().find(|kind| same_kind(kinds, kind)) {
+        return Some(Barred::Never(kind));
+    }
+    let kind = system.only_by_exception.iter().find(|kind| same_kind(kinds, kind))?;
+    let rule = policy.forms.get(&form.form);
+    let excepted =
+        |rule: &FormRule| form.exceptions.iter().any(|name| rule.exceptions.contains_key(name));
+    (!rule.is_some_and(excepted)).then_some(Barred::WithoutException(kind))
+}
 
 impl Checked<'_> {
     pub(super) fn systems(&mut self, rule: &FormRule) {
@@ -66,7 +95,7 @@ impl Checked<'_> {
         }
         let gives = matches!(self.form.asks, Asks::New | Asks::Change | Asks::LocationChange);
         if gives && !wish.remove {
-            self.denials(field, &wish.system, system, rule);
+            self.denials(field, &wish.system, rule);
         }
     }
 
@@ -91,28 +120,27 @@ impl Checked<'_> {
         }
     }
 
-    fn denials(&mut self, field: &str, name: &SystemName, system: &SystemRule, rule: &FormRule) {
-        let name = quoted(name.as_str());
-        if let Some(kind) = system.never.iter().find(|kind| same_kind(&self.kinds, kind)) {
-            let problem = format!("asks for {name}, which a {kind} never gets, whoever approves");
-            self.wrong(field, Rule::A12, problem, "strike it from the form");
-            return;
-        }
-        let Some(kind) = system.only_by_exception.iter().find(|kind| same_kind(&self.kinds, kind))
-        else {
-            return;
-        };
-        if !self.form.exceptions.iter().any(|name| rule.exceptions.contains_key(name)) {
-            let names: Vec<&str> = rule.exceptions.keys().map(String::as_str).collect();
-            let problem = format!("asks for {name}, which a {kind} gets only by an exception");
-            let advice = match names.as_slice() {
-                [] => "strike it, or use the form that has the exceptions".to_owned(),
-                names => format!(
-                    "strike it, or name what entitles them under exceptions: {}",
-                    names.join(", ")
-                ),
-            };
-            self.wrong(field, Rule::A5, problem, advice);
+    fn denials(&mut self, field: &str, system: &SystemName, rule: &FormRule) {
+        let name = quoted(system.as_str());
+        match barred(self.form, system, &self.kinds, &self.policy.access) {
+            None => {}
+            Some(Barred::Never(kind)) => {
+                let problem =
+                    format!("asks for {name}, which a {kind} never gets, whoever approves");
+                self.wrong(field, Rule::A12, problem, "strike it from the form");
+            }
+            Some(Barred::WithoutException(kind)) => {
+                let names: Vec<&str> = rule.exceptions.keys().map(String::as_str).collect();
+                let problem = format!("asks for {name}, which a {kind} gets only by an exception");
+                let advice = match names.as_slice() {
+                    [] => "strike it, or use the form that has the exceptions".to_owned(),
+                    names => format!(
+                        "strike it, or name what entitles them under exceptions: {}",
+                        names.join(", ")
+                    ),
+                };
+                self.wrong(field, Rule::A5, problem, advice);
+            }
         }
     }
 }

@@ -268,3 +268,30 @@ fn after_a_departure_only_a_rehire_is_asked_for(#[case] fields: Value, #[case] s
     assert_eq!(found.len(), says.len(), "{found:#?}");
     assert!(found.iter().zip(says).all(|(found, says)| found.contains(says)), "{found:#?}");
 }
+
+#[rstest]
+#[case::elsewhere(json!({"asks": "new", "reason": "r"}), "z", "hr", true)]
+#[case::there(json!({"asks": "new", "reason": "r"}), "Y", "hr", false)]
+#[case::said_anew(json!({"asks": "new", "reason": "r"}), "z", "form", false)]
+#[case::change(json!({"asks": "change", "reason": "r", "systems": [{"system": "mail"}]}), "z", "hr", true)]
+#[case::change_of_one_only_forms_know(
+    json!({"asks": "change", "reason": "r", "systems": [{"system": "mail"}]}), "z", "form", true
+)]
+#[case::moved_already(
+    json!({"asks": "location_change", "reason": "r", "new_location": "y"}), "z", "hr", false
+)]
+#[case::ends(json!({"asks": "revoke", "reason": "r"}), "z", "hr", false)]
+fn who_works_here_is_not_given_anything_elsewhere(
+    #[case] mut fields: Value,
+    #[case] says: &str,
+    #[case] source: &str,
+    #[case] is_wrong: bool,
+) {
+    fields["person"] = json!({"user_id": "mzdoej", "location": says});
+    let mut person = person("staff");
+    person.engagements[0].source = SourceName::new(source).unwrap();
+    person.engagements[0].worksite = crate::facts::LocationId::new("y").ok();
+    let found = problems(fields, Some(&person), &Standing::Employed);
+    let wrong = found.iter().any(|found| found.contains("the person works at y"));
+    assert_eq!(wrong, is_wrong, "{found:#?}");
+}

@@ -4,15 +4,18 @@ use super::{Cycle, CycleError};
 use crate::config::Role;
 use crate::control::peer::MachineAccounts;
 use crate::control::roles::Caller;
-use crate::store::{Reader, StoreError};
+use crate::store::{FormFilter, Reader, StoreError};
 use jiff::civil::Date;
 use lapsed_core::access::authority::{Matter, Member};
 use lapsed_core::access::chain::{self, Progress};
 use lapsed_core::access::decision::Absence;
-use lapsed_core::access::form::{AccessForm, Asks, FiledForm};
+use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState};
 use lapsed_core::access::person;
-use lapsed_core::facts::{Actor, Engagement, LocationId, Person, SystemName, SystemRole, UserId};
+use lapsed_core::facts::{
+    Actor, EmployeeNumber, Engagement, LocationId, Person, SystemName, SystemRole, UserId,
+};
 use lapsed_core::observed::{PersonKeys, Realm, Scope};
+use lapsed_core::reconcile::granting::whereabouts;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -49,9 +52,14 @@ pub struct FormKnown {
     pub person: Option<Person>,
     /// The facts that say who may decide.
     pub matter: Matter,
+    /// What decisions on it are bound to now.
+    pub binding: String,
     /// How far it has come.
     pub progress: Progress,
 }
+
+/// Systems that come by themselves, each in its role.
+type Included = Vec<(SystemName, Option<SystemRole>)>;
 
 impl Cycle {
     /// Somebody who would decide, with their groups in the directories as far as these can be asked.
@@ -147,34 +155,35 @@ impl Cycle {
         matter.filed_by = Some(filed.filed_by.clone());
         matter.subject.extend(filed.reserved.clone());
         let decisions = read.decisions_on(&[filed.number]).await?;
-        let parts = chain::parts(
-            &filed.form,
-            &self.included(&filed.form, person.as_ref()),
-            &self.config.policy.access,
-        );
-        let progress = chain::progress(parts, &filed.hash, &decisions);
-        Ok(FormKnown { filed, person, matter, progress })
+        let included = self.comes_with(read, &filed, person.as_ref()).await?;
+        let parts = chain::parts(&filed.form, &included, &self.config.policy.access);
+        let binding = chain::binding(&filed.hash, &parts, matter.location.as_ref());
+        // What was decided stays as it was decided, whatever becomes of rules and people.
+        let decided = decisions.last().filter(|_| filed.state != FormState::Waiting);
+        let binding = decided.map_or(binding, |said| said.hash.clone());
+        let progress = chain::progress(parts, &binding, &decisions);
+        Ok(FormKnown { filed, person, matter, binding, progress })
     }
 
     /// What says who may decide on a form, but who filed it.
     ///
-    /// HR's word on where somebody works and who supervises them goes before the form's: a form asserts
-    /// nothing by itself. A move is decided on where the person goes to (N7).
+    /// HR's word on who supervises somebody goes before the form's: a form asserts nothing by itself, and of
+    /// a form that nobody approved nothing is HR's word. A move is decided on where the person goes to (N7).
     pub(crate) async fn matter(
         &self,
         read: &Reader<'_>,
         form: &AccessForm,
         person: Option<&Person>,
     ) -> Result<Matter, StoreError> {
-        let engagement = engagement(person);
-        let mut supervisors = Vec::new();
-        if let Some(number) = engagement.and_then(|e| e.supervisor.clone()) {
-            let known = read.people_by_keys(&[number], &[]).await?;
-            // A number that two people have says nothing.
-            if let [only] = &known[..] {
-                supervisors = only.user_ids();
-            } else if known.is_empty() {
-                supervisors.extend(form.person.supervisor.clone());
+        let (mut supervisors, mut supervisor_unclear) = (Vec::new(), None);
+        if let Some(number) = self.supervisor_on_record(read, person).await? {
+            // A number that nobody or that two people have says nothing; nor does the form in its place.
+            match &read.people_by_keys(&[number], &[]).await?[..] {
+                [only] => supervisors = only.user_ids(),
+                [] => {
+                    supervisor_unclear = Some("HR names a supervisor who is not known here".into())
+                }
+                _ => supervisor_unclear = Some("two people have the supervisor's number".into()),
             }
         } else {
             supervisors.extend(form.person.supervisor.clone());
@@ -185,27 +194,99 @@ impl Cycle {
         Ok(Matter {
             location: location(form, person),
             supervisors,
+            supervisor_unclear,
             subject,
             filed_by: None,
             requested_by: form.requested_by.clone(),
         })
     }
 
-    /// The systems that come with a form `new` (A1), but those that the person's kind never gets by itself.
+    /// The number of the supervisor whom HR names, or a form `new` that was approved.
+    async fn supervisor_on_record(
+        &self,
+        read: &Reader<'_>,
+        person: Option<&Person>,
+    ) -> Result<Option<EmployeeNumber>, StoreError> {
+        let (Some(person), Some(engagement)) = (person, engagement(person)) else {
+            return Ok(None);
+        };
+        let Some(number) = engagement.supervisor.clone() else { return Ok(None) };
+        if engagement.source.as_str() != person::SOURCE {
+            return Ok(Some(number));
+        }
+        let filter = FormFilter {
+            people: vec![person.id],
+            states: vec![FormState::Approved, FormState::InPlace],
+            ..FormFilter::default()
+        };
+        let approved = read.access_forms(&filter).await?;
+        let took_on = approved.iter().any(|filed| filed.form.asks == Asks::New);
+        Ok(took_on.then_some(number))
+    }
+
+    /// The systems that come with a form: with the access itself (A1), or with another location (D11).
+    async fn comes_with(
+        &self,
+        read: &Reader<'_>,
+        filed: &FiledForm,
+        person: Option<&Person>,
+    ) -> Result<Included, CycleError> {
+        let form = &filed.form;
+        match (form.asks, person) {
+            (Asks::New, _) => Ok(self.included(form, person, form.position.as_deref())),
+            (Asks::LocationChange, Some(person)) => {
+                self.comes_with_place(read, filed, person).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The systems of another location, but those that the person holds already and that give the same there.
+    async fn comes_with_place(
+        &self,
+        read: &Reader<'_>,
+        filed: &FiledForm,
+        person: &Person,
+    ) -> Result<Included, CycleError> {
+        let filter = FormFilter { people: vec![person.id], ..FormFilter::default() };
+        let mut forms = read.access_forms(&filter).await?;
+        let after = whereabouts(person, &forms, Some(filed.number));
+        forms.retain(|other| other.number < filed.number);
+        let before = whereabouts(person, &forms, None);
+        let mut held = read.entitlements_of(&[person.id]).await?;
+        held.retain(|one| one.state.counts() && one.form < filed.number);
+        let policy = &self.config.policy;
+        let gives_the_same = |system: &SystemName, role: Option<&SystemRole>| {
+            let Some(rule) = policy.access.systems.get(system) else { return false };
+            let at = |location: Option<&LocationId>| {
+                policy.groups_given((system.as_str(), rule), role, location, after.kind.as_ref())
+            };
+            match (at(before.location.as_ref()), at(after.location.as_ref())) {
+                (Ok(here), Ok(there)) => here == there,
+                _ => false,
+            }
+        };
+        let mut comes = self.included(&filed.form, Some(person), after.position.as_deref());
+        comes.retain(|(system, role)| {
+            let holds = held.iter().any(|one| one.system == *system && one.role == *role);
+            !holds || !gives_the_same(system, role.as_ref())
+        });
+        Ok(comes)
+    }
+
+    /// The systems that come with where somebody works, what they are and do, but those that their kind never
+    /// gets by itself.
     pub(crate) fn included(
         &self,
         form: &AccessForm,
         person: Option<&Person>,
-    ) -> Vec<(SystemName, Option<SystemRole>)> {
-        if form.asks != Asks::New {
-            return Vec::new();
-        }
+        position: Option<&str>,
+    ) -> Included {
         let rules = &self.config.policy.access;
         let kinds = person::kinds(form, person, &self.config.policy);
         let location = location(form, person);
-        let mut all: Vec<(SystemName, Option<SystemRole>)> = Vec::new();
+        let mut all = Included::new();
         for included in &rules.included {
-            let position = form.position.as_deref();
             let is_for = |kind| included.who.includes(kind, location.as_ref(), position);
             let theirs =
                 kinds.iter().any(|kind| is_for(Some(kind))) || (kinds.is_empty() && is_for(None));
@@ -233,9 +314,14 @@ fn engagement(person: Option<&Person>) -> Option<&Engagement> {
     all.iter().rev().find(|e| e.goes_on()).or(all.last())
 }
 
-/// Where the one works whom a form is about; where a move asks for, that place.
+/// Where the one works whom a form is about: the place by which names and groups are given, too. A form `new`
+/// says it itself (one that goes against what is known is not taken), and a move where it goes to.
 pub(crate) fn location(form: &AccessForm, person: Option<&Person>) -> Option<LocationId> {
-    let goes = form.new_location.clone().filter(|_| form.asks == Asks::LocationChange);
-    let works = || engagement(person).and_then(|e| e.worksite.clone());
-    goes.or_else(works).or_else(|| form.person.location.clone())
+    let said = form.person.location.clone();
+    let works = || person.and_then(person::worksite).cloned();
+    match form.asks {
+        Asks::New => said.or_else(works),
+        Asks::LocationChange => form.new_location.clone().or_else(works).or(said),
+        _ => works().or(said),
+    }
 }

@@ -248,6 +248,7 @@ impl Cycle {
                 .extend(found.into_iter().filter(|p| !unclear || !p.field.starts_with("person.")));
         }
         problems.extend(scans_agree(given));
+        problems.extend(self.gives_nothing(form, person.as_ref()).filter(|_| !unclear));
         let supervisor = self.supervisor_of(read, form).await?;
         let role = match self.may_file(read, (given, member), person.as_ref(), today).await? {
             Ok(role) => role,
@@ -261,6 +262,19 @@ impl Cycle {
         } else {
             Ok(Err(Stop::Problems(problems)))
         }
+    }
+
+    /// A form `new` that gives no system: nothing would ever be made of it.
+    fn gives_nothing(&self, form: &AccessForm, person: Option<&Person>) -> Option<FormProblem> {
+        let named = form.asks != Asks::New || !form.systems.is_empty();
+        if named || !self.included(form, person, form.position.as_deref()).is_empty() {
+            return None;
+        }
+        let text =
+            "is missing, and no system comes by itself with this kind, location and position";
+        let advice =
+            "name the systems; an administrator sets those that always come under access.included";
+        Some(problem("systems", Rule::A1, text.into(), advice))
     }
 
     /// The same form again is known; another one under its id must be newer, and nothing of the earlier one

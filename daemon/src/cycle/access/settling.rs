@@ -10,10 +10,11 @@ use crate::store::{AuditEntry, FormFilter, Tx};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lapsed_core::access::chain::{Part, Wish};
+use lapsed_core::access::check::{Barred, barred};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::access::gate::{self, GatePassed, missing, needed, needed_anyhow};
-use lapsed_core::access::person::kinds;
+use lapsed_core::access::person::{elsewhere, kinds};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Person, PersonId, SystemName, SystemRole, UserId};
 use lapsed_core::standing::{End, Standing, standing};
@@ -65,7 +66,9 @@ impl Cycle {
         if known.progress.is_decided() && all && !ready.is_empty() {
             return self.approve_form(tx, &known, &ready, now).await;
         }
-        for part in &ready {
+        // What comes with another location comes with the move, and not before.
+        let at_once = known.filed.form.asks != Asks::LocationChange;
+        for part in ready.iter().filter(|_| at_once) {
             self.give(tx, &known, part, now).await?;
         }
         self.wait(tx, known, now).await
@@ -74,9 +77,12 @@ impl Cycle {
     /// Why nothing more comes of a form, where its person left or nobody decided in time.
     fn over(&self, known: &FormKnown, now: Timestamp) -> Option<String> {
         let filed = &known.filed;
-        if let Some(end) = self.departed(known.person.as_ref(), now).filter(|_| ends_with(filed)) {
+        if let Some(end) = self.departed(known, now).filter(|_| ends_with(filed)) {
             let day = end.at.to_zoned(self.config.time_zone.clone()).date();
             return Some(format!("departed on {day}"));
+        }
+        if let Some(why) = self.gone_wrong(known, now) {
+            return Some(why);
         }
         let days = self.config.policy.access.deadlines.ends_after_work_days;
         let filed_on = self.today(filed.filed_at);
@@ -85,11 +91,40 @@ impl Cycle {
             .then(|| format!("not everybody decided on it within {days} work days"))
     }
 
-    fn departed(&self, person: Option<&Person>, now: Timestamp) -> Option<End> {
+    /// The departure that ends a form; not where the form was filed after it, to take the person on again.
+    pub(crate) fn departed(&self, known: &FormKnown, now: Timestamp) -> Option<End> {
+        let filed = &known.filed;
+        let end = self.left(known.person.as_ref(), now)?;
+        let comes_back = filed.form.asks == Asks::New && filed.filed_at >= end.at;
+        (!comes_back).then_some(end)
+    }
+
+    fn left(&self, person: Option<&Person>, now: Timestamp) -> Option<End> {
         match standing(person?, now, &self.config.time_zone) {
             Standing::Left(end) => Some(end),
             Standing::Employed | Standing::Leaving(_) | Standing::Unknown => None,
         }
+    }
+
+    /// What was checked when the form came in, and no longer holds: rules and people change while it waits.
+    fn gone_wrong(&self, known: &FormKnown, now: Timestamp) -> Option<String> {
+        let (form, policy) = (&known.filed.form, &self.config.policy);
+        let there = known.person.as_ref().filter(|person| self.left(Some(person), now).is_none());
+        if let Some(at) = there.and_then(|person| elsewhere(form, person)) {
+            return Some(format!(
+                "it is for another location, and the person works at {at} by now"
+            ));
+        }
+        let kinds = kinds(form, known.person.as_ref(), policy);
+        known.progress.parts.iter().find_map(|part| {
+            let Wish::System { system, remove: false, .. } = &part.part.what else { return None };
+            Some(match barred(form, system, &kinds, &policy.access)? {
+                Barred::Never(kind) => format!("a {kind} never gets {system}, whoever approves"),
+                Barred::WithoutException(kind) => {
+                    format!("a {kind} gets {system} only by an exception, and the form names none")
+                }
+            })
+        })
     }
 
     /// Work days after one day, up to and with another.
@@ -206,15 +241,13 @@ impl Cycle {
                 self.recertify(tx, known, now).await?;
                 self.in_place(tx, approved).await
             }
-            Asks::New => {
+            Asks::New | Asks::NameChange | Asks::LocationChange => {
                 self.take_facts(tx, &approved, now).await?;
                 Ok(tx.save_access_forms(&[(approved, None)]).await?)
             }
-            Asks::Change
-            | Asks::NameChange
-            | Asks::LocationChange
-            | Asks::ResetPassword
-            | Asks::Revoke => Ok(tx.save_access_forms(&[(approved, None)]).await?),
+            Asks::Change | Asks::ResetPassword | Asks::Revoke => {
+                Ok(tx.save_access_forms(&[(approved, None)]).await?)
+            }
         }
     }
 

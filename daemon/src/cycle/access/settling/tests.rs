@@ -2,7 +2,7 @@ use super::*;
 use crate::store::Store;
 use crate::targets::Eyes;
 use lapsed_core::access::decision::{Decision, Said};
-use lapsed_core::facts::{Actor, ApproverRole, GateName};
+use lapsed_core::facts::{Actor, ApproverRole};
 use lapsed_core::notice_rules::Kind;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,10 +47,17 @@ impl Stage {
     }
 
     async fn file(&self, number: u64, asks: &str, systems: Value) {
-        let form = json!({
+        self.file_with(number, json!({ "asks": asks, "systems": systems })).await;
+    }
+
+    async fn file_with(&self, number: u64, fields: Value) {
+        let mut form = json!({
             "form": "staff_access", "version": 1, "id": Uuid::from_u128(number.into()),
-            "asks": asks, "person": { "user_id": "mbnew" }, "systems": systems,
+            "person": { "user_id": "mbnew" },
         });
+        for (key, value) in fields.as_object().unwrap() {
+            form[key] = value.clone();
+        }
         let filed = FiledForm {
             number,
             form: serde_json::from_value(form).unwrap(),
@@ -70,10 +77,13 @@ impl Stage {
     }
 
     async fn say(&self, form: u64, who: &str, role: &str, said: Said) {
+        let read = self.cycle.store.read();
+        let filed = read.access_form(form).await.unwrap().unwrap();
+        let hash = self.cycle.form_known(&read, filed).await.unwrap().binding;
         let decision = Decision {
             id: Uuid::now_v7(),
             form,
-            hash: "5f".into(),
+            hash,
             role: ApproverRole::new(role).unwrap(),
             by: Actor::new(who).unwrap(),
             in_place_of: None,
@@ -84,6 +94,36 @@ impl Stage {
         tx.add_decision(&decision).await.unwrap();
         tx.look_at_forms_of(&[self.person.id], now()).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// HR's word on where the person works and who supervises them.
+    async fn hr_says(&self, worksite: &str, fields: Value) {
+        let mut engagement = json!({
+            "source": "hr", "record": "", "ordinal": 0, "status": "active", "user_id": "mbnew",
+            "worksite": worksite,
+        });
+        for (key, value) in fields.as_object().unwrap() {
+            engagement[key] = value.clone();
+        }
+        let engagements = vec![serde_json::from_value(engagement).unwrap()];
+        let person = Person { engagements, ..self.person.clone() };
+        let tx = self.cycle.store.begin().await.unwrap();
+        tx.save_person(&person).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// These systems come by themselves wherever somebody works, from now on.
+    fn include(&mut self, included: Value) {
+        let mut config = (*self.cycle.config).clone();
+        config.policy.access.included = serde_json::from_value(included).unwrap();
+        self.cycle.config = Arc::new(config);
+    }
+
+    async fn asked(&self, form: u64) -> Vec<String> {
+        let read = self.cycle.store.read();
+        let filed = read.access_form(form).await.unwrap().unwrap();
+        let known = self.cycle.form_known(&read, filed).await.unwrap();
+        known.progress.asked().iter().map(ToString::to_string).collect()
     }
 
     async fn yes(&self, form: u64, who: &str, role: &str) {
@@ -108,6 +148,28 @@ impl Stage {
         let notices = self.cycle.store.read().notices(&filter).await.unwrap();
         notices.into_iter().map(|notice| notice.kind).collect()
     }
+}
+
+/// Every gate of the configuration is passed.
+async fn pass(stage: &Stage) {
+    let tx = stage.cycle.store.begin().await.unwrap();
+    let gates = stage.cycle.config.policy.access.gates.keys();
+    for gate in gates.cloned() {
+        let on = stage.cycle.today(now());
+        let passed = GatePassed {
+            id: GatePassed::id_of(stage.person.id, &gate, on, "test"),
+            person: stage.person.id,
+            gate,
+            on,
+            source: "test".into(),
+            document: None,
+            at: now(),
+            withdrawn_at: None,
+        };
+        tx.save_gates(&[passed]).await.unwrap();
+    }
+    tx.look_at_forms_of(&[stage.person.id], now()).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -144,24 +206,7 @@ async fn a_shut_gate_stops_what_everybody_said_yes_to_until_it_is_open() {
     stage.file(1, "change", json!([{ "system": "records" }])).await;
     stage.yes(1, "sue", "supervisor").await;
     assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
-    let tx = stage.cycle.store.begin().await.unwrap();
-    for gate in ["hipaa_training", "confidentiality_statement"] {
-        let gate = GateName::new(gate).unwrap();
-        let on = stage.cycle.today(now());
-        let passed = GatePassed {
-            id: GatePassed::id_of(stage.person.id, &gate, on, "test"),
-            person: stage.person.id,
-            gate,
-            on,
-            source: "test".into(),
-            document: None,
-            at: now(),
-            withdrawn_at: None,
-        };
-        tx.save_gates(&[passed]).await.unwrap();
-    }
-    tx.look_at_forms_of(&[stage.person.id], now()).await.unwrap();
-    tx.commit().await.unwrap();
+    pass(&stage).await;
     assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
 }
 
@@ -226,4 +271,121 @@ async fn a_departure_ends_what_is_under_way_in_the_same_transaction() {
     let ended = stage.settled(1, now()).await;
     assert_eq!(ended.state, FormState::Ended);
     assert_eq!(ended.ended_because.as_deref(), Some("departed on 2026-11-02"));
+}
+
+#[tokio::test]
+async fn what_comes_with_another_location_waits_for_its_own_chain_and_comes_with_the_move() {
+    let mut stage = Stage::new().await;
+    stage.hr_says("b", json!({})).await;
+    stage.include(json!([{ "who": {}, "systems": { "portal": null, "cimor": null } }]));
+    let systems = json!({
+        "portal": { "chain": ["supervisor"] },
+        "cimor": { "chain": ["supervisor", "business_owner"] },
+    });
+    let mut config = (*stage.cycle.config).clone();
+    config.policy.access.systems = serde_json::from_value(systems).unwrap();
+    config.policy.access.chain = vec![ApproverRole::new("supervisor").unwrap()];
+    stage.cycle.config = Arc::new(config);
+    stage.file_with(1, json!({ "asks": "location_change", "new_location": "z" })).await;
+    stage.yes(1, "sue", "supervisor").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
+    assert!(stage.held().await.is_empty(), "nothing of another location before the move");
+    assert_eq!(stage.asked(1).await, ["business_owner"]);
+    stage.yes(1, "bo", "business_owner").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
+    assert_eq!(stage.held().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_system_that_rules_add_later_was_approved_by_nobody() {
+    let mut stage = Stage::new().await;
+    stage.file(1, "new", json!([{ "system": "portal" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    stage.include(json!([{ "who": {}, "systems": { "records": null } }]));
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Waiting);
+    assert!(stage.held().await.is_empty());
+    assert_eq!(stage.asked(1).await, ["supervisor"]);
+}
+
+#[tokio::test]
+async fn a_form_for_another_location_than_hr_has_by_now_ends() {
+    let stage = Stage::new().await;
+    let subject = json!({ "user_id": "mbnew", "location": "z" });
+    stage
+        .file_with(
+            1,
+            json!({ "asks": "new", "person": subject, "systems": [{ "system": "portal" }] }),
+        )
+        .await;
+    stage.yes(1, "sue", "supervisor").await;
+    stage.hr_says("b", json!({})).await;
+    let ended = stage.settled(1, now()).await;
+    assert_eq!(ended.state, FormState::Ended);
+    assert!(ended.ended_because.unwrap().contains("works at b"));
+    assert!(stage.held().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_kind_never_gets_is_not_given_where_the_rule_came_after_the_form() {
+    let mut stage = Stage::new().await;
+    stage.file(1, "change", json!([{ "system": "portal" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    let mut config = (*stage.cycle.config).clone();
+    let kind = config.policy.naming.default_kind.clone().unwrap();
+    let portal = SystemName::new("portal").unwrap();
+    config.policy.access.systems.get_mut(&portal).unwrap().never = vec![kind];
+    stage.cycle.config = Arc::new(config);
+    let ended = stage.settled(1, now()).await;
+    assert_eq!(ended.state, FormState::Ended);
+    assert!(ended.ended_because.unwrap().contains("never gets portal"));
+}
+
+#[tokio::test]
+async fn who_left_is_taken_on_again_by_a_form_new_that_was_filed_since_and_by_no_other() {
+    let stage = Stage::new().await;
+    stage.hr_says("b", json!({ "status": "departed", "ends_on": "2026-10-01" })).await;
+    let systems = json!([{ "system": "portal" }]);
+    let back = json!({ "asks": "new", "starts_on": "2026-11-02", "systems": systems });
+    stage.file_with(1, back).await;
+    stage.file(2, "change", systems).await;
+    stage.yes(1, "sue", "supervisor").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
+    let read = stage.cycle.store.read();
+    let person = read.person(stage.person.id).await.unwrap().unwrap();
+    assert!(person.engagements.iter().any(|e| e.source.as_str() == "form" && e.goes_on()));
+}
+
+#[tokio::test]
+async fn a_move_is_taken_over_for_whom_only_forms_describe() {
+    let stage = Stage::new().await;
+    stage.hr_says("b", json!({ "source": "form" })).await;
+    stage.file_with(1, json!({ "asks": "location_change", "new_location": "z" })).await;
+    while let Some(role) = stage.asked(1).await.first() {
+        stage.yes(1, &format!("as-{role}"), role).await;
+    }
+    pass(&stage).await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
+    let read = stage.cycle.store.read();
+    let person = read.person(stage.person.id).await.unwrap().unwrap();
+    assert_eq!(person.engagements[0].worksite.as_ref().map(|at| at.as_str()), Some("z"));
+}
+
+#[tokio::test]
+async fn a_supervisor_is_whom_hr_names_and_never_whom_a_form_names_instead() {
+    let stage = Stage::new().await;
+    let named = json!({ "user_id": "mbnew", "supervisor": "eve" });
+    stage.file_with(1, json!({ "asks": "change", "person": named })).await;
+    let matter = async || {
+        let read = stage.cycle.store.read();
+        let filed = read.access_form(1).await.unwrap().unwrap();
+        stage.cycle.form_known(&read, filed).await.unwrap().matter
+    };
+    let by_form: Vec<String> = matter().await.supervisors.iter().map(ToString::to_string).collect();
+    assert_eq!(by_form, ["eve"], "nobody else says one");
+    stage.hr_says("b", json!({ "supervisor": "4711" })).await;
+    let by_hr = matter().await;
+    assert!(by_hr.supervisors.is_empty() && by_hr.supervisor_unclear.is_some(), "{by_hr:?}");
+    // What a form said that nobody approved is not HR's word.
+    stage.hr_says("b", json!({ "supervisor": "4711", "source": "form" })).await;
+    assert!(matter().await.supervisor_unclear.is_none());
 }
