@@ -27,9 +27,9 @@ mod word;
 
 pub use adopting::{Adopting, adopt};
 pub use calendar::{Waits, entries};
+pub(crate) use envelopes::expire;
 pub use plans::{in_words, plan_view};
 pub use reload::reload_as;
-pub(crate) use envelopes::expire;
 pub(crate) use status::attention_now;
 pub(crate) use word::{Filed, Word, follow};
 
@@ -40,7 +40,13 @@ use crate::service::Daemon;
 use crate::store::StoreError;
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
-    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
+    DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
+    KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
+    PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView,
+    SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
+    TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;

@@ -79,7 +79,12 @@ impl Judge<'_> {
         self.told.iter().map(section).any(|told| sections.contains(&told.as_str()))
     }
 
-    pub(super) fn warn(&mut self, path: &str, message: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn warn(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         let problem = self.at(path, message, advice);
         self.warnings.push(problem);
     }

@@ -5,7 +5,13 @@ use crate::control::endpoints::{Call, Endpoint, Method};
 use crate::control::peer::Peer;
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
-    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
+    DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
+    PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
+    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;

@@ -3,7 +3,13 @@
 use crate::control::roles::Caller;
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
-    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest, DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView, EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
+    DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
+    EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
+    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
+    PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
+    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;

@@ -1,5 +1,6 @@
 //! `lapsed run`: rounds until told to stop, or one round with `--once`.
 
+use super::giving::giving;
 use super::{Daemon, wake};
 use crate::answers::Desk;
 use crate::config::CronPattern;
@@ -81,26 +82,13 @@ impl Daemon {
         for connector in &decided.answered {
             self.note_answer(connector).await?;
         }
-        match cycle.access_round(self.now()).await {
-            Ok(plans) => {
-                for (plan, state) in plans {
-                    tracing::info!(
-                        plan = plan.hash.short(),
-                        steps = plan.steps.len(),
-                        ?state,
-                        "form planned"
-                    );
-                }
-            }
-            Err(error) => log_failure("carrying out access forms", &error),
-        }
+        self.give.notify_one();
         crate::answers::expire(self).await;
-        self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())
     }
 
     /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
-    async fn has_the_turn(&self) -> Result<bool, CycleError> {
+    pub(super) async fn has_the_turn(&self) -> Result<bool, CycleError> {
         if !self.store.is_shared() {
             return Ok(true);
         }
@@ -147,6 +135,7 @@ impl Daemon {
         self.take_inbox().await?;
         self.take_confirmations().await?;
         self.take_order_forms().await?;
+        self.take_access_forms().await?;
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
@@ -154,6 +143,7 @@ impl Daemon {
             executor.recheck().await?;
             // Nobody comes back for those of a target that is slow, either: it may take its time.
             self.decide_round(&self.cycle()).await?;
+            self.give_round(&self.cycle()).await;
             let round = executor.carry_out().await?;
             let clerk = self.clerk();
             clerk.look_at_requests().await?;
@@ -205,6 +195,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
         }
     });
     tasks.spawn(until(stop.clone(), deciding(daemon.clone())));
+    tasks.spawn(until(stop.clone(), giving(daemon.clone())));
     tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
     tasks.spawn(until(stop.clone(), watching_confirmations(daemon.clone())));
@@ -357,15 +348,6 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
 }
 
 impl Daemon {
-    /// What was done may be what the next change of somebody's access waits for: groups for the account, the
-    /// password for the groups.
-    async fn go_on_with_access(&self) {
-        let waiting = self.store.read().people_to_grant(self.now()).await;
-        if waiting.is_ok_and(|people| !people.is_empty()) {
-            self.decide.notify_one();
-        }
-    }
-
     /// How long nothing comes due: until the next retry, half a minute at most.
     async fn pause_until_next_step(&self, name: &ConnectorName) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);
@@ -624,7 +606,7 @@ async fn reporting(daemon: Arc<Daemon>) {
     }
 }
 
-fn log_failure(doing: &str, error: &CycleError) {
+pub(super) fn log_failure(doing: &str, error: &CycleError) {
     let why = std::error::Error::source(error).map(ToString::to_string);
     tracing::error!(doing, %error, why, "round failed; it is tried again");
 }

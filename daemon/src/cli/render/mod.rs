@@ -6,11 +6,11 @@
 mod access_forms;
 mod adopt;
 mod approvals;
-mod envelopes;
 mod audit;
 mod calendar;
 mod changes;
 mod check;
+mod envelopes;
 mod holds;
 mod notices;
 mod person;

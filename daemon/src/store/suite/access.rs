@@ -4,6 +4,7 @@ use super::Ended;
 use super::fixtures::{NOW, case_of, later, name, open, person};
 use lapsed::store::{DatabaseSettings, Store};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
+use lapsed_core::access::gate::GatePassed;
 use lapsed_core::facts::{CaseState, Person, PersonId, UserId};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -130,5 +131,32 @@ pub async fn what_leavers_hold_is_known(settings: &DatabaseSettings) -> Ended {
     tx.save_case(&case).await?;
     tx.commit().await?;
     assert!(store.read().entitlements_of_leavers().await?.is_empty());
+    Ok(())
+}
+
+pub async fn a_gate_taken_back_stays_so_when_its_feed_repeats_it(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    let someone = person(1)?;
+    let (gate, on) = (name("hipaa_training")?, jiff::civil::date(2026, 1, 15));
+    let said = GatePassed {
+        id: GatePassed::id_of(someone.id, &gate, on, "feed training"),
+        person: someone.id,
+        gate,
+        on,
+        source: "feed training".into(),
+        document: None,
+        at: NOW,
+        withdrawn_at: None,
+    };
+    let tx = store.begin().await?;
+    tx.save_person(&someone).await?;
+    tx.add_gates(std::slice::from_ref(&said)).await?;
+    tx.save_gates(&[GatePassed { withdrawn_at: Some(later(1)), ..said.clone() }]).await?;
+    tx.add_gates(std::slice::from_ref(&said)).await?;
+    tx.commit().await?;
+    let known = store.read().gates_of(&[someone.id]).await?;
+    assert_eq!(known.iter().map(|g| g.withdrawn_at).collect::<Vec<_>>(), [Some(later(1))]);
     Ok(())
 }

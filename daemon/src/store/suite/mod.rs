@@ -81,7 +81,8 @@ macro_rules! store_suite {
             access: two_daemons_never_set_the_same_user_id_apart,
                 a_user_id_that_was_set_apart_is_not_given_again_whatever_its_case,
                 who_rests_is_looked_at_again_once_something_moves,
-                what_leavers_hold_is_known;
+                what_leavers_hold_is_known,
+                a_gate_taken_back_stays_so_when_its_feed_repeats_it;
             tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
                 a_matter_has_one_ticket_at_a_time;
             audit: the_audit_of_many_writers_is_one_chain,
