@@ -112,7 +112,7 @@ async fn giving() -> (Executor, ConnectorName) {
         Due::AtOnce,
         Rule::A1,
     );
-    let kind = PlanKind::Form { case: form.id, person: person().id };
+    let kind = PlanKind::Form { case: form.id, person: person().id, number: 1 };
     let plan = Plan::new(kind, "1", vec![step], Vec::new(), Vec::new());
     let tx = store.begin().await.unwrap();
     tx.save_person(&person()).await.unwrap();

@@ -156,7 +156,6 @@ pub async fn a_gate_taken_back_stays_so_when_its_feed_repeats_it(
     tx.save_gates(&[GatePassed { withdrawn_at: Some(later(1)), ..said.clone() }]).await?;
     tx.add_gates(std::slice::from_ref(&said)).await?;
     tx.commit().await?;
-    let known = store.read().gates_of(&[someone.id]).await?;
-    assert_eq!(known.iter().map(|g| g.withdrawn_at).collect::<Vec<_>>(), [Some(later(1))]);
+    assert_eq!(store.read().gates_of(&[someone.id]).await?, []);
     Ok(())
 }
