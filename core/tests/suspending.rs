@@ -327,7 +327,7 @@ fn held(
     ended: Option<i64>,
 ) -> Entitlement {
     Entitlement {
-        id: Uuid::new_v4(),
+        id: Uuid::nil(),
         person: person(1).id,
         system: SystemName::new(system).unwrap(),
         role: role.map(|role| SystemRole::new(role).unwrap()),

@@ -280,7 +280,7 @@ pub fn still_owed(
         systems.get(&one.system).is_some_and(|rule| rule.groups.is_empty())
             && role_of(policy, one).is_none_or(|role| role.groups.is_empty())
     };
-    if counting.is_empty() && ended.iter().any(|one| was_the_account(one)) {
+    if counting.is_empty() && ended.iter().any(was_the_account) {
         return None;
     }
     debt.roles.retain(|role| {

@@ -83,7 +83,7 @@ impl Checked<'_> {
         };
         let Some(name) = self.form.person.name.as_ref().filter(|name| !fits(name)) else { return };
         // HR may have been quicker with the new name.
-        if self.form.new_name.as_ref().is_some_and(|new| fits(new)) && !name.last.is_empty() {
+        if self.form.new_name.as_ref().is_some_and(fits) && !name.last.is_empty() {
             return;
         }
         let problem = "is not that of the person who has the user ID or number";
