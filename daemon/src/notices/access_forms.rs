@@ -32,7 +32,7 @@ impl<'a> Wanted<'a> {
         Self { kind, to, stage: stage.into(), role: None, because: None, nth: 0 }
     }
 
-    fn as_role(self, role: &'a ApproverRole) -> Self {
+    fn with_role(self, role: &'a ApproverRole) -> Self {
         Self { role: Some(role), ..self }
     }
 }
@@ -53,7 +53,7 @@ impl Cycle {
         let mut first = Vec::new();
         for role in &asked {
             let to = self.deciding(tx, known, role, today).await?;
-            let wanted = Wanted::new(Kind::ApprovalWanted, to, hash.clone()).as_role(role);
+            let wanted = Wanted::new(Kind::ApprovalWanted, to, hash.clone()).with_role(role);
             if is_new(&there, known, &wanted) {
                 first.push(wanted);
             }
@@ -75,13 +75,13 @@ impl Cycle {
         for role in &asked {
             let to = self.deciding(tx, known, role, today).await?;
             let stage = format!("{hash} {nth}");
-            let wanted = Wanted::new(Kind::ApprovalReminder, to, stage).as_role(role);
+            let wanted = Wanted::new(Kind::ApprovalReminder, to, stage).with_role(role);
             reminders.push(Wanted { nth, ..wanted });
         }
         if let Some(role) = asked.first().filter(|_| nth == deadlines.reminders) {
             let stage = format!("{hash} {nth} last");
             let to = Addressee::AccountManagement;
-            let wanted = Wanted::new(Kind::ApprovalReminder, to, stage).as_role(role);
+            let wanted = Wanted::new(Kind::ApprovalReminder, to, stage).with_role(role);
             reminders.push(Wanted { nth, ..wanted });
         }
         self.queue_all(tx, settings, known, reminders, now).await?;
@@ -102,7 +102,7 @@ impl Cycle {
         let to = asker(&known.filed);
         let wanted = denials.iter().map(|denial| {
             let stage = format!("{} {}", known.filed.hash, denial.role);
-            let wanted = Wanted::new(Kind::FormDenied, to.clone(), stage).as_role(&denial.role);
+            let wanted = Wanted::new(Kind::FormDenied, to.clone(), stage).with_role(&denial.role);
             Wanted { because: Some(&denial.reason), ..wanted }
         });
         self.queue_all(tx, settings, known, wanted.collect(), now).await

@@ -53,6 +53,7 @@ fn target(endpoint: Endpoint) -> String {
     let query = match endpoint.call {
         Call::Person => "?who=mzsmitj",
         Call::Plan => "?hash=3f9c01ab77de",
+        Call::AccessForm => "?number=17",
         Call::Due => "?until=2026-12-31",
         Call::NoticePreview => "?kind=manager",
         Call::Plans => "?states=held,passed",

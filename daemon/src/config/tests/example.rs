@@ -30,11 +30,18 @@ fn the_example_says_what_the_defaults_of_the_policy_are() {
     assert_eq!(config.schedule.full_reconcile, super::super::Schedule::default().full_reconcile);
     assert_eq!(config.execution, Default::default());
     assert_eq!(config.logging, Default::default());
+    let shown = config.policy.naming;
+    let built_in = lapsed_core::policy::naming::NamingPolicy::default();
+    // More kinds of person stand in the YAML (N8): those whom access forms know (A5).
+    assert!(built_in.kinds.iter().all(|(kind, rule)| shown.kinds.get(kind) == Some(rule)));
+    assert!(built_in.functions.iter().all(|(code, what)| shown.functions.get(code) == Some(what)));
     let naming = lapsed_core::policy::naming::NamingPolicy {
-        reserved: config.policy.naming.reserved.clone(),
-        ..Default::default()
+        reserved: shown.reserved.clone(),
+        kinds: shown.kinds.clone(),
+        functions: shown.functions.clone(),
+        ..built_in
     };
-    assert_eq!(config.policy.naming, naming);
+    assert_eq!(shown, naming);
 }
 
 /// The example with every setting in use that stands there behind a `#`.

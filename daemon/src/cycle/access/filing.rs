@@ -94,7 +94,7 @@ struct Judged {
 
 /// A form that is not to be stored anew.
 enum Stop {
-    Known(FiledForm),
+    Known(Box<FiledForm>),
     Problems(Vec<FormProblem>),
 }
 
@@ -272,7 +272,7 @@ impl Cycle {
         earlier: &FiledForm,
     ) -> Result<Option<Stop>, FilingError> {
         if form.hash().is_ok_and(|hash| hash == earlier.hash) {
-            return Ok(Some(Stop::Known(earlier.clone())));
+            return Ok(Some(Stop::Known(Box::new(earlier.clone()))));
         }
         let number = earlier.number;
         if form.revision <= earlier.form.revision {
