@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking, in its helpers too")]
 
 use jiff::{Timestamp, civil::date};
+use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::facts::*;
 use lapsed_core::guard::{Baseline, Finding, Limits, Proposed, Verdict, judge_suspensions};
@@ -9,7 +10,10 @@ use lapsed_core::journal::StepState;
 use lapsed_core::observed::{Details, GroupKind, GroupLink, ObservedAccount, Protection, Realm};
 use lapsed_core::plan::PlanKind;
 use lapsed_core::policy::Policy;
-use lapsed_core::reconcile::suspending::{Stopped, Stopping, debts, give_back, stop};
+use lapsed_core::policy::access::SystemRule;
+use lapsed_core::reconcile::suspending::{
+    Debt, Stopped, Stopping, debts, give_back, still_owed, stop,
+};
 use lapsed_core::step::{Action, Receipt, Step, StepId};
 use rstest::rstest;
 use uuid::Uuid;
@@ -314,4 +318,86 @@ fn a_broken_source_is_held_whole_and_an_order_waits_for_no_limit(
         assert_eq!(plan.steps.len(), 26);
         assert!(plan.findings[0].describe().contains("is broken"), "{:?}", plan.findings);
     }
+}
+
+fn held(
+    system: &str,
+    role: Option<&str>,
+    state: EntitlementState,
+    ended: Option<i64>,
+) -> Entitlement {
+    Entitlement {
+        id: Uuid::nil(),
+        person: person(1).id,
+        system: SystemName::new(system).unwrap(),
+        role: role.map(|role| SystemRole::new(role).unwrap()),
+        form: 3,
+        state,
+        starts_on: None,
+        ends_on: None,
+        approved_at: Timestamp::UNIX_EPOCH,
+        ended_at: ended.map(|second| Timestamp::from_second(second).unwrap()),
+        ended_by: None,
+        ended_because: None,
+        recertified_on: None,
+    }
+}
+
+/// The stop was placed at second 100.
+#[rstest]
+#[case::nothing_is_known_of_it(&[], Some("nurse,clerk"))]
+#[case::it_goes_on(&[("wards", Some("nurse"), "in_place", None)], Some("nurse,clerk"))]
+#[case::it_ended_meanwhile(&[("wards", Some("nurse"), "ended", Some(150))], None)]
+#[case::it_is_ending(&[("wards", Some("nurse"), "ending", Some(50))], None)]
+#[case::it_ended_long_before(&[("wards", Some("nurse"), "ended", Some(50))], Some("nurse,clerk"))]
+#[case::one_role_of_two_ended(
+    &[("wards", Some("nurse"), "ended", Some(150)), ("wards", Some("clerk"), "in_place", None)],
+    Some("clerk")
+)]
+#[case::another_form_gives_the_role_that_ended(
+    &[("wards", Some("nurse"), "ended", Some(150)), ("wards", Some("nurse"), "approved", None)],
+    Some("nurse,clerk")
+)]
+#[case::groups_of_a_directory_are_not_its_account(
+    &[("share", None, "ended", Some(150))],
+    Some("nurse,clerk")
+)]
+#[case::a_system_of_another_target(&[("mail", None, "ended", Some(150))], Some("nurse,clerk"))]
+fn what_ended_while_access_was_stopped_is_not_given_back(
+    #[case] entitlements: &[(&str, Option<&str>, &str, Option<i64>)],
+    #[case] owed: Option<&str>,
+) {
+    let mut policy = policy();
+    let rule = |connector_name: &str, groups: &[&str]| SystemRule {
+        connector: Some(connector(connector_name)),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        ..SystemRule::default()
+    };
+    let systems = [
+        ("wards", rule("wards", &[])),
+        ("share", rule("wards", &["G-Share"])),
+        ("mail", rule("mail", &[])),
+    ];
+    for (name, rule) in systems {
+        policy.access.systems.insert(SystemName::new(name).unwrap(), rule);
+    }
+    let leave = Suspension {
+        placed_at: Timestamp::from_second(100).unwrap(),
+        ..suspension(SuspensionKind::Leave, &[])
+    };
+    let debt = Debt {
+        connector: connector("wards"),
+        account: StableId::new("id-1").unwrap(),
+        roles: ["nurse", "clerk"].map(|role| SystemRole::new(role).unwrap()).to_vec(),
+    };
+    let held: Vec<Entitlement> = entitlements
+        .iter()
+        .map(|&(system, role, state, ended)| {
+            held(system, role, serde_json::from_value(state.into()).unwrap(), ended)
+        })
+        .collect();
+    let left = still_owed(debt, &leave, &held, &policy).map(|debt| {
+        debt.roles.iter().map(|role| role.as_str().to_owned()).collect::<Vec<_>>().join(",")
+    });
+    assert_eq!(left.as_deref(), owed);
 }

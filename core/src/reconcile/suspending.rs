@@ -5,12 +5,14 @@
 
 use super::corroboration::corroborated;
 use super::{Departure, expectation, target};
+use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::suspension::Suspension;
 use crate::facts::{Case, ConnectorName, LinkedAccount, Person, StableId, SystemRole};
 use crate::guard::Finding;
 use crate::journal::StepState;
 use crate::observed::{ObservedAccount, Protection, Realm};
 use crate::policy::Policy;
+use crate::policy::access::RoleRule;
 use crate::policy::departure::WorksiteClass;
 use crate::report::Explanation;
 use crate::step::{Action, Due, Step, StepId};
@@ -248,6 +250,48 @@ pub fn debts(case: &Case, journal: &[(Step, StepState)]) -> Vec<Debt> {
         });
     }
     all
+}
+
+/// What is still owed of a debt, now that the stop is over: a form or a last day may have ended meanwhile
+/// what the account was for. An account that was held for nothing else stays shut, and roles that ended are
+/// not given back. What no entitlement speaks of comes back as it was.
+#[must_use]
+pub fn still_owed(
+    mut debt: Debt,
+    suspension: &Suspension,
+    held: &[Entitlement],
+    policy: &Policy,
+) -> Option<Debt> {
+    let systems = &policy.access.systems;
+    let there = |one: &&Entitlement| {
+        let rule = systems.get(&one.system);
+        one.person == suspension.person
+            && rule.is_some_and(|rule| rule.connector.as_ref() == Some(&debt.connector))
+    };
+    let (counting, over): (Vec<&Entitlement>, Vec<&Entitlement>) =
+        held.iter().filter(there).partition(|one| one.state.counts());
+    let meanwhile = |one: &&&Entitlement| {
+        one.state == EntitlementState::Ending
+            || one.ended_at.is_some_and(|at| at >= suspension.placed_at)
+    };
+    let ended: Vec<&&Entitlement> = over.iter().filter(meanwhile).collect();
+    // In a directory, a system with groups is its groups, and the account is another.
+    let was_the_account = |one: &&&Entitlement| {
+        systems.get(&one.system).is_some_and(|rule| rule.groups.is_empty())
+            && role_of(policy, one).is_none_or(|role| role.groups.is_empty())
+    };
+    if counting.is_empty() && ended.iter().any(was_the_account) {
+        return None;
+    }
+    debt.roles.retain(|role| {
+        let names = |one: &Entitlement| one.role.as_ref() == Some(role);
+        counting.iter().any(|one| names(one)) || !ended.iter().any(|one| names(one))
+    });
+    Some(debt)
+}
+
+fn role_of<'a>(policy: &'a Policy, held: &Entitlement) -> Option<&'a RoleRule> {
+    policy.access.systems.get(&held.system)?.roles.get(held.role.as_ref()?)
 }
 
 /// The step that opens one account again; `None` where it is open already.

@@ -104,6 +104,7 @@ impl Executor {
             self.pace.begun(name, batch.len());
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
+                self.look_at_what_was_stopped(name, hand).await?;
                 self.remind(name, hand).await?;
                 return Ok(all);
             }
@@ -135,6 +136,27 @@ impl Executor {
             if seen.is_empty() || stop.is_cancelled() {
                 return Ok(());
             }
+        }
+        Ok(())
+    }
+
+    /// Looks at steps that give access, whose daemon died or whose reply was lost, and that a departure or
+    /// an order has stopped since: no claim takes them up, and what they did must not stay unseen.
+    async fn look_at_what_was_stopped(
+        &self,
+        name: &ConnectorName,
+        hand: &dyn Apply,
+    ) -> Result<(), CycleError> {
+        let now = (self.clock)();
+        let today = self.cycle.today(now);
+        let left = self.cycle.store.read().stopped_under_way(name, now, today).await?;
+        let cause = || Cause::new("the daemon ended before the reply came");
+        let started = left.iter().filter(|s| matches!(s.state, StepState::Started { .. }));
+        let lost = started.map(|s| (s, StepEvent::ReplyLost(cause())));
+        let mut unknown = self.store_events(lost, now).await?;
+        unknown.extend(left.into_iter().filter(|s| matches!(s.state, StepState::Unknown { .. })));
+        if !unknown.is_empty() {
+            self.look_back(hand, &unknown).await?;
         }
         Ok(())
     }
@@ -269,6 +291,7 @@ impl Executor {
         }
         after.retain(|(moved, _)| !lost.contains(&moved.step.id));
         let mut undone = BTreeSet::new();
+        let mut given = BTreeSet::new();
         for (moved, was) in &after {
             if moved.state.name() != *was {
                 tx.audit(self.outcome_entry(moved, now));
@@ -276,7 +299,14 @@ impl Executor {
             if matches!(moved.state, StepState::Unverified { .. }) {
                 undone.insert(moved.step.person);
             }
+            if moved.state.name() != *was && may_have_given(moved) {
+                given.insert(moved.step.person);
+            }
         }
+        // A departure or an order may have come while the call was out, and looked before it took effect.
+        let given: Vec<_> = given.into_iter().collect();
+        tx.mark_to_decide(&given, now).await?;
+        tx.look_at_standing_suspensions_of(&given, now).await?;
         // Someone put it back, or it never took: the person is planned for anew.
         let undone: Vec<_> = undone.into_iter().collect();
         tx.mark_to_decide(&undone, now).await?;
@@ -476,6 +506,12 @@ pub fn note(state: &StepState) -> String {
     }
 }
 
+/// True of a step that gives access when its call has ended, well or not, or nobody knows.
+fn may_have_given(stored: &StoredStep) -> bool {
+    stored.step.action.gives()
+        && (stored.state.has_ended() || matches!(stored.state, StepState::Unknown { .. }))
+}
+
 fn lost(steps: &[Step], why: &str) -> Vec<Result<Outcome, Fault>> {
     steps.iter().map(|_| Err(Fault::Unknown(Cause::new(why)))).collect()
 }
@@ -532,3 +568,6 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
         Err(Fault::Refused(cause)) => vec![StepEvent::NotSeen(cause)],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,9 @@ impl Cycle {
             },
             None => fresh,
         };
+        // What a claim lets through until now is under way when the accounts are looked at, or is marked
+        // once it ends; nothing that gives access is claimed after this.
+        tx.wait_for_claims().await?;
         tx.save_case(&case).await?;
         let on = case.effective_at.to_zoned(self.config.time_zone.clone()).date();
         self.end_forms_of_leaver(tx, person.id, on, now).await?;

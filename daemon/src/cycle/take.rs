@@ -475,7 +475,7 @@ impl Work<'_> {
         // One statement can't set a row twice.
         gates.sort_by_key(|passed| passed.id);
         gates.dedup_by_key(|passed| passed.id);
-        tx.save_gates(&gates).await?;
+        tx.add_gates(&gates).await?;
         tx.look_at_forms_of(&dirty, self.now).await?;
         tx.save_statement_digests(self.drop.feed, &std::mem::take(&mut self.digests)).await?;
         Ok(())

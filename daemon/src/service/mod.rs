@@ -2,7 +2,9 @@
 
 mod access_forms;
 mod confirmations;
+mod giving;
 mod inbox;
+mod keeping_tickets;
 mod late;
 mod order_forms;
 mod owner;
@@ -61,8 +63,12 @@ pub struct Daemon {
     inbox: Mutex<Inbox>,
     confirmations: Option<Mutex<Inbox>>,
     order_forms: Option<Mutex<Inbox>>,
-    /// Held while the forms folder is taken: a round and the start take it side by side.
+    /// Held while orders are taken from the forms folder: a round and the start take it side by side.
     taking_forms: Mutex<()>,
+    /// Held while access is given and its forms are taken: two rounds of it never run side by side.
+    giving: Mutex<()>,
+    /// Says "look again" to what gives access.
+    give: Notify,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
 
@@ -108,6 +114,8 @@ impl Daemon {
             confirmations,
             order_forms,
             taking_forms: Mutex::new(()),
+            giving: Mutex::new(()),
+            give: Notify::new(),
             roles,
         })
     }

@@ -26,6 +26,13 @@ use std::time::Instant;
 /// What a receipt may have, in characters.
 const LONGEST_RECEIPT: usize = 4000;
 
+/// Which of the folder's files are taken. Orders come first: a hold may be among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Orders,
+    AccessForms,
+}
+
 /// What became of a form.
 pub(super) enum Taken {
     /// Done; the text says what.
@@ -61,18 +68,29 @@ pub(super) enum LaterError {
 }
 
 impl Daemon {
-    /// Takes every complete form of the forms folder. One that can't be taken now stays where it is, and
+    /// Takes every complete order of the forms folder. One that can't be taken now stays where it is, and
     /// the others are still taken.
     pub async fn take_order_forms(&self) -> Result<(), CycleError> {
-        let Some(folder) = &self.order_forms else { return Ok(()) };
         let _turn = self.taking_forms.lock().await;
+        self.take_of_folder(Which::Orders).await
+    }
+
+    /// Takes every complete access form of the forms folder, with its scans. Directories are asked who is
+    /// who, so that it may take its time: no departure may wait for it. For the round that gives access,
+    /// one at a time.
+    pub(super) async fn take_access_forms(&self) -> Result<(), CycleError> {
+        self.take_of_folder(Which::AccessForms).await
+    }
+
+    async fn take_of_folder(&self, which: Which) -> Result<(), CycleError> {
+        let Some(folder) = &self.order_forms else { return Ok(()) };
         let listed = folder.lock().await.ready(Instant::now(), false, |_| false);
         let ready = listed.unwrap_or_else(|error| {
             warn(&error);
             Vec::new()
         });
         for drop in &ready {
-            match self.take_order_form(&self.cycle(), drop, &ready).await {
+            match self.take_form(&self.cycle(), (drop, &ready), which).await {
                 Ok(()) => {}
                 Err(LaterError::Store(error)) => return Err(error.into()),
                 Err(error) => warn(&error),
@@ -99,16 +117,16 @@ impl Daemon {
         }
     }
 
-    async fn take_order_form(
+    async fn take_form(
         &self,
         cycle: &Cycle,
-        drop: &Ready,
-        ready: &[Ready],
+        (drop, ready): (&Ready, &[Ready]),
+        which: Which,
     ) -> Result<(), LaterError> {
         let now = self.now();
         let name = drop.shown();
         let mut scans = Vec::new();
-        let (how, text) = match self.taken(cycle, (drop, ready), &mut scans, now).await? {
+        let (how, text) = match self.taken(cycle, (drop, ready, which), &mut scans, now).await? {
             Taken::Waits => return Ok(()),
             Taken::Done(text) => {
                 tracing::info!(file = %name, "form taken");
@@ -169,13 +187,16 @@ impl Daemon {
     async fn taken(
         &self,
         cycle: &Cycle,
-        (drop, ready): (&Ready, &[Ready]),
+        (drop, ready, which): (&Ready, &[Ready], Which),
         scans: &mut Vec<Ready>,
         now: Timestamp,
     ) -> Result<Taken, LaterError> {
         let not = |reason: String| Rejected { reason, sha256: None, owner: None, recorded: false };
         if !self.is_form(drop).await {
-            return self.left_over(cycle, drop).await;
+            return match which {
+                Which::Orders => Ok(Taken::Waits),
+                Which::AccessForms => self.left_over(cycle, drop).await,
+            };
         }
         let Some(folder) = &self.order_forms else { return Ok(Taken::Not(not(String::new()))) };
         let read = folder.lock().await.read_owned(drop, MOST_BYTES);
@@ -191,7 +212,11 @@ impl Daemon {
             Err(error) => return Err(error.into()),
         };
         let sha256 = digest(&bytes);
-        if is_access_form(cycle, &bytes) {
+        let is_access_form = is_access_form(cycle, &bytes);
+        if is_access_form != (which == Which::AccessForms) {
+            return Ok(Taken::Waits);
+        }
+        if is_access_form {
             let file = FormFile { drop, ready, bytes: &bytes, owner, sha256 };
             return self.take_access_form(cycle, file, scans, now).await;
         }

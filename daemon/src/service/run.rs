@@ -1,5 +1,7 @@
 //! `lapsed run`: rounds until told to stop, or one round with `--once`.
 
+use super::giving::giving;
+use super::keeping_tickets::keeping_tickets;
 use super::{Daemon, wake};
 use crate::answers::Desk;
 use crate::config::CronPattern;
@@ -11,7 +13,6 @@ use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
-use crate::tickets::Clerk;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
@@ -42,7 +43,7 @@ pub enum RunError {
 }
 
 /// After a failed round: state trouble is waited for, not answered by ending.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
+pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 impl Daemon {
     /// One round of deciding: the inbox, then everyone whose facts have changed. The cycle's eyes say how
@@ -81,26 +82,13 @@ impl Daemon {
         for connector in &decided.answered {
             self.note_answer(connector).await?;
         }
-        match cycle.access_round(self.now()).await {
-            Ok(plans) => {
-                for (plan, state) in plans {
-                    tracing::info!(
-                        plan = plan.hash.short(),
-                        steps = plan.steps.len(),
-                        ?state,
-                        "form planned"
-                    );
-                }
-            }
-            Err(error) => log_failure("carrying out access forms", &error),
-        }
+        self.give.notify_one();
         crate::answers::expire(self).await;
-        self.execute.send_modify(|round| *round = round.wrapping_add(1));
         Ok(())
     }
 
     /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
-    async fn has_the_turn(&self) -> Result<bool, CycleError> {
+    pub(super) async fn has_the_turn(&self) -> Result<bool, CycleError> {
         if !self.store.is_shared() {
             return Ok(true);
         }
@@ -147,6 +135,7 @@ impl Daemon {
         self.take_inbox().await?;
         self.take_confirmations().await?;
         self.take_order_forms().await?;
+        self.take_access_forms().await?;
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
@@ -154,6 +143,7 @@ impl Daemon {
             executor.recheck().await?;
             // Nobody comes back for those of a target that is slow, either: it may take its time.
             self.decide_round(&self.cycle()).await?;
+            self.give_round(&self.cycle()).await;
             let round = executor.carry_out().await?;
             let clerk = self.clerk();
             clerk.look_at_requests().await?;
@@ -205,6 +195,7 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
         }
     });
     tasks.spawn(until(stop.clone(), deciding(daemon.clone())));
+    tasks.spawn(until(stop.clone(), giving(daemon.clone())));
     tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
     tasks.spawn(until(stop.clone(), watching(daemon.clone())));
     tasks.spawn(until(stop.clone(), watching_confirmations(daemon.clone())));
@@ -357,15 +348,6 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
 }
 
 impl Daemon {
-    /// What was done may be what the next change of somebody's access waits for: groups for the account, the
-    /// password for the groups.
-    async fn go_on_with_access(&self) {
-        let waiting = self.store.read().people_to_grant(self.now()).await;
-        if waiting.is_ok_and(|people| !people.is_empty()) {
-            self.decide.notify_one();
-        }
-    }
-
     /// How long nothing comes due: until the next retry, half a minute at most.
     async fn pause_until_next_step(&self, name: &ConnectorName) -> Duration {
         const LONGEST: Duration = Duration::from_secs(30);
@@ -379,26 +361,6 @@ impl Daemon {
                 .clamp(Duration::from_millis(100), LONGEST),
             _ => LONGEST,
         }
-    }
-}
-
-impl Daemon {
-    /// Between two looks at what the help desk was asked for.
-    fn poll_of_tickets(&self) -> Duration {
-        /// Without a section `help_desk`, requests may go to one nevertheless.
-        const TEN_MINUTES: Duration = Duration::from_secs(600);
-        self.cycle().config.help_desk.as_ref().map_or(TEN_MINUTES, crate::config::HelpDesk::poll)
-    }
-
-    /// Until the next ticket is to be worked on, half a minute at most: what needs a ticket is looked
-    /// for anew.
-    async fn pause_until_next_ticket(&self, clerk: &Clerk, requests_at: Timestamp) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(30);
-        let next = clerk.next_at().await.ok().flatten();
-        let at = next.map_or(requests_at, |at| at.min(requests_at));
-        Duration::try_from(at.duration_since(self.now()))
-            .unwrap_or_default()
-            .clamp(Duration::from_secs(1), LONGEST)
     }
 }
 
@@ -514,43 +476,6 @@ fn nightly_pattern(daemon: &Daemon) -> Option<CronPattern> {
     CronPattern::new(&daemon.cycle().config.policy.access.audit.at).ok()
 }
 
-/// Brings tickets to the help desk and follows them. What was begun is recorded before it stops.
-async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
-    let mut rounds = daemon.execute.subscribe();
-    let mut requests_at = daemon.now();
-    while !stop.is_cancelled() {
-        rounds.mark_unchanged();
-        let clerk = daemon.clerk();
-        let now = daemon.now();
-        if requests_at <= now {
-            if let Err(error) = clerk.look_at_requests().await {
-                log_failure("looking at requests", &error);
-            }
-            requests_at = now.checked_add(daemon.poll_of_tickets()).unwrap_or(now);
-            daemon.wake();
-            rounds.mark_unchanged();
-        }
-        let pause = match clerk.round().await {
-            Ok(moved) => {
-                if moved {
-                    daemon.wake();
-                    rounds.mark_unchanged();
-                }
-                daemon.pause_until_next_ticket(&clerk, requests_at).await
-            }
-            Err(error) => {
-                log_failure("keeping tickets", &error);
-                AFTER_FAILURE
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = rounds.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
 /// Since when the state can't be reached, and whether the on-call knows.
 #[derive(Debug, Default)]
 struct Away {
@@ -624,7 +549,7 @@ async fn reporting(daemon: Arc<Daemon>) {
     }
 }
 
-fn log_failure(doing: &str, error: &CycleError) {
+pub(super) fn log_failure(doing: &str, error: &CycleError) {
     let why = std::error::Error::source(error).map(ToString::to_string);
     tracing::error!(doing, %error, why, "round failed; it is tried again");
 }

@@ -8,6 +8,7 @@ use lapsed_core::access::decision::{Absence, Decision};
 use lapsed_core::access::form::{FiledForm, FormState};
 use lapsed_core::access::gate::GatePassed;
 use lapsed_core::facts::PersonId;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use uuid::Uuid;
 
@@ -107,6 +108,18 @@ impl Tx {
 
     /// Stores passed gates over what was there under the same ids.
     pub async fn save_gates(&self, all: &[GatePassed]) -> Result<(), StoreError> {
+        self.put_gates(all, sql::replace::<gates_passed::Entity>()).await
+    }
+
+    /// Stores what a source says was signed or done, where it is not known yet: what was taken back since
+    /// stays taken back, however often the source repeats its old word.
+    pub async fn add_gates(&self, all: &[GatePassed]) -> Result<(), StoreError> {
+        let mut conflict = sql::keep::<gates_passed::Entity>();
+        conflict.do_nothing();
+        self.put_gates(all, conflict).await
+    }
+
+    async fn put_gates(&self, all: &[GatePassed], conflict: OnConflict) -> Result<(), StoreError> {
         let row = |gate: &GatePassed| {
             Ok(gates_passed::Model {
                 id: gate.id,
@@ -118,7 +131,6 @@ impl Tx {
             })
         };
         let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<gates_passed::Entity>();
         sql::put_all(&self.db(), "storing what was signed", rows, Some(conflict)).await
     }
 }

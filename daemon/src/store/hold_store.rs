@@ -75,9 +75,9 @@ impl Tx {
         }
     }
 
-    /// On PostgreSQL, claims that look at holds and wishes just now end first, and the next ones see what
+    /// On PostgreSQL, claims that look at holds, wishes, suspensions and departures just now end first, and the next ones see what
     /// this transaction writes. SQLite has one writer anyway.
-    pub(super) async fn wait_for_claims(&self) -> Result<(), StoreError> {
+    pub(crate) async fn wait_for_claims(&self) -> Result<(), StoreError> {
         if self.db().get_database_backend() == DbBackend::Postgres {
             advisory(&self.db(), "pg_advisory_xact_lock", lock::HOLDS).await?;
         }

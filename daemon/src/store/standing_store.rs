@@ -2,14 +2,16 @@
 
 use super::error::Doing as _;
 use super::tables::{access_findings, suspensions};
-use super::{Reader, StoreError, Tx, convert, sql};
+use super::{Reader, StoreError, StoredStep, Tx, convert, sql};
 use jiff::{Timestamp, civil::Date};
 use lapsed_core::access::finding::AccessFinding;
 use lapsed_core::access::suspension::Suspension;
 use lapsed_core::facts::{CaseId, ConnectorName, PersonId};
+use lapsed_core::step::StepId;
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select,
 };
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// That step `s`, which gives access, must not be carried out, as SQL; `$2` is today. A departure of its
@@ -68,6 +70,25 @@ impl Tx {
         Ok(())
     }
 
+    /// Has the suspensions of some people looked at by a moment that stand: access that was being given may
+    /// have come after they looked.
+    pub async fn look_at_standing_suspensions_of(
+        &self,
+        people: &[PersonId],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for some in people.chunks(sql::rows_at_once(1)) {
+            let sql = format!(
+                "UPDATE suspensions SET look_at = $1 WHERE NOT over AND NOT lifted AND person IN ({})",
+                sql::placeholders(2, some.len())
+            );
+            let values = std::iter::once(convert::micros(at).into());
+            let values = values.chain(some.iter().map(|id| id.0.into())).collect();
+            sql::run(&self.db(), "marking standing suspensions", &sql, values).await?;
+        }
+        Ok(())
+    }
+
     /// Has every suspension looked at of which something may still come.
     pub async fn look_at_suspensions(&self, at: Timestamp) -> Result<(), StoreError> {
         let sql = "UPDATE suspensions SET look_at = $1 WHERE NOT over";
@@ -110,6 +131,50 @@ fn covered(connectors: &[ConnectorName]) -> String {
 }
 
 impl Reader<'_> {
+    /// Those of some people for whom a step that gives access has moved since a moment.
+    pub async fn given_since(
+        &self,
+        people: &[PersonId],
+        since: Timestamp,
+    ) -> Result<HashSet<PersonId>, StoreError> {
+        let doing = "looking for access that was given meanwhile";
+        let mut found = HashSet::new();
+        for some in people.chunks(sql::rows_at_once(1)) {
+            let sql = format!(
+                "SELECT DISTINCT person FROM steps WHERE gives AND changed_at >= $1 AND person IN ({})",
+                sql::placeholders(2, some.len())
+            );
+            let values = std::iter::once(convert::micros(since).into());
+            let values = values.chain(some.iter().map(|id| id.0.into())).collect();
+            for row in sql::all(&self.db, doing, &sql, values).await? {
+                found.insert(PersonId(row.try_get("", "person").doing(doing)?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Steps of one target that give access and were under way when a departure or a suspension stopped
+    /// them, whose daemon has died or whose reply was lost: no claim takes them up.
+    pub async fn stopped_under_way(
+        &self,
+        connector: &ConnectorName,
+        now: Timestamp,
+        today: Date,
+    ) -> Result<Vec<StoredStep>, StoreError> {
+        let doing = "looking for stopped steps that were under way";
+        let sql = format!(
+            "SELECT s.id FROM steps s WHERE s.gives AND s.state IN ('started', 'unknown') \
+             AND s.connector = $3 AND COALESCE(s.lease_until, 0) <= $1 AND ({STOPPED})"
+        );
+        let values =
+            vec![convert::micros(now).into(), today.to_string().into(), connector.as_str().into()];
+        let mut ids = Vec::new();
+        for row in sql::all(&self.db, doing, &sql, values).await? {
+            ids.push(StepId(row.try_get("", "id").doing(doing)?));
+        }
+        self.steps_by_id(&ids).await
+    }
+
     /// All suspensions of some people, lifted ones too, oldest first.
     pub async fn suspensions_of(&self, people: &[PersonId]) -> Result<Vec<Suspension>, StoreError> {
         let mut found = Vec::new();

@@ -250,10 +250,10 @@ impl Cycle {
     ) -> Result<Included, CycleError> {
         let filter = FormFilter { people: vec![person.id], ..FormFilter::default() };
         let mut forms = read.access_forms(&filter).await?;
-        let after = whereabouts(person, &forms, Some(filed.number));
-        forms.retain(|other| other.number < filed.number);
-        let before = whereabouts(person, &forms, None);
         let mut held = read.entitlements_of(&[person.id]).await?;
+        let after = whereabouts(person, &forms, &held, Some(filed.number));
+        forms.retain(|other| other.number < filed.number);
+        let before = whereabouts(person, &forms, &held, None);
         held.retain(|one| one.state.counts() && one.form < filed.number);
         let policy = &self.config.policy;
         let gives_the_same = |system: &SystemName, role: Option<&SystemRole>| {

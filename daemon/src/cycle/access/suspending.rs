@@ -171,10 +171,16 @@ impl Cycle {
                 tx.set_aside_once(&aside(&w.person, reason, now)?).await?;
             }
         }
+        // What was given while the targets were asked may have come after the look.
+        let given = tx.read().given_since(&people, now).await?;
         let looks: Vec<_> = work
             .into_iter()
             .map(|w| {
-                let again = (!w.readable).then(|| later(now, LATER));
+                let again = match (w.readable, given.contains(&w.person.id)) {
+                    (_, true) => Some(later(now, AGAIN)),
+                    (false, false) => Some(later(now, LATER)),
+                    (true, false) => None,
+                };
                 (w.suspension, again)
             })
             .collect();

@@ -5,6 +5,7 @@ use super::fixtures::{Do, NOW, case_of, claim, later, leavers, name, now, open, 
 use lapsed::store::{DatabaseSettings, Store};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::{AccessForm, FiledForm, FormState};
+use lapsed_core::access::gate::GatePassed;
 use lapsed_core::facts::{Actor, CaseState, Person, PersonId, UserId};
 use lapsed_core::journal::StepEvent;
 use lapsed_core::plan::PlanState;
@@ -193,5 +194,31 @@ pub async fn what_a_form_gave_that_ended_before_it_was_made_is_known(
         tx.commit().await?;
         assert_eq!(store.read().entitlements_of_ended_forms().await?.len(), ended, "{state:?}");
     }
+    Ok(())
+}
+
+pub async fn a_gate_taken_back_stays_so_when_its_feed_repeats_it(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    let someone = person(1)?;
+    let (gate, on) = (name("hipaa_training")?, jiff::civil::date(2026, 1, 15));
+    let said = GatePassed {
+        id: GatePassed::id_of(someone.id, &gate, on, "feed training"),
+        person: someone.id,
+        gate,
+        on,
+        source: "feed training".into(),
+        document: None,
+        at: NOW,
+        withdrawn_at: None,
+    };
+    let tx = store.begin().await?;
+    tx.save_person(&someone).await?;
+    tx.add_gates(std::slice::from_ref(&said)).await?;
+    tx.save_gates(&[GatePassed { withdrawn_at: Some(later(1)), ..said.clone() }]).await?;
+    tx.add_gates(std::slice::from_ref(&said)).await?;
+    tx.commit().await?;
+    assert_eq!(store.read().gates_of(&[someone.id]).await?, []);
     Ok(())
 }

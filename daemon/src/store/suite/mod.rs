@@ -84,6 +84,8 @@ macro_rules! store_suite {
                 the_end_of_a_step_ends_a_rest_that_is_not_firm,
                 what_a_form_gave_that_ended_before_it_was_made_is_known,
                 what_leavers_hold_is_known;
+                what_leavers_hold_is_known,
+                a_gate_taken_back_stays_so_when_its_feed_repeats_it;
             tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
                 a_matter_has_one_ticket_at_a_time;
             audit: the_audit_of_many_writers_is_one_chain,

@@ -10,7 +10,7 @@ use lapsed_core::facts::{Case, CaseState, ConnectorName, Person, PersonId};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::observed::ObservedAccount;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
-use lapsed_core::reconcile::suspending::{Debt, debts, give_back};
+use lapsed_core::reconcile::suspending::{Debt, debts, give_back, still_owed};
 use lapsed_core::step::Step;
 use serde_json::json;
 use std::collections::HashSet;
@@ -117,7 +117,7 @@ impl Cycle {
         }
         let journal: Vec<(Step, StepState)> =
             steps.iter().map(|s| (s.step.clone(), s.state.clone())).collect();
-        let owed = debts(&case, &journal);
+        let owed = self.owed(&suspension, &case, &journal).await?;
         let Some(person) = read.people(&[suspension.person]).await?.pop() else {
             return self.is_over(suspension, Some(case), now).await;
         };
@@ -141,6 +141,18 @@ impl Cycle {
         };
         let opened = Opened { suspension, person, case, blocked: !blocked.is_empty() };
         self.open_again(opened, free, &accounts, readable.all, &journal, now).await
+    }
+
+    /// What its steps shut and still has to be opened: not what a form or a last day ended meanwhile.
+    async fn owed(
+        &self,
+        suspension: &Suspension,
+        case: &Case,
+        journal: &[(Step, StepState)],
+    ) -> Result<Vec<Debt>, CycleError> {
+        let held = self.store.read().entitlements_of(&[suspension.person]).await?;
+        let still = |debt| still_owed(debt, suspension, &held, &self.config.policy);
+        Ok(debts(case, journal).into_iter().filter_map(still).collect())
     }
 
     /// Stops what was not begun, and says whether something is still on its way: what became of it decides

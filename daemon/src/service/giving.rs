@@ -1,0 +1,58 @@
+//! What gives access, beside what takes it: a task of its own, so that no departure waits for it.
+//!
+//! **Flow.** Every round of deciding ends by saying "look again" to this one, which takes access forms from
+//! their folder, stops what suspensions stop, settles forms, and plans what they give.
+//!
+//! **Guarantees.** Two of these rounds never run side by side in one process; of several daemons, the one
+//! that has the turn runs it. What both tasks write is read again in the transaction that writes it.
+
+use super::Daemon;
+use super::run::log_failure;
+use crate::cycle::Cycle;
+use std::sync::Arc;
+
+/// Gives access, whenever a round of deciding has ended or a change was carried out.
+pub(super) async fn giving(daemon: Arc<Daemon>) {
+    loop {
+        daemon.give.notified().await;
+        daemon.give_round(&daemon.urgent_cycle()).await;
+    }
+}
+
+impl Daemon {
+    /// One round of giving. What fails is told and comes again with the next round.
+    pub(super) async fn give_round(&self, cycle: &Cycle) {
+        let _alone = self.giving.lock().await;
+        match self.has_the_turn().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return log_failure("asking whose turn it is", &error),
+        }
+        if let Err(error) = self.take_access_forms().await {
+            log_failure("taking access forms", &error);
+        }
+        match cycle.access_round(self.now()).await {
+            Ok(plans) => {
+                for (plan, state) in plans {
+                    tracing::info!(
+                        plan = plan.hash.short(),
+                        steps = plan.steps.len(),
+                        ?state,
+                        "form planned"
+                    );
+                }
+            }
+            Err(error) => log_failure("carrying out access forms", &error),
+        }
+        self.execute.send_modify(|round| *round = round.wrapping_add(1));
+    }
+
+    /// What was done may be what the next change of somebody's access waits for: groups for the account, the
+    /// password for the groups.
+    pub(super) async fn go_on_with_access(&self) {
+        let waiting = self.store.read().people_to_grant(self.now()).await;
+        if waiting.is_ok_and(|people| !people.is_empty()) {
+            self.give.notify_one();
+        }
+    }
+}
