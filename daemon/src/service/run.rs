@@ -13,7 +13,7 @@ use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;

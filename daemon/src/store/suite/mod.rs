@@ -83,7 +83,6 @@ macro_rules! store_suite {
                 who_rests_is_looked_at_again_once_something_moves,
                 the_end_of_a_step_ends_a_rest_that_is_not_firm,
                 what_a_form_gave_that_ended_before_it_was_made_is_known,
-                what_leavers_hold_is_known;
                 what_leavers_hold_is_known,
                 a_gate_taken_back_stays_so_when_its_feed_repeats_it;
             tickets: a_ticket_is_in_one_daemons_hands_at_a_time,
