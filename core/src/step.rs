@@ -92,6 +92,8 @@ impl Step {
 
 /// In a receipt of what somebody else was asked: who was asked.
 pub const ASKED: &str = "asked";
+/// In a receipt of shutting: others had locked the account already, so that its end gives nothing back.
+pub const WAS_LOCKED: &str = "was_locked";
 /// In a receipt of a form: the digest of its token, by which its answer is known ([`crate::form_token`]).
 pub const TOKEN_DIGEST: &str = "token_digest";
 /// The code of a refusal that those who were asked answered with: they were heard, and asking once more

@@ -13,6 +13,7 @@ use crate::contract::Probed;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{Details, GroupKind, GroupLink, LastUse, PasswordAge};
+use lapsed_core::step::WAS_LOCKED;
 use uuid::Uuid;
 
 const POLICY_LOCK: &str = "pwdAccountLockedTime";
@@ -132,6 +133,9 @@ impl Dialect for Openldap {
             if !entry.bytes(attribute).is_empty() {
                 edit.remove(entry, attribute);
             }
+        }
+        if self.is_locked(entry) {
+            edit.before.insert(WAS_LOCKED.to_owned(), vec!["true".to_owned()]);
         }
         Ok((!edit.changes.is_empty()).then_some(edit))
     }

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::policy::access::RoleRule;
 use crate::policy::departure::WorksiteClass;
 use crate::report::Explanation;
-use crate::step::{Action, Due, Step, StepId};
+use crate::step::{Action, Due, Receipt, Step, StepId, WAS_LOCKED};
 use jiff::civil::Date;
 
 /// All that decides what one suspension stops.
@@ -233,7 +233,8 @@ pub fn debts(case: &Case, journal: &[(Step, StepState)]) -> Vec<Debt> {
     };
     let shut = journal.iter().filter(|(step, state)| {
         let shuts = matches!(step.action, Action::Disable { .. } | Action::RevokeAccess { .. });
-        shuts && state.is_done() && state.receipt().is_some()
+        let by_us = |receipt: &Receipt| !receipt.before.contains_key(WAS_LOCKED);
+        shuts && state.is_done() && state.receipt().is_some_and(by_us)
     });
     let mut all = Vec::new();
     for (step, _) in shut {

@@ -38,10 +38,18 @@ fn body(call: Call) -> &'static str {
         Call::Pause | Call::Resume => r#"{"reason":"r"}"#,
         Call::SettleSetAside => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
         Call::Confirm => r#"{"form": "K7Q2-M4XZ-9TDF", "content": "c2Nhbg==", "refused": null}"#,
-        Call::Approve => r#"{"form":12}"#,
-        Call::Deny => r#"{"form":12,"reason":"r"}"#,
+        Call::Approve => r#"{"form":12,"hash":"3f9c01ab77de"}"#,
+        Call::Deny => r#"{"form":12,"hash":"3f9c01ab77de","reason":"r"}"#,
         Call::Away => r#"{"deputy":"mzdoej","from":"2026-12-21","until":"2027-01-02"}"#,
         Call::EndAway => r#"{"id":"0191d5a0"}"#,
+        Call::SubmitForm => r#"{"file_name":"f.json","text":"{}","scans":[]}"#,
+        Call::Gate => r#"{"person":"mzsmitj","gate":"hipaa_training","on":"2026-11-02"}"#,
+        Call::OpenEnvelope => r#"{"id":"0191d5a0","code":"K7Q2"}"#,
+        Call::Suspend | Call::Unsuspend => r#"{"person":"mzsmitj","authority":"a","reason":"r"}"#,
+        Call::SettleFinding => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
+        Call::AcceptBaseline => r#"{"authority":"a","reason":"r"}"#,
+        Call::AuditAccess => r#"{"reason":"r"}"#,
+        Call::Report => r#"{"year":2026}"#,
         Call::Adopt => {
             r#"{"feed":"hr","file_name":"f","content":"","write":false,"clocks_start":null}"#
         }

@@ -131,12 +131,7 @@ fn officers(here: char, there: char) -> String {
 }
 
 fn configure(site: &Site) -> Done<()> {
-    let text = fs::read_to_string(site.config())?;
-    let systems = "\n  systems:\n";
-    let (from, to) = match text.contains(systems) {
-        true => (systems, format!("{systems}{CIMOR}")),
-        false => ("\naccess:\n", format!("\naccess:\n  systems:\n{CIMOR}")),
-    };
+    let (from, to) = ("\n  systems: {}\n", format!("\n  systems:\n{CIMOR}"));
     let participants = format!("    participant:\n      users: [{}]\n", PEOPLE.join(", "));
     site.reconfigure(&[
         (from, &to),

@@ -5,7 +5,7 @@ use lapsed_tests::agency::Agency;
 use lapsed_tests::site::Site;
 
 const SYSTEMS: (&str, &str) =
-    ("\naccess:\n", "\naccess:\n  systems:\n    directory_account: { connector: directory }\n");
+    ("\n  systems: {}\n", "\n  systems:\n    directory_account: { connector: directory }\n");
 
 fn findings(site: &Site) -> Vec<(String, String, String)> {
     let view = site.json(&["findings"]).unwrap();
@@ -70,7 +70,7 @@ fn accounts_of_nobody_and_suspended_ones_that_are_open_are_found_once_and_go_by_
 fn what_was_there_can_be_taken_for_approved_and_then_the_night_lists_nobody_for_it() {
     let (_, _slapd, site) = adopted(320).unwrap();
     let text = std::fs::read_to_string(site.config()).unwrap();
-    if !text.contains("directory_account") {
+    if !text.contains("\n    directory_account") {
         site.reconfigure(&[SYSTEMS]).unwrap();
         site.printed(&["reload"]).unwrap();
     }

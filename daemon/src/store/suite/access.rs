@@ -144,7 +144,8 @@ pub async fn the_end_of_a_step_ends_a_rest_that_is_not_firm(settings: &DatabaseS
     let store = open(settings).await?;
     leavers(&store, 1).await?;
     let who = person(0)?;
-    let steps = [now(0, Do::Disable)?, now(0, Do::Leave(1))?];
+    // Of one rank: the claim begins both.
+    let steps = [now(0, Do::Leave(1))?, now(0, Do::Leave(2))?];
     planned(&store, &steps, PlanState::Passed).await?;
     claim(&store, "d", 0).await?;
     let tx = store.begin().await?;
