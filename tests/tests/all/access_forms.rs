@@ -27,8 +27,11 @@ impl Stage {
         site.stop().unwrap();
         fs::create_dir(site.path("forms")).unwrap();
         let section = format!("  forms:\n    folder: {}\n", site.path("forms").display());
-        site.reconfigure(&[("  poll_seconds: 10\n", &format!("{section}  poll_seconds: 1\n"))])
-            .unwrap();
+        site.reconfigure(&[
+            ("  poll_seconds: 10\n", &format!("{section}  poll_seconds: 1\n")),
+            ("\n  systems: {}\n", "\n  systems:\n    account: { connector: directory }\n"),
+        ])
+        .unwrap();
         site.start().unwrap();
         Self { agency, _slapd: slapd, site }
     }
@@ -127,7 +130,7 @@ fn a_form_waits_for_its_scan_and_then_somebody_whom_no_feed_lists_is_known_and_n
     stage.put("consent.pdf.part", "half a scan");
     let yaml = format!(
         "form: contractor_consent\nversion: 1\nid: {FIRST}\nasks: new\nperson:\n  name: {{ last: Li, first: Ann }}\n  \
-         kind: contract_provider\n  location: y\nposition: Counsellor\nreason: Works with clients\nrequested_by: mzroej\n\
+         kind: contract_provider\n  location: y\nsystems: [{{ system: account }}]\nposition: Counsellor\nreason: Works with clients\nrequested_by: mzroej\n\
          signatures:\n  - {{ role: staff_member, name: Ann Li, on: 2026-01-05, by: hand }}\n  \
          - {{ role: supervisor, name: J. Roe, on: 2026-01-05, by: hand }}\nattachments:\n  - what: consent\n    \
          file: consent.pdf\n    sha256: {}\n",
@@ -164,6 +167,7 @@ fn a_form_waits_for_its_scan_and_then_somebody_whom_no_feed_lists_is_known_and_n
         "version": 1, "form": "contractor_consent", "id": FIRST, "revision": 0, "asks": "new",
         "person": { "kind": "contract_provider", "location": "y", "name": { "first": "Ann", "last": "Li" } },
         "reason": "Works with clients", "position": "Counsellor", "requested_by": "mzroej",
+        "systems": [{ "system": "account" }],
         "signatures": [
             { "role": "staff_member", "name": "Ann Li", "on": "2026-01-05", "by": "hand" },
             { "role": "supervisor", "name": "J. Roe", "on": "2026-01-05", "by": "hand" },
