@@ -136,9 +136,9 @@ fn while_the_mail_server_is_away_notices_wait_and_each_is_sent_once() {
     stage.departs().unwrap();
     stage.rounds_at(DAY, "09:00:00").unwrap();
     assert!(stage.server.mails().is_empty());
-    assert!(
-        stage.states().unwrap().iter().all(|(_, state)| state == "queued" || state == "superseded")
-    );
+    let states = stage.states().unwrap();
+    let waits = |(_, state): &(String, String)| state == "queued" || state == "superseded";
+    assert!(states.iter().all(waits), "{states:?}");
     stage.server.behave(Manner::Taking);
     for time in ["10:00:00", "11:00:00"] {
         stage.rounds_at(DAY, time).unwrap();
