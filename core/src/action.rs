@@ -3,7 +3,9 @@
 mod change;
 mod words;
 
-pub use change::{Blueprint, Envelope, HomePlace, NewName, RequestFacts, RequestedChange, Target};
+pub use change::{
+    Blueprint, Envelope, HomePlace, Kept, NewName, RequestFacts, RequestedChange, Target,
+};
 
 use crate::facts::{SystemRole, UserId};
 use serde::{Deserialize, Serialize};
@@ -190,6 +192,13 @@ pub enum Action {
         account: Target,
         /// The log-on name before.
         from: UserId,
+    },
+    /// Put back what a departure replaced on the account, where it still is as the departure left it (D10).
+    PutBack {
+        /// The account.
+        account: Target,
+        /// What, as it was.
+        kept: Kept,
     },
     /// Ask somebody else to give or to rename access that is out of reach (A11, H1). It stays open until
     /// they confirm.

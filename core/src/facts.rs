@@ -189,6 +189,12 @@ impl CaseId {
     pub fn of_suspension(suspension: Uuid) -> Self {
         Self(Uuid::new_v5(&suspension, b"suspension"))
     }
+
+    /// The id of putting back what a departure took; `time` counts how often that was done before.
+    #[must_use]
+    pub fn of_restoration(departure: Self, time: u32) -> Self {
+        Self(Uuid::new_v5(&departure.0, format!("restoration {time}").as_bytes()))
+    }
 }
 
 /// A person's name as HR gives it.
@@ -455,6 +461,8 @@ pub enum CaseKind {
     Form,
     /// Access is stopped for a while (S1 to S3).
     Suspension,
+    /// What a mistaken departure took is put back (D10).
+    Restoration,
 }
 
 /// How far a case has come.

@@ -283,9 +283,10 @@ pub fn held_again(held: &Plan, proposed: Vec<Proposed>, policy_version: &str) ->
             Some(single(only, policy_version))
         }
         // Made anew by the rounds that planned them.
-        PlanKind::Form { .. } | PlanKind::Suspension { .. } | PlanKind::MassSuspension { .. } => {
-            None
-        }
+        PlanKind::Form { .. }
+        | PlanKind::Suspension { .. }
+        | PlanKind::MassSuspension { .. }
+        | PlanKind::Restoration { .. } => None,
         PlanKind::MassDeparture { .. } if all.is_empty() => None,
         PlanKind::MassDeparture { .. } => {
             let own: Vec<Finding> = all.iter().flat_map(|p| p.findings.clone()).collect();

@@ -67,6 +67,15 @@ pub enum PlanKind {
         /// Whose access.
         person: PersonId,
     },
+    /// What one departure took, put back by consent (D10).
+    Restoration {
+        /// Its case.
+        case: CaseId,
+        /// Whose access.
+        person: PersonId,
+        /// The departure that took it.
+        departure: CaseId,
+    },
     /// Suspensions that came at once and are more than the guard's limits: one plan, one release.
     MassSuspension {
         /// How many.
@@ -164,7 +173,8 @@ impl Plan {
         match self.kind {
             PlanKind::Departure { case, .. }
             | PlanKind::Form { case, .. }
-            | PlanKind::Suspension { case, .. } => Some(case),
+            | PlanKind::Suspension { case, .. }
+            | PlanKind::Restoration { case, .. } => Some(case),
             PlanKind::MassDeparture { .. } | PlanKind::MassSuspension { .. } => None,
         }
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use uuid::Uuid;
 
 pub use crate::action::{
-    Action, Blueprint, Envelope, HomePlace, NewName, RequestFacts, RequestedChange, Target,
+    Action, Blueprint, Envelope, HomePlace, Kept, NewName, RequestFacts, RequestedChange, Target,
 };
 
 /// Identity of a step, derived from its case, target and action: the same wish is the same step.

@@ -8,6 +8,7 @@ mod approvals;
 mod envelopes;
 mod orders;
 mod requests;
+mod restoring;
 mod standing;
 mod told;
 
@@ -24,6 +25,7 @@ pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
+pub use restoring::{NotRestoredView, RestoreRequest, RestoreView};
 pub use standing::{
     BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
     SuspensionsView, UnsuspendRequest,

@@ -6,7 +6,7 @@ use super::dialect::{Edit, Scramble};
 use super::entry::Entry;
 use super::recent::Before;
 use super::session::{Change, Session};
-use super::{first_password, rename};
+use super::{first_password, put_back, rename};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Step};
 use lapsed_core::wildcard::fits;
 
@@ -46,6 +46,9 @@ pub(super) async fn run(
                 endings.push((index, rename::rename(batch, index, to).await));
             }
             // On its own, after all else: the account as it is then.
+            Action::PutBack { kept, .. } => {
+                endings.push((index, put_back::run(batch, index, kept).await));
+            }
             Action::Enable { .. } => endings.push((index, edit_alone(batch, index).await)),
             _ => {}
         }

@@ -362,6 +362,23 @@ impl Dialect for ActiveDirectory {
         })
     }
 
+    /// The directory keeps both lists of members right by itself.
+    fn set_primary_group<'a>(
+        &'a self,
+        session: &'a Session,
+        account: &'a Entry,
+        group: &'a Entry,
+    ) -> BoxFuture<'a, Result<Edit, Trouble>> {
+        Box::pin(async move {
+            let missing = || Trouble::Incomplete("the group's objectSid can't be read".into());
+            let rid = Sid::of(group).and_then(|sid| sid.relative()).ok_or_else(missing)?;
+            let mut edit = Edit::default();
+            edit.set(account, "primaryGroupID", &rid.to_string());
+            session.modify(&self.address(account), &edit.changes, None).await?;
+            Ok(edit)
+        })
+    }
+
     fn serves_ranges(&self) -> bool {
         true
     }

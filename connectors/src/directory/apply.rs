@@ -52,6 +52,7 @@ impl Batch<'_> {
                 | Action::ResetPrimaryGroup { account }
                 | Action::Enable { account }
                 | Action::SetPassword { account, .. }
+                | Action::PutBack { account, .. }
                 | Action::Rename { account, .. } => of_account.put(&account.id, index),
                 Action::CreateAccount { .. } => {}
                 Action::JoinGroup { group, .. } => to_join.put(&group.id, index),
@@ -114,7 +115,10 @@ impl Batch<'_> {
         let indexes: Vec<usize> =
             work.0.iter().chain(&to_join.0).flat_map(|(_, some)| some.iter().copied()).collect();
         let resets = |step: &Step| {
-            matches!(step.action, Action::ResetPrimaryGroup { .. } | Action::Rename { .. })
+            matches!(
+                step.action,
+                Action::ResetPrimaryGroup { .. } | Action::Rename { .. } | Action::PutBack { .. }
+            )
         };
         if !indexes.is_empty() && self.steps.iter().any(resets) {
             accounts = self.accounts(indexes.iter().copied()).await?;

@@ -193,6 +193,22 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
         session: &'a Session,
         account: &'a Entry,
     ) -> BoxFuture<'a, Result<Edit, Trouble>>;
+    /// Makes a group that the account is in its primary one again (D10).
+    fn set_primary_group<'a>(
+        &'a self,
+        session: &'a Session,
+        account: &'a Entry,
+        group: &'a Entry,
+    ) -> BoxFuture<'a, Result<Edit, Trouble>>;
+    /// What shutting changed beside the lock, put back as it was: `None` where it is so, an error where others
+    /// have changed it since (D10).
+    fn unshut(
+        &self,
+        _account: &Entry,
+        _was: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Option<Edit>, Vec<String>> {
+        Ok(None)
+    }
     /// What the owner of the account holds in trust, where it stands on the account itself (S7).
     fn trust_on(&self, _account: &Entry) -> Option<Vec<Trust>> {
         None

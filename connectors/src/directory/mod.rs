@@ -30,6 +30,7 @@ mod observe;
 mod openldap;
 mod password;
 mod probe;
+mod put_back;
 mod protect;
 mod read;
 mod read_back;

@@ -1,5 +1,6 @@
 //! OpenLDAP with its password policy overlay (slapo-ppolicy).
 
+use std::collections::BTreeMap;
 use super::codes::{Answer, Trouble, code};
 use super::dialect::{Dialect, Edit, Lag, PrimaryGroup, Renaming, Scramble, Unreadable};
 use super::entry::Entry;
@@ -33,6 +34,26 @@ pub(super) struct Openldap {
 impl Openldap {
     pub(super) fn new(settings: OpenldapSettings) -> Self {
         Self { settings }
+    }
+}
+
+impl Openldap {
+    /// The values that shutting, or opening after it, leaves in an attribute beside the lock; none where it is
+    /// not an attribute that shutting changes.
+    fn left_by_shutting(&self, entry: &Entry, attribute: &str) -> Vec<Vec<String>> {
+        let same = |name: &str| name.eq_ignore_ascii_case(attribute);
+        let mut left = Vec::new();
+        let also = self.settings.also_set.iter();
+        for also in also.filter(|also| same(&also.attribute) && entry.is_a(&also.if_class)) {
+            left.push(vec![also.value.clone()]);
+            let on = self.settings.on_enable.iter();
+            let on = on.filter(|on| same(&on.attribute) && entry.is_a(&on.if_class));
+            left.extend(on.map(|on| on.value.iter().cloned().collect()));
+        }
+        if self.settings.also_remove.iter().any(|name| same(name)) {
+            left.push(Vec::new());
+        }
+        left
     }
 }
 
@@ -323,6 +344,44 @@ impl Dialect for Openldap {
             let answer = Answer::new(code::UNWILLING, "OpenLDAP has no primary groups to reset");
             Err(Trouble::Answered(answer))
         })
+    }
+
+    fn set_primary_group<'a>(
+        &'a self,
+        _: &'a Session,
+        _: &'a Entry,
+        _: &'a Entry,
+    ) -> BoxFuture<'a, Result<Edit, Trouble>> {
+        Box::pin(async {
+            let answer = Answer::new(code::UNWILLING, "OpenLDAP has no primary groups");
+            Err(Trouble::Answered(answer))
+        })
+    }
+
+    /// What is still as shutting left it, or as opening put it meanwhile, becomes what it was.
+    fn unshut(
+        &self,
+        entry: &Entry,
+        was: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Option<Edit>, Vec<String>> {
+        let mut edit = Edit::default();
+        let mut changed: Vec<String> = Vec::new();
+        for (attribute, was) in was {
+            let left = self.left_by_shutting(entry, attribute);
+            let now = entry.all(attribute);
+            if left.is_empty() || &now == was {
+                continue;
+            }
+            match left.contains(&now) {
+                true if was.is_empty() => edit.remove(entry, attribute),
+                true => edit.set_all(entry, attribute, was),
+                false => changed.push(attribute.clone()),
+            }
+        }
+        match changed.is_empty() {
+            true => Ok((!edit.changes.is_empty()).then_some(edit)),
+            false => Err(changed),
+        }
     }
 
     fn serves_ranges(&self) -> bool {

@@ -9,6 +9,7 @@ use super::entry::Entry;
 use super::first_password;
 use super::group_steps::has_value;
 use super::joining::value_for;
+use super::put_back;
 use super::read::{accounts_by_id, groups_by_id, side_by_side};
 use super::rename;
 use super::supervisor::Connected;
@@ -74,6 +75,7 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
             None => Ok(Seen::AsWanted),
             Some(_) => otherwise("the account is shut, or not wholly opened"),
         },
+        Action::PutBack { kept, .. } => put_back::seen(batch, account, kept).await,
         Action::SetPassword { .. } => first_password::seen(batch, step, account).await,
         Action::Rename { to, .. } => rename::seen(batch, account, to).await,
         Action::JoinGroup { group, .. } => match objects.groups.get(&group.id) {

@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Why entitlements end with a departure, for people; by it those are known that come back with it (D10).
+pub const THE_PERSON_LEFT: &str = "the person left";
+
 /// Where an entitlement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

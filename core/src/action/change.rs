@@ -3,6 +3,7 @@
 use crate::facts::{EmployeeNumber, LocationId, PersonKind, PersonName, StableId, UserId};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// An object in a target: its identity, and a name for people, which decides nothing.
@@ -110,6 +111,47 @@ pub struct Envelope {
     pub mail: Option<String>,
     /// Number of the form that asks for it.
     pub form: u64,
+}
+
+/// What a departure replaced on an account, as it was before: from the receipt of the step that did it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Kept {
+    /// The description, where the departure's stamp still is.
+    Description {
+        /// The stamp.
+        stamp: String,
+        /// Its values before; none where there was no description.
+        was: Vec<String>,
+    },
+    /// What shutting the account changed beside its lock: a shell, keys.
+    Shut {
+        /// The attributes before, by name.
+        was: BTreeMap<String, Vec<String>>,
+    },
+    /// What hid the mailbox, where it is still hidden.
+    Mailbox {
+        /// The attributes before, by name.
+        was: BTreeMap<String, Vec<String>>,
+    },
+    /// The primary group, where it still is the directory's default.
+    PrimaryGroup {
+        /// The one before.
+        group: Target,
+    },
+}
+
+impl Kept {
+    /// A noun for people.
+    #[must_use]
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Description { .. } => "description",
+            Self::Shut { .. } => "settings that shutting changed",
+            Self::Mailbox { .. } => "place in address lists",
+            Self::PrimaryGroup { .. } => "primary group",
+        }
+    }
 }
 
 /// What somebody else is asked to do.

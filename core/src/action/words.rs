@@ -1,6 +1,6 @@
 //! What is said of an action, and what follows from its kind alone.
 
-use super::{Action, Target};
+use super::{Action, Kept, Target};
 use crate::facts::SystemRole;
 
 impl Action {
@@ -32,6 +32,7 @@ impl Action {
             | Self::RenameHome { account, .. }
             | Self::CreateMailbox { account }
             | Self::RenameMailbox { account, .. }
+            | Self::PutBack { account, .. }
             | Self::RequestChange { account, .. } => account,
         }
     }
@@ -64,6 +65,7 @@ impl Action {
             Self::RenameHome { .. } => "rename_home",
             Self::CreateMailbox { .. } => "create_mailbox",
             Self::RenameMailbox { .. } => "rename_mailbox",
+            Self::PutBack { .. } => "put_back",
             Self::RequestChange { .. } => "request_change",
         }
     }
@@ -125,6 +127,9 @@ impl Action {
             Self::RenameMailbox { account, from } => {
                 format!("bring mailbox of {from} over to {}", account.label)
             }
+            Self::PutBack { account, kept } => {
+                format!("put back the {} of {}", kept.noun(), account.label)
+            }
             Self::RequestChange { account, request, change, .. } => {
                 format!("ask to {} {request} for {}", change.verb(), account.label)
             }
@@ -141,6 +146,7 @@ impl Action {
             Self::Rename { to, .. } => to.user_id.folded(),
             Self::RenameHome { from, .. } | Self::RenameMailbox { from, .. } => from.folded(),
             Self::SetPassword { envelope, .. } => envelope.id.to_string(),
+            Self::PutBack { kept, .. } => kept.noun().to_owned(),
             Self::RequestChange { request, change, .. } => format!("{} {request}", change.verb()),
             Self::RequestRevocation { request, .. } => request.clone(),
             Self::DelegateMailbox { to, wish, .. } | Self::EndDelegation { to, wish, .. } => {
@@ -198,6 +204,7 @@ impl Action {
             | Self::RenameHome { .. }
             | Self::CreateMailbox { .. }
             | Self::RenameMailbox { .. }
+            | Self::PutBack { .. }
             | Self::RequestChange { .. } => true,
             Self::Disable { .. }
             | Self::StampDescription { .. }
@@ -249,7 +256,10 @@ impl Action {
             | Self::CreateMailbox { .. }
             | Self::RenameMailbox { .. } => 2,
             Self::LeaveGroup { .. } | Self::JoinGroup { .. } | Self::DisableMailbox { .. } => 3,
-            Self::DelegateMailbox { .. } | Self::EndDelegation { .. } => 4,
+            // A new password shuts OpenLDAP's accounts once more: what opens a way in comes after it.
+            Self::PutBack { kept: Kept::Shut { .. }, .. } => 7,
+            // A primary group is one that the account is in by then.
+            Self::DelegateMailbox { .. } | Self::EndDelegation { .. } | Self::PutBack { .. } => 4,
             Self::RequestRevocation { .. } | Self::RequestChange { .. } => 5,
             // The password is there before the account is opened, and everything else before both.
             Self::SetPassword { .. } => 6,

@@ -4,6 +4,7 @@ pub mod auditing;
 mod corroboration;
 mod elsewhere;
 pub mod granting;
+pub mod restoring;
 pub mod suspending;
 mod wished;
 

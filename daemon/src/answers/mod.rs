@@ -18,6 +18,7 @@ mod plans;
 mod reload;
 mod reports;
 mod requests;
+mod restoring;
 mod status;
 mod suspensions;
 mod tickets;
@@ -45,7 +46,7 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView,
-    SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
+    RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
     TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
@@ -135,6 +136,16 @@ impl Console for Desk {
     }
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
         Box::pin(absences::end(&self.0, caller, request))
+    }
+    fn restore<'a>(&'a self, caller: &'a Caller, request: RestoreRequest) -> Answer<'a, RestoreView> {
+        Box::pin(restoring::restore(&self.0, caller, request))
+    }
+    fn consent_restore<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: DecisionRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(restoring::consent(&self.0, caller, request))
     }
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView> {
         Box::pin(plans::release(&self.0, caller, request))

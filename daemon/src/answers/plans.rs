@@ -141,7 +141,10 @@ pub fn in_words(actions: &[&Action]) -> String {
 
 fn about(plan: &Plan) -> String {
     match plan.kind {
-        PlanKind::Departure { .. } | PlanKind::Form { .. } | PlanKind::Suspension { .. } => {
+        PlanKind::Departure { .. }
+        | PlanKind::Form { .. }
+        | PlanKind::Suspension { .. }
+        | PlanKind::Restoration { .. } => {
             // Mailbox and home hang on the person's own account, not on a second one beside it.
             let own = plan.steps.iter().find(|step| step.action.destroys());
             let named = own.or(plan.steps.first());
@@ -153,7 +156,7 @@ fn about(plan: &Plan) -> String {
     }
 }
 
-async fn the_plan(daemon: &Daemon, hash: &str) -> Result<StoredPlan, ConsoleError> {
+pub(super) async fn the_plan(daemon: &Daemon, hash: &str) -> Result<StoredPlan, ConsoleError> {
     let mut found = daemon.store.read().plans_by_prefix(hash).await?;
     match found.len() {
         1 => Ok(found.remove(0)),
@@ -176,6 +179,10 @@ pub(super) async fn release(
     request: DecisionRequest,
 ) -> Result<DoneView, ConsoleError> {
     let stored = held(daemon, &request).await?;
+    if matches!(stored.plan.kind, PlanKind::Restoration { .. }) {
+        // By consent, and by whom D10 names.
+        return super::restoring::consent(daemon, caller, request).await;
+    }
     let cycle = daemon.cycle();
     if stored.plan.policy_version != cycle.config.policy.version() {
         return Err(ConsoleError::new(
@@ -252,7 +259,7 @@ pub(super) async fn reject(
 }
 
 /// The plan as it is by now: two operators may decide at the same moment, and facts may have moved on.
-async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), ConsoleError> {
+pub(super) async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), ConsoleError> {
     match tx.read().plan(&stored.plan.hash).await? {
         Some(now) if now.state == PlanState::Held => Ok(()),
         _ => Err(ConsoleError::new(
@@ -266,6 +273,9 @@ async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), ConsoleError> {
 /// Forgets what HR last said of the plan's people, so that its next file counts as news although it says
 /// the same: a rejection holds until HR insists.
 async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
+    if matches!(plan.kind, PlanKind::Restoration { .. }) {
+        return Ok(());
+    }
     let mut ids: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
     ids.sort();
     ids.dedup();
@@ -359,7 +369,7 @@ async fn lift_rejected(
     Ok(())
 }
 
-fn decision(
+pub(super) fn decision(
     caller: &Caller,
     request: &DecisionRequest,
     now: Timestamp,

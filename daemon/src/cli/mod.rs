@@ -27,6 +27,7 @@ mod reload;
 pub mod render;
 mod report;
 mod requests;
+mod restore;
 mod run;
 mod set_aside;
 mod simulate;
@@ -159,6 +160,8 @@ pub enum AskedCommand {
     Reject(plans::DecisionArgs),
     /// End someone's access now, or after their last day
     Depart(depart::DepartArgs),
+    /// Put back what a mistaken departure took, by consent
+    Restore(restore::RestoreArgs),
     /// Stop someone's access for a while, at once: by order, or for a leave
     Suspend(suspend::SuspendArgs),
     /// Lift what stops someone's access: what it shut is opened again
@@ -278,6 +281,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Release(args) => plans::release(client, output, args).await,
         AskedCommand::Reject(args) => plans::reject(client, output, args).await,
         AskedCommand::Depart(args) => depart::depart(client, output, args).await,
+        AskedCommand::Restore(args) => restore::restore(client, output, args).await,
         AskedCommand::Suspend(args) => suspend::suspend(client, output, args).await,
         AskedCommand::Unsuspend(args) => suspend::unsuspend(client, output, args).await,
         AskedCommand::Suspensions => suspend::suspensions(client, output).await,

@@ -10,7 +10,7 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
     PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
     SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
@@ -148,6 +148,14 @@ impl Client {
         Self { transport }
     }
 
+    /// `restore`.
+    pub async fn restore(&self, request: &RestoreRequest) -> Asked<RestoreView> {
+        self.change(Call::Restore, request).await
+    }
+    /// `restore --consent`.
+    pub async fn consent_restore(&self, request: &DecisionRequest) -> Asked<DoneView> {
+        self.change(Call::ConsentRestore, request).await
+    }
     /// Whether all is well.
     pub async fn status(&self) -> Asked<StatusView> {
         self.look(Call::Status, &[]).await

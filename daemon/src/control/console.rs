@@ -8,7 +8,7 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
     PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
     SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
@@ -81,6 +81,15 @@ pub trait Console: Send + Sync + 'static {
     fn suspensions(&self) -> Answer<'_, SuspensionsView>;
     /// What the nightly audit found and nobody has settled.
     fn findings(&self) -> Answer<'_, FindingsView>;
+    /// What a mistaken departure took: shown, to be consented to by its hash.
+    fn restore<'a>(&'a self, caller: &'a Caller, request: RestoreRequest)
+    -> Answer<'a, RestoreView>;
+    /// Consents to putting it back.
+    fn consent_restore<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: DecisionRequest,
+    ) -> Answer<'a, DoneView>;
     /// Releases a held plan.
     fn release<'a>(&'a self, caller: &'a Caller, request: DecisionRequest) -> Answer<'a, DoneView>;
     /// Rejects a held plan.

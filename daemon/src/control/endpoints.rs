@@ -59,6 +59,8 @@ pub enum Call {
     SettleFinding,
     AcceptBaseline,
     Report,
+    Restore,
+    ConsentRestore,
     Adopt,
     Reload,
 }
@@ -138,6 +140,8 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::SettleFinding,  Post, "/v1/findings/settle",  Role::Operator, "findings settle"),
         row(Call::AcceptBaseline, Post, "/v1/findings/baseline",  Role::Administrator, "findings baseline"),
         row(Call::Report,         Post, "/v1/report",  Role::Operator, "report"),
+        row(Call::Restore,        Post, "/v1/restore",          Participant,   "restore"),
+        row(Call::ConsentRestore, Post, "/v1/restore/consent",  Participant,   "restore --consent"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]
@@ -195,6 +199,8 @@ mod tests {
         "/v1/forms",
         "/v1/form",
         "/v1/forms/submit",
+        "/v1/restore",
+        "/v1/restore/consent",
     ];
 
     #[test]

@@ -440,6 +440,8 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::SettleFinding => change!(settle_finding),
         Call::AcceptBaseline => change!(accept_baseline),
         Call::Report => change!(report),
+        Call::Restore => change!(restore),
+        Call::ConsentRestore => change!(consent_restore),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

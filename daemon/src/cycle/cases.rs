@@ -2,7 +2,7 @@
 
 use super::decide::aside;
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, StepFilter, StepUpdate, StoredStep, Tx};
+use crate::store::{AuditEntry, SetAside, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
@@ -11,6 +11,7 @@ use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
 use lapsed_core::step::ASKED;
 use serde_json::json;
+use uuid::Uuid;
 
 impl Cycle {
     /// Brings a person's case in line with their standing; returns the case if it is in effect. `known`
@@ -65,7 +66,7 @@ impl Cycle {
         }
         self.cancel_steps(tx, case.id, why, now).await?;
         if case.disabled_on.is_some() {
-            self.ask_for_access(tx, person, now).await?;
+            self.ask_for_access(tx, person, case.id, now).await?;
             self.tell_who_reads(tx, person, &case, now).await?;
             self.end_wishes(tx, &[person.id], why, now).await?;
         }
@@ -106,7 +107,7 @@ impl Cycle {
                 })
                 .await?;
                 if case.disabled_on.is_some() {
-                    self.ask_for_access(tx, person, now).await?;
+                    self.ask_for_access(tx, person, id, now).await?;
                 }
                 self.tell_changes(tx, id, now).await?;
             }
@@ -150,6 +151,7 @@ impl Cycle {
         tx.save_case(&case).await?;
         let on = case.effective_at.to_zoned(self.config.time_zone.clone()).date();
         self.end_forms_of_leaver(tx, person.id, on, now).await?;
+        self.end_restorations_of(tx, person.id, "the person departs", now).await?;
         self.note_case(tx, (&case, person), ("case.opened", Rule::D2), &case.reason, now);
         Ok(case)
     }
@@ -159,11 +161,27 @@ impl Cycle {
         &self,
         tx: &Tx,
         person: &Person,
+        case: CaseId,
         now: Timestamp,
     ) -> Result<(), CycleError> {
-        const REASON: &str = "the person is employed, and their account was shut: give access back by an \
-                              approved form, or ask HR";
-        Ok(tx.set_aside_once(&aside(person, REASON, now)?).await?)
+        Ok(tx.set_aside_once(&shut_by_mistake(person, case, now)?).await?)
+    }
+
+    /// Nobody has to give access back any more: what the departure took is back (D10).
+    pub(in crate::cycle) async fn settle_ask_for_access(
+        &self,
+        tx: &Tx,
+        person: &Person,
+        case: CaseId,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let asked = shut_by_mistake(person, case, now)?.id;
+        let mut open = tx.read().open_set_asides().await?;
+        open.retain(|aside| aside.id == asked);
+        for aside in &mut open {
+            aside.settled_at = Some(now);
+        }
+        Ok(tx.set_aside(&open).await?)
     }
 
     fn case_of(
@@ -256,6 +274,14 @@ impl Cycle {
             ..AuditEntry::new(now, DAEMON, event)
         });
     }
+}
+
+/// What a person has to decide on of one departure that is off: said once for each.
+fn shut_by_mistake(person: &Person, case: CaseId, now: Timestamp) -> Result<SetAside, CycleError> {
+    const REASON: &str = "the person is employed, and their account was shut: put back what a mistake of HR's \
+                          took (lapsed restore), or give access back by an approved form, or ask HR";
+    let aside = aside(person, REASON, now)?;
+    Ok(SetAside { id: Uuid::new_v5(&aside.id, case.0.as_bytes()), ..aside })
 }
 
 fn same_end(case: &Case, end: &End) -> bool {

@@ -51,7 +51,9 @@ impl Daemon {
     /// password for the groups.
     pub(super) async fn go_on_with_access(&self) {
         let waiting = self.store.read().people_to_grant(self.now()).await;
-        if waiting.is_ok_and(|people| !people.is_empty()) {
+        let put_back = self.cycle().restorations_that_ended().await;
+        if waiting.is_ok_and(|people| !people.is_empty()) || put_back.is_ok_and(|all| !all.is_empty())
+        {
             self.give.notify_one();
         }
     }

@@ -72,6 +72,7 @@ impl Tx {
             }
             PlanKind::Form { case, .. } => ("form", case.to_string()),
             PlanKind::Suspension { case, .. } => ("suspension", case.to_string()),
+            PlanKind::Restoration { case, .. } => ("restoration", case.to_string()),
             PlanKind::MassSuspension { people } => ("mass_suspension", format!("{people} people")),
         };
         let row = plans::Model {

@@ -5,6 +5,7 @@ mod approvers;
 mod forms;
 mod gates;
 mod reports;
+mod restore;
 mod standing;
 mod systems;
 mod texts;
@@ -14,6 +15,7 @@ pub use approvers::{ApproverRule, Deadlines, Per};
 pub use forms::{ExceptionRule, FormRule, SignatureRule};
 pub use gates::GateRule;
 pub use reports::ReportRules;
+pub use restore::RestoreRules;
 pub use standing::{AuditRules, SuspensionRules};
 pub use systems::{Included, RoleRule, SystemRequest, SystemRule, Who};
 pub use texts::{Holder, MailAddress};
@@ -53,6 +55,8 @@ pub struct AccessPolicy {
     pub suspensions: SuspensionRules,
     /// What the nightly audit looks at, and what it may mend (S3, S4, A9).
     pub audit: AuditRules,
+    /// Who lets a mistaken departure be put back (D10).
+    pub restore: RestoreRules,
     /// Rosters and the yearly report (S5, S6).
     pub reports: ReportRules,
 }

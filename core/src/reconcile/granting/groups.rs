@@ -69,7 +69,7 @@ pub fn wanted_groups(
 }
 
 /// The groups that an entitlement gives, by the place that counted for the form that gave it.
-pub(super) fn groups_of(
+pub(in crate::reconcile) fn groups_of(
     policy: &Policy,
     person: &Person,
     forms: &[FiledForm],

@@ -14,6 +14,7 @@ mod ownership;
 mod place;
 
 pub use forms::ended_by_move;
+pub(super) use groups::groups_of;
 pub use groups::{KnownGroups, wanted_groups};
 pub use moving::rename_request;
 pub use place::{Whereabouts, whereabouts};

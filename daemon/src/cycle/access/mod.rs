@@ -10,6 +10,7 @@ mod filer;
 pub mod filing;
 mod granting;
 pub mod nightly;
+pub mod restoring;
 mod settling;
 mod suspending;
 
@@ -24,6 +25,7 @@ impl Cycle {
     pub async fn access_round(&self, now: Timestamp) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.suspend(now).await?;
         self.settle_forms(now).await?;
+        self.end_restorations(now).await?;
         self.grant(now).await
     }
 }

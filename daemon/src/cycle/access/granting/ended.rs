@@ -7,7 +7,7 @@ use crate::cycle::DAEMON;
 use crate::cycle::decide::aside;
 use crate::store::{AuditEntry, CaseFilter, FormFilter, StepFilter, StepUpdate, Tx};
 use jiff::Timestamp;
-use lapsed_core::access::entitlement::EntitlementState;
+use lapsed_core::access::entitlement::{EntitlementState, THE_PERSON_LEFT};
 use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseKind, CaseState, PersonId};
@@ -36,7 +36,7 @@ impl Cycle {
         for held in &mut over {
             held.state = EntitlementState::Ended;
             held.ended_at.get_or_insert(now);
-            held.ended_because.get_or_insert_with(|| "the person left".into());
+            held.ended_because.get_or_insert_with(|| THE_PERSON_LEFT.into());
         }
         tx.save_entitlements(&over).await?;
         let mut people: BTreeMap<PersonId, usize> = BTreeMap::new();

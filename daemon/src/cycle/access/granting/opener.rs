@@ -17,17 +17,25 @@ impl Cycle {
         person: &Person,
         form: &FiledForm,
     ) -> Result<Result<Opener, String>, CycleError> {
+        let mut matter = self.matter(&self.store.read(), &form.form, Some(person)).await?;
+        matter.filed_by = Some(form.filed_by.clone());
+        matter.subject.extend(form.reserved.clone());
+        self.opener_for(&matter).await
+    }
+
+    /// The same for a matter that no form has asked for.
+    pub(in crate::cycle::access) async fn opener_for(
+        &self,
+        matter: &Matter,
+    ) -> Result<Result<Opener, String>, CycleError> {
         let rules = &self.config.policy.access;
         let Some(first) = &rules.accounts.handover.opener else {
             return Ok(Err("access.accounts.handover.opener names nobody".into()));
         };
-        let mut matter = self.matter(&self.store.read(), &form.form, Some(person)).await?;
-        matter.filed_by = Some(form.filed_by.clone());
-        matter.subject.extend(form.reserved.clone());
         let roles = std::iter::once(first).chain(rules.chain.iter().filter(|role| *role != first));
         for role in roles {
-            for user_id in self.envelope_holders_of(role, &matter) {
-                if may_open(&self.opener_known(&user_id).await?, &matter) {
+            for user_id in self.envelope_holders_of(role, matter) {
+                if may_open(&self.opener_known(&user_id).await?, matter) {
                     return Ok(Ok(Opener { user_id, mail: None }));
                 }
             }
