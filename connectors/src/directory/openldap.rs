@@ -1,6 +1,5 @@
 //! OpenLDAP with its password policy overlay (slapo-ppolicy).
 
-use std::collections::BTreeMap;
 use super::codes::{Answer, Trouble, code};
 use super::dialect::{Dialect, Edit, Lag, PrimaryGroup, Renaming, Scramble, Unreadable};
 use super::entry::Entry;
@@ -15,6 +14,7 @@ use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{Details, GroupKind, GroupLink, LastUse, PasswordAge};
 use lapsed_core::step::WAS_LOCKED;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const POLICY_LOCK: &str = "pwdAccountLockedTime";

@@ -51,11 +51,7 @@ pub(super) async fn run(batch: &Batch<'_>, index: usize, kept: &Kept) -> Ending 
 }
 
 /// Whether it is as it was.
-pub(super) async fn seen(
-    batch: &Batch<'_>,
-    entry: &Entry,
-    kept: &Kept,
-) -> Result<Seen, Fault> {
+pub(super) async fn seen(batch: &Batch<'_>, entry: &Entry, kept: &Kept) -> Result<Seen, Fault> {
     let otherwise = |description: String| Ok(Seen::Otherwise(Found { description }));
     if let Kept::PrimaryGroup { group } = kept {
         let session = &batch.connected.session;

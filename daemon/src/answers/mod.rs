@@ -46,8 +46,8 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView,
-    RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
-    TicketsView, UnsuspendRequest,
+    RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
+    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -137,7 +137,11 @@ impl Console for Desk {
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
         Box::pin(absences::end(&self.0, caller, request))
     }
-    fn restore<'a>(&'a self, caller: &'a Caller, request: RestoreRequest) -> Answer<'a, RestoreView> {
+    fn restore<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: RestoreRequest,
+    ) -> Answer<'a, RestoreView> {
         Box::pin(restoring::restore(&self.0, caller, request))
     }
     fn consent_restore<'a>(

@@ -175,8 +175,7 @@ pub(super) async fn consent(
     let asked_by = asked_by.unwrap_or_else(|| caller.name.clone());
     let now = daemon.now();
     // As the targets are by now: consent is for what still is as it was shown.
-    let prepared =
-        cycle.prepare_restoration(person, Some(departure), &asked_by, now).await?;
+    let prepared = cycle.prepare_restoration(person, Some(departure), &asked_by, now).await?;
     if prepared.plan.hash != stored.plan.hash {
         return Err(ConsoleError::new(
             ErrorKind::Conflict,
@@ -267,7 +266,9 @@ async fn may_consent(
         ConsoleError::new(
             kind,
             refusal.to_string(),
-            format!("putting a departure back needs the consent of {role} (D10, access.restore.consent)"),
+            format!(
+                "putting a departure back needs the consent of {role} (D10, access.restore.consent)"
+            ),
         )
     })
 }

@@ -8,8 +8,8 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
     PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
-    SuspensionsView, TicketsView, UnsuspendRequest,
+    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView,
+    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -82,8 +82,11 @@ pub trait Console: Send + Sync + 'static {
     /// What the nightly audit found and nobody has settled.
     fn findings(&self) -> Answer<'_, FindingsView>;
     /// What a mistaken departure took: shown, to be consented to by its hash.
-    fn restore<'a>(&'a self, caller: &'a Caller, request: RestoreRequest)
-    -> Answer<'a, RestoreView>;
+    fn restore<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: RestoreRequest,
+    ) -> Answer<'a, RestoreView>;
     /// Consents to putting it back.
     fn consent_restore<'a>(
         &'a self,

@@ -52,7 +52,8 @@ impl Daemon {
     pub(super) async fn go_on_with_access(&self) {
         let waiting = self.store.read().people_to_grant(self.now()).await;
         let put_back = self.cycle().restorations_that_ended().await;
-        if waiting.is_ok_and(|people| !people.is_empty()) || put_back.is_ok_and(|all| !all.is_empty())
+        if waiting.is_ok_and(|people| !people.is_empty())
+            || put_back.is_ok_and(|all| !all.is_empty())
         {
             self.give.notify_one();
         }

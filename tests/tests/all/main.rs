@@ -29,6 +29,7 @@ mod nightly;
 mod notices;
 mod order_forms;
 mod request_tracker;
+mod restoring;
 mod scenarios;
 mod servers;
 mod service;

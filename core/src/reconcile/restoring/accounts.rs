@@ -17,7 +17,9 @@ impl<'a> Work<'a> {
         let Some(now) = self.now(connector, id) else {
             let why = match self.input.targets.unread.contains(connector) {
                 true => "it can't be read now; ask again once the target answers",
-                false => "it is not there any more: deleted, or moved out of reach; a form gives a new one",
+                false => {
+                    "it is not there any more: deleted, or moved out of reach; a form gives a new one"
+                }
             };
             return self.not(shown, why);
         };
@@ -73,7 +75,8 @@ impl<'a> Work<'a> {
         // Where the receipt was lost in a crash, the image taken before the departure says it.
         let was_open = before.map_or(shut.state.receipt().is_some(), |account| account.enabled);
         if locked || !was_open {
-            return self.not(shown, "others had shut it before the departure; it stays as they left it");
+            return self
+                .not(shown, "others had shut it before the departure; it stays as they left it");
         }
         if now.enabled {
             self.out.notes.push(format!("{shown} is open already"));
@@ -81,7 +84,8 @@ impl<'a> Work<'a> {
             let action = Action::Enable { account: target(now) };
             self.add(connector, now, action, Rule::D10);
             // The lock itself is one attribute; a shell or keys are further ones, which opening does not know.
-            let was = shut.state.receipt().map(|receipt| receipt.before.clone()).unwrap_or_default();
+            let was =
+                shut.state.receipt().map(|receipt| receipt.before.clone()).unwrap_or_default();
             if was.len() > 1 {
                 let action = Action::PutBack { account: target(now), kept: Kept::Shut { was } };
                 self.add(connector, now, action, Rule::D10);
@@ -263,7 +267,8 @@ impl<'a> Work<'a> {
         done: &[&Taken],
     ) {
         let shown = format!("access of {} in {connector}", now.user_id);
-        let revoked = done.iter().find(|one| matches!(one.step.action, Action::RevokeAccess { .. }));
+        let revoked =
+            done.iter().find(|one| matches!(one.step.action, Action::RevokeAccess { .. }));
         let Some(revoked) = revoked else { return };
         let was_open = before.map_or(revoked.state.receipt().is_some(), |account| account.enabled);
         if !was_open {
@@ -278,9 +283,10 @@ impl<'a> Work<'a> {
             return self.not(shown, why);
         }
         let had = before.map(|account| account.details.roles.clone()).unwrap_or_default();
-        let (ended, roles): (Vec<SystemRole>, Vec<SystemRole>) = had
-            .into_iter()
-            .partition(|role| self.input.ended.roles.contains_key(&(connector.clone(), role.clone())));
+        let (ended, roles): (Vec<SystemRole>, Vec<SystemRole>) =
+            had.into_iter().partition(|role| {
+                self.input.ended.roles.contains_key(&(connector.clone(), role.clone()))
+            });
         for role in &ended {
             let because = self.input.ended.roles.get(&(connector.clone(), role.clone()));
             let because = because.cloned().unwrap_or_default();

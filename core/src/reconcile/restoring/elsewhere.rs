@@ -46,9 +46,10 @@ impl Work<'_> {
         }
         let id = &one.step.action.account().id;
         if self.has_directory_account(connector, id) {
-            let on_account = self.done_to(connector, id).iter().any(|other| {
-                super::is_on_account(&other.step.action)
-            });
+            let on_account = self
+                .done_to(connector, id)
+                .iter()
+                .any(|other| super::is_on_account(&other.step.action));
             // Put back with the account where that was changed too.
             let now = self.now(connector, id).filter(|_| !on_account);
             let stopped = self.input.targets.suspended.contains(connector);

@@ -57,7 +57,8 @@ pub fn no_longer_held(
     held: &[Entitlement],
     today: Date,
 ) -> Result<NoLongerHeld, String> {
-    let back: BTreeSet<_> = comes_back(departure, forms, held, today).iter().map(|e| e.id).collect();
+    let back: BTreeSet<_> =
+        comes_back(departure, forms, held, today).iter().map(|e| e.id).collect();
     let mut alive: BTreeSet<(ConnectorName, String)> = BTreeSet::new();
     let mut alive_roles: BTreeSet<(ConnectorName, SystemRole)> = BTreeSet::new();
     let mut gone = NoLongerHeld::default();
@@ -90,6 +91,8 @@ fn why(one: &Entitlement) -> String {
         (None, Some(because)) if because != THE_PERSON_LEFT => {
             format!("the access to {} that gave it ended: {because}", one.system)
         }
-        (None, _) => format!("the access to {} that gave it has ended; file a form for it", one.system),
+        (None, _) => {
+            format!("the access to {} that gave it has ended; file a form for it", one.system)
+        }
     }
 }

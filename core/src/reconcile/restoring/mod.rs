@@ -119,7 +119,9 @@ pub enum Refusal {
     #[error("the person has departed anew since; nothing is given to them")]
     DepartedAnew,
     /// Another departure came after it, and was not taken back.
-    #[error("a later departure of the person was not taken back: access comes back by an approved form (D10)")]
+    #[error(
+        "a later departure of the person was not taken back: access comes back by an approved form (D10)"
+    )]
     NotTheLatest,
     /// It took nothing.
     #[error("this departure took nothing: there is nothing to put back")]
@@ -141,9 +143,10 @@ pub fn may_restore(
     }
     match (departure.state, standing) {
         (CaseState::Withdrawn, Standing::Left(_)) => Err(Refusal::DepartedAnew),
-        (CaseState::Withdrawn | CaseState::Scheduled, Standing::Employed | Standing::Leaving(_)) => {
-            Ok(())
-        }
+        (
+            CaseState::Withdrawn | CaseState::Scheduled,
+            Standing::Employed | Standing::Leaving(_),
+        ) => Ok(()),
         (CaseState::Rehired, _) => Err(Refusal::HiredAgain),
         _ => Err(Refusal::NoticeStands),
     }
@@ -239,7 +242,13 @@ impl<'a> Work<'a> {
     }
 
     /// Adds a step unless it is under way, or done once and for all.
-    fn add(&mut self, connector: &ConnectorName, account: &ObservedAccount, action: Action, rule: Rule) {
+    fn add(
+        &mut self,
+        connector: &ConnectorName,
+        account: &ObservedAccount,
+        action: Action,
+        rule: Rule,
+    ) {
         let once = action.is_once();
         let step = Step::new(
             self.input.case,
@@ -251,8 +260,7 @@ impl<'a> Work<'a> {
             rule,
         );
         let known = (self.input.journal)(step.id);
-        let settled =
-            known.is_some_and(|state| !state.has_ended() || (once && state.is_done()));
+        let settled = known.is_some_and(|state| !state.has_ended() || (once && state.is_done()));
         if !settled {
             self.out.steps.push(step);
         }

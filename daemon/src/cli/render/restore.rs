@@ -7,10 +7,15 @@ impl Text for RestoreView {
     fn write(&self, page: &mut Page) {
         let short = self.hash.get(..12).unwrap_or(&self.hash);
         page.line(&match self.state.as_str() {
-            "held" => format!("What the departure of {} took can be put back, by consent.", self.person),
+            "held" => {
+                format!("What the departure of {} took can be put back, by consent.", self.person)
+            }
             "under_way" => format!("What the departure of {} took is being put back.", self.person),
             "done" => format!("What the departure of {} took was put back.", self.person),
-            _ => format!("Of what the departure of {} took there is nothing to put back.", self.person),
+            _ => format!(
+                "Of what the departure of {} took there is nothing to put back.",
+                self.person
+            ),
         });
         page.field("departure", &self.departure);
         page.field("plan", &self.hash);

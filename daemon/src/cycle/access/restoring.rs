@@ -9,10 +9,12 @@
 //! between ends it in the same transaction; what gives access is then not claimed any more.
 
 use super::{Cycle, CycleError};
+use crate::cycle::DAEMON;
 use crate::cycle::decide::{Decided, aside};
 use crate::cycle::departing::Accounts;
-use crate::cycle::DAEMON;
-use crate::store::{AuditEntry, CaseFilter, FormFilter, StepFilter, StepUpdate, StoreError, StoredStep, Tx};
+use crate::store::{
+    AuditEntry, CaseFilter, FormFilter, StepFilter, StepUpdate, StoreError, StoredStep, Tx,
+};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::settings::Ability;
@@ -87,8 +89,7 @@ impl Cycle {
     ) -> Result<Prepared, NotPrepared> {
         let known = self.departure_to_restore(&person, named, now).await?;
         let (case, own) = self.restoration_case(&known, now).await?;
-        let done_before =
-            case.state == CaseState::Closed && own.iter().all(|s| s.state.is_done());
+        let done_before = case.state == CaseState::Closed && own.iter().all(|s| s.state.is_done());
         let mut decided = Decided::default();
         let asked = [(person.clone(), known.departure.clone())];
         let answer = self.accounts_of(&asked, &mut decided).await.pop();
@@ -115,8 +116,11 @@ impl Cycle {
             opener: &opener,
             journal: &state_of,
         });
-        let kind =
-            PlanKind::Restoration { case: case.id, person: person.id, departure: known.departure.id };
+        let kind = PlanKind::Restoration {
+            case: case.id,
+            person: person.id,
+            departure: known.departure.id,
+        };
         let (steps, findings) = (restored.steps.clone(), restored.findings.clone());
         let plan = Plan::new(kind, &policy.version(), steps, findings, Vec::new());
         let case = Case { before: accounts, ..case };
@@ -310,7 +314,8 @@ impl Cycle {
         for case in self.store.read().cases(&filter).await? {
             let filter = StepFilter { cases: vec![case.id], ..StepFilter::default() };
             let steps = self.store.read().steps(&filter).await?;
-            let over = |s: &StoredStep| s.state.has_ended() && !matches!(s.state, StepState::Done { .. });
+            let over =
+                |s: &StoredStep| s.state.has_ended() && !matches!(s.state, StepState::Done { .. });
             if steps.iter().all(over) {
                 ended.push((case, steps));
             }
