@@ -15,6 +15,7 @@ pub mod guard;
 pub mod holds;
 pub mod intake;
 pub mod journal;
+pub mod lateness;
 pub mod mask;
 pub mod notice_rules;
 pub mod observed;

@@ -7,6 +7,7 @@ pub mod control;
 pub mod cycle;
 pub mod documents;
 pub mod drops;
+pub mod evidence;
 pub mod notices;
 pub mod order_form;
 pub mod rehearse;

@@ -6,6 +6,7 @@
 mod access_forms;
 mod approvals;
 mod envelopes;
+mod evidence;
 mod orders;
 mod requests;
 mod restoring;
@@ -21,6 +22,9 @@ pub use approvals::{
     DecidedView, DenyRequest, EndAwayRequest,
 };
 pub use envelopes::{EnvelopeView, EnvelopesView, OpenEnvelopeRequest, PasswordView};
+pub use evidence::{
+    AuditProofView, EvidenceView, LateLineView, LateView, LinkView, SegmentView, TimesView,
+};
 pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,

@@ -9,8 +9,10 @@ mod audit;
 mod calendar;
 mod commands;
 mod envelopes;
+mod evidence;
 mod findings;
 mod holds;
+mod late;
 mod notices;
 mod outbox;
 mod people;
@@ -43,11 +45,11 @@ use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
-    KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
-    PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView,
-    RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
-    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    EndAwayRequest, EnvelopesView, EvidenceView, FiledView, FindingsView, GateRequest, HoldRequest,
+    HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
+    PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
+    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView,
+    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -136,6 +138,12 @@ impl Console for Desk {
     }
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
         Box::pin(absences::end(&self.0, caller, request))
+    }
+    fn evidence<'a>(&'a self, caller: &'a Caller, who: &'a str) -> Answer<'a, EvidenceView> {
+        Box::pin(evidence::evidence(&self.0, caller, who))
+    }
+    fn late(&self, since: Option<Date>) -> Answer<'_, LateView> {
+        Box::pin(late::late(&self.0, since))
     }
     fn restore<'a>(
         &'a self,

@@ -11,6 +11,7 @@ mod deletions;
 mod depart;
 mod due;
 mod envelope;
+mod evidence;
 pub mod exit;
 mod findings;
 mod form;
@@ -208,6 +209,10 @@ pub enum AskedCommand {
     /// List tickets at the help desk, and those that wait to be opened
     #[command(after_help = "Example:\n  lapsed tickets")]
     Tickets,
+    /// Write everything about one person's access, with its proof, as a page and as JSON
+    Evidence(evidence::EvidenceArgs),
+    /// Show who was cut off later than the policy allows, and how long it takes
+    Late(evidence::LateArgs),
     /// Read, verify or export the audit
     Audit(audit::AuditArgs),
     /// Match the directory to a first full feed, before the first run
@@ -304,6 +309,8 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::SetAside(args) => set_aside::set_aside(client, output, args).await,
         AskedCommand::Notices(args) => notices::notices(client, output, &args).await,
         AskedCommand::Tickets => tickets::tickets(client, output).await,
+        AskedCommand::Evidence(args) => evidence::evidence(client, output, &args).await,
+        AskedCommand::Late(args) => evidence::late(client, output, &args).await,
         AskedCommand::Audit(args) => audit::audit(client, output, &args).await,
         AskedCommand::Adopt(args) => adopt::adopt(client, output, &args).await,
         AskedCommand::Reload => reload::reload(client, output).await,

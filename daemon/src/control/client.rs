@@ -7,11 +7,11 @@ use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
-    PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView,
-    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    EndAwayRequest, EnvelopesView, ErrorView, EvidenceView, FiledView, FindingsView, GateRequest,
+    HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView,
+    OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    ReportRequest, RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest,
+    StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -148,6 +148,17 @@ impl Client {
         Self { transport }
     }
 
+    /// `evidence`.
+    pub async fn evidence(&self, who: &str) -> Asked<EvidenceView> {
+        self.look(Call::Evidence, &[("who", who)]).await
+    }
+    /// `late`.
+    pub async fn late(&self, since: Option<Date>) -> Asked<LateView> {
+        let since = since.map(|day| day.to_string());
+        let question: Vec<(&str, &str)> =
+            since.as_deref().map(|day| ("since", day)).into_iter().collect();
+        self.look(Call::Late, &question).await
+    }
     /// `restore`.
     pub async fn restore(&self, request: &RestoreRequest) -> Asked<RestoreView> {
         self.change(Call::Restore, request).await

@@ -5,11 +5,11 @@ use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
-    EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
-    HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
-    PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView,
-    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    EndAwayRequest, EnvelopesView, ErrorView, EvidenceView, FiledView, FindingsView, GateRequest,
+    HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView,
+    OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    ReportRequest, RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest,
+    StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -81,6 +81,10 @@ pub trait Console: Send + Sync + 'static {
     fn suspensions(&self) -> Answer<'_, SuspensionsView>;
     /// What the nightly audit found and nobody has settled.
     fn findings(&self) -> Answer<'_, FindingsView>;
+    /// Everything about one person's access, with what proves it.
+    fn evidence<'a>(&'a self, caller: &'a Caller, who: &'a str) -> Answer<'a, EvidenceView>;
+    /// Who was cut off late, and why.
+    fn late(&self, since: Option<Date>) -> Answer<'_, LateView>;
     /// What a mistaken departure took: shown, to be consented to by its hash.
     fn restore<'a>(
         &'a self,

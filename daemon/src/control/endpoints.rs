@@ -61,6 +61,8 @@ pub enum Call {
     Report,
     Restore,
     ConsentRestore,
+    Evidence,
+    Late,
     Adopt,
     Reload,
 }
@@ -142,6 +144,8 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::Report,         Post, "/v1/report",  Role::Operator, "report"),
         row(Call::Restore,        Post, "/v1/restore",          Participant,   "restore"),
         row(Call::ConsentRestore, Post, "/v1/restore/consent",  Participant,   "restore --consent"),
+        row(Call::Evidence,       Get,  "/v1/evidence",         Auditor,       "evidence"),
+        row(Call::Late,           Get,  "/v1/late",             Auditor,       "late"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
     ]

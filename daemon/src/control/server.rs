@@ -230,6 +230,12 @@ struct PersonQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct LateQuestion {
+    since: Option<jiff::civil::Date>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RequestsQuestion {
     /// Those that have ended, too.
     #[serde(default)]
@@ -442,6 +448,10 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Report => change!(report),
         Call::Restore => change!(restore),
         Call::ConsentRestore => change!(consent_restore),
+        Call::Evidence => own_look!(PersonQuestion, |console, caller, asked| {
+            console.evidence(&caller, &asked.who).await
+        }),
+        Call::Late => look!(LateQuestion, |console, asked| console.late(asked.since).await),
         Call::Adopt => change!(adopt),
         Call::Reload => {
             post(async |State(control): State<Control>, Extension(caller): Extension<Caller>| {

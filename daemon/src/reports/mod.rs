@@ -3,6 +3,8 @@
 
 pub mod page;
 
+pub use page::{escaped, page as html_page};
+
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::store::{AuditEntry, CaseFilter, FormFilter};
 use jiff::Timestamp;

@@ -73,6 +73,10 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Deny => ("[DenyRequest](#denyrequest)", "DecidedView"),
         Call::Away => ("[AwayRequest](#awayrequest)", "DoneView"),
         Call::EndAway => ("[EndAwayRequest](#endawayrequest)", "DoneView"),
+        Call::Restore => ("[RestoreRequest](#restorerequest)", "RestoreView"),
+        Call::ConsentRestore => ("[DecisionRequest](#decisionrequest)", "DoneView"),
+        Call::Evidence => ("`who` user ID, employee number or own id", "EvidenceView"),
+        Call::Late => ("`since` a date, if any", "LateView"),
         Call::Adopt => ("[AdoptRequest](#adoptrequest)", "AdoptView"),
         Call::Reload => ("", "ReloadView"),
     }
@@ -149,6 +153,10 @@ fn schemas() -> Vec<(String, Value)> {
     add::<LiftRequest>(&mut generator);
     add::<DelegateRequest>(&mut generator);
     add::<KeepRequest>(&mut generator);
+    add::<RestoreView>(&mut generator);
+    add::<RestoreRequest>(&mut generator);
+    add::<EvidenceView>(&mut generator);
+    add::<LateView>(&mut generator);
     add::<SuspensionsView>(&mut generator);
     add::<SuspendRequest>(&mut generator);
     add::<UnsuspendRequest>(&mut generator);

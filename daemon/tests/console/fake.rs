@@ -146,6 +146,26 @@ impl Console for FakeConsole {
     fn end_away<'a>(&'a self, caller: &'a Caller, request: EndAwayRequest) -> Answer<'a, DoneView> {
         self.done(&format!("end away {}", request.id), caller)
     }
+    fn restore<'a>(
+        &'a self,
+        _caller: &'a Caller,
+        _request: RestoreRequest,
+    ) -> Answer<'a, RestoreView> {
+        ready(Ok(samples::restore()))
+    }
+    fn consent_restore<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: DecisionRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("consent {} for {}", request.hash, request.reason), caller)
+    }
+    fn evidence<'a>(&'a self, _caller: &'a Caller, _who: &'a str) -> Answer<'a, EvidenceView> {
+        ready(Ok(samples::evidence()))
+    }
+    fn late(&self, _since: Option<Date>) -> Answer<'_, LateView> {
+        ready(Ok(samples::late()))
+    }
     fn suspensions(&self) -> Answer<'_, SuspensionsView> {
         ready(Ok(samples::suspensions()))
     }

@@ -40,6 +40,8 @@ fn texts() -> Vec<(&'static str, String)> {
         ("check", text(&samples::check())),
         ("simulate", text(&samples::simulate())),
         ("user_ids", text(&samples::user_ids())),
+        ("restore", text(&samples::restore())),
+        ("late", text(&samples::late())),
     ]
 }
 

@@ -46,6 +46,8 @@ fn body(call: Call) -> &'static str {
         Call::Gate => r#"{"person":"mzsmitj","gate":"hipaa_training","on":"2026-11-02"}"#,
         Call::OpenEnvelope => r#"{"id":"0191d5a0","code":"K7Q2"}"#,
         Call::Suspend | Call::Unsuspend => r#"{"person":"mzsmitj","authority":"a","reason":"r"}"#,
+        Call::Restore => r#"{"person":"mzsmitj"}"#,
+        Call::ConsentRestore => r#"{"hash":"3f9c01ab77de","reason":"r"}"#,
         Call::SettleFinding => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
         Call::AcceptBaseline => r#"{"authority":"a","reason":"r"}"#,
         Call::AuditAccess => r#"{"reason":"r"}"#,
@@ -59,7 +61,7 @@ fn body(call: Call) -> &'static str {
 
 fn target(endpoint: Endpoint) -> String {
     let query = match endpoint.call {
-        Call::Person => "?who=mzsmitj",
+        Call::Person | Call::Evidence => "?who=mzsmitj",
         Call::Plan => "?hash=3f9c01ab77de",
         Call::AccessForm => "?number=17",
         Call::Due => "?until=2026-12-31",

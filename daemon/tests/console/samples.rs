@@ -203,6 +203,54 @@ pub fn findings() -> FindingsView {
     }
 }
 
+pub fn restore() -> RestoreView {
+    RestoreView {
+        person: text("mzsmitj"),
+        departure: text("0191f2b4-0000-0000-0000-000000000002"),
+        state: text("held"),
+        hash: text("3f9c01ab77de4400"),
+        consent: text("local_security_officer"),
+        not_restored: vec![NotRestoredView {
+            what: format!("group Nurses {HOSTILE}"),
+            why: text("it was deleted since"),
+        }],
+        notes: vec![text("a new password goes sealed to mzbossb")],
+        ..RestoreView::default()
+    }
+}
+
+pub fn evidence() -> EvidenceView {
+    EvidenceView {
+        format: text("lapsed evidence 1"),
+        record: serde_json::json!({ "person": { "shown": format!("mzsmitj {HOSTILE}") } }),
+        ..EvidenceView::default()
+    }
+}
+
+pub fn late() -> LateView {
+    LateView {
+        within_minutes: 15,
+        late: vec![LateLineView {
+            person: text("mzsmitj"),
+            case: text("0191f2b4-0000-0000-0000-000000000002"),
+            connector: text("directory"),
+            what: text("disable account mzsmitj"),
+            clause: text("D2: DMH DOR 8.300"),
+            deadline: text("2026-11-20T17:15:00-06:00"),
+            done: Some(text("2026-11-21T09:00:00-06:00")),
+            late_seconds: 56_700,
+            why: vec![format!("feed late: {HOSTILE}")],
+        }],
+        times: vec![TimesView {
+            connector: text("all"),
+            count: 1,
+            p50_ms: 840,
+            p95_ms: 840,
+            p99_ms: 61_000,
+        }],
+    }
+}
+
 pub fn suspensions() -> SuspensionsView {
     SuspensionsView {
         suspensions: vec![SuspensionView {

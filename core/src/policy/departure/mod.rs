@@ -100,6 +100,9 @@ pub struct DeparturePolicy {
     pub delete_accounts: BTreeMap<ConnectorName, u16>,
     /// Days after a revocation on which it is read back again (D13).
     pub recheck_days: Vec<u16>,
+    /// Whose access is not read back as ended so many minutes after it was to end was cut off late (`lapsed
+    /// late`, D2).
+    pub late_after_minutes: u32,
 }
 
 impl Default for DeparturePolicy {
@@ -114,6 +117,7 @@ impl Default for DeparturePolicy {
             requests: Vec::new(),
             delete_accounts: BTreeMap::new(),
             recheck_days: vec![1, 7, 30],
+            late_after_minutes: 15,
         }
     }
 }

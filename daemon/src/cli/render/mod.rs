@@ -12,6 +12,7 @@ mod changes;
 mod check;
 mod envelopes;
 mod holds;
+mod late;
 mod notices;
 mod person;
 mod plans;

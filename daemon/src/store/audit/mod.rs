@@ -2,13 +2,19 @@
 //!
 //! # How a hash is made
 //!
-//! Enough to write a verifier without this code. Rows are numbered from 1 without a gap. A row's hash is
+//! Enough to write a verifier without this code. Rows are numbered from 1 without a gap. A row's *digest* is
 //! the SHA-256, in lower-case hexadecimal, of these bytes one after another:
 //!
-//! 1. the 15 bytes `lapsed audit 1` and a line feed;
-//! 2. twelve fields, in this order: `seq`, `at_us`, `actor`, `event`, `person`, `case_id`, `step`,
-//!    `plan`, `user_id`, `clause`, `detail`, `prev`: every column of the row
-//!    but `hash`, each as below.
+//! 1. the 17 bytes `lapsed audit row` and a line feed;
+//! 2. eleven fields, in this order: `seq`, `at_us`, `actor`, `event`, `person`, `case_id`, `step`,
+//!    `plan`, `user_id`, `clause`, `detail`: every column of the row but `prev` and `hash`, each as below.
+//!
+//! Its *hash* is the SHA-256, in lower-case hexadecimal, of the 15 bytes `lapsed audit 2` and a line feed, then
+//! the digest and `prev` as two fields. So a row can be proved to be in the chain without a word of what the
+//! rows around it say: their digests are enough ([`proof`]).
+//!
+//! Rows of before have a hash of one piece: over the 15 bytes `lapsed audit 1` and a line feed, then the
+//! eleven fields and `prev`. Either is right for a row.
 //!
 //! A field that is there is its length in bytes in decimal, a colon, its bytes in UTF-8, and a comma
 //! (a netstring: `5:alice,`). A field that is NULL is the two bytes `-,`. Numbers are decimal, with a
@@ -28,6 +34,7 @@
 //! shows that, and what does not, is said in [`checkpoint`].
 
 pub mod checkpoint;
+pub mod proof;
 pub mod verify;
 
 use super::error::Doing as _;
@@ -174,11 +181,28 @@ pub(super) async fn append(
     Ok(head)
 }
 
-/// The hash over twelve fields, `None` standing for NULL: the encoding of the module's documentation.
+/// The digest of a row's own eleven fields, `None` standing for NULL: the encoding of the module's
+/// documentation.
+#[must_use]
+pub fn row_digest(fields: [Option<&str>; 11]) -> String {
+    hash_fields(b"lapsed audit row\n", &fields)
+}
+
+/// The hash of a row from its digest and the hash of the row before.
+#[must_use]
+pub fn link_hash(digest: &str, prev: &str) -> String {
+    hash_fields(b"lapsed audit 2\n", &[Some(digest), Some(prev)])
+}
+
+/// The hash of a row of before, over its eleven fields and `prev`.
 #[must_use]
 pub fn chain_hash(fields: [Option<&str>; 12]) -> String {
+    hash_fields(b"lapsed audit 1\n", &fields)
+}
+
+fn hash_fields(head: &[u8], fields: &[Option<&str>]) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(b"lapsed audit 1\n");
+    hasher.update(head);
     for field in fields {
         match field {
             Some(text) => {
@@ -193,23 +217,43 @@ pub fn chain_hash(fields: [Option<&str>; 12]) -> String {
 }
 
 pub(super) fn hash_of(row: &audit::Model) -> String {
-    let [seq, at] = [row.seq, row.at_us].map(|number| number.to_string());
-    let [person, case, step] =
-        [row.person, row.case_id, row.step].map(|id| id.map(|id| id.hyphenated().to_string()));
-    chain_hash([
-        Some(&seq),
-        Some(&at),
-        Some(&row.actor),
-        Some(&row.event),
-        person.as_deref(),
-        case.as_deref(),
-        step.as_deref(),
-        row.plan.as_deref(),
-        row.user_id.as_deref(),
-        row.clause.as_deref(),
-        Some(&row.detail),
-        Some(&row.prev),
-    ])
+    link_hash(&digest_of(row), &row.prev)
+}
+
+/// True if the row's hash is that of its content, as rows are hashed now or were before.
+pub(super) fn is_hashed(row: &audit::Model) -> bool {
+    row.hash == hash_of(row) || row.hash == former_hash_of(row)
+}
+
+pub(super) fn digest_of(row: &audit::Model) -> String {
+    let fields = texts(row);
+    let [a, b, c, d, e, f, g, h, i, j, k] = &fields;
+    row_digest([a, b, c, d, e, f, g, h, i, j, k].map(|field| field.as_deref()))
+}
+
+fn former_hash_of(row: &audit::Model) -> String {
+    let fields = texts(row);
+    let [a, b, c, d, e, f, g, h, i, j, k] = &fields;
+    let prev = Some(row.prev.clone());
+    chain_hash([a, b, c, d, e, f, g, h, i, j, k, &prev].map(|field| field.as_deref()))
+}
+
+/// A row's own eleven fields as texts, in their order.
+pub(super) fn texts(row: &audit::Model) -> [Option<String>; 11] {
+    let id = |id: Option<uuid::Uuid>| id.map(|id| id.hyphenated().to_string());
+    [
+        Some(row.seq.to_string()),
+        Some(row.at_us.to_string()),
+        Some(row.actor.clone()),
+        Some(row.event.clone()),
+        id(row.person),
+        id(row.case_id),
+        id(row.step),
+        row.plan.clone(),
+        row.user_id.clone(),
+        row.clause.clone(),
+        Some(row.detail.clone()),
+    ]
 }
 
 impl Reader<'_> {

@@ -4,7 +4,7 @@ use super::Ended;
 use super::fixtures::{NOW, later, open, person, tamper};
 use lapsed::store::{
     ALARM, AuditEntry, AuditFinding, AuditReport, Checkpoints, DatabaseSettings, GENESIS, Store,
-    StoreError, chain_hash, verify_audit,
+    StoreError, chain_hash, link_hash, row_digest, verify_audit,
 };
 use lapsed_core::facts::UserId;
 use std::path::Path;
@@ -91,6 +91,24 @@ pub async fn a_hash_is_made_as_documented(settings: &DatabaseSettings) -> Ended 
         Some(GENESIS),
     ]);
     assert_eq!(hash, "9a4d97581c1d3f3335f43952c220761b5e0102e3e74f45d36d7df1e437f76714");
+    let none = None;
+    let own = [
+        Some("1"),
+        Some("-5"),
+        Some("ä"),
+        Some(""),
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        Some("null"),
+    ];
+    let digest = row_digest(own);
+    assert_eq!(digest, "9ccd0aa29aefa23df3ba898fc7e8d9e65df9b205391321ef6d90d38344a3bd41");
+    let hash = link_hash(&digest, GENESIS);
+    assert_eq!(hash, "7d66f1fea34385288b0de9541b7ed21e51e0831b60efc193da174ce525da69ba");
     let store = open(settings).await?;
     write(&store, 0, 2).await?;
     let rows = store.read().audit_rows(0, 10, None).await?;
