@@ -29,13 +29,14 @@ pub struct SegmentView {
     /// Hash of the row before the first.
     pub prev: String,
     /// The rows: those about the person with their fields, of others number and digest.
+    #[schemars(with = "Vec<serde_json::Value>")]
     pub rows: Vec<LinkView>,
     /// The signed line about the last row.
     pub checkpoint: Option<String>,
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum LinkView {
     /// With its fields.

@@ -199,6 +199,12 @@ fn kind(schema: &Value) -> String {
         let name = reference.rsplit('/').next().unwrap();
         return format!("[{name}](#{})", name.to_lowercase());
     }
+    if schema.as_bool() == Some(true)
+        || schema.get("type").is_none() && schema.get("anyOf").is_none()
+    {
+        // Content with a description of its own.
+        return "JSON, see [evidence.md](evidence.md)".into();
+    }
     if let Some(either) = schema["anyOf"].as_array() {
         return either.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
