@@ -10,6 +10,7 @@ use lapsed_core::facts::{Case, CaseId, Person, PersonId};
 use lapsed_core::journal::StepState;
 use lapsed_core::lateness::{CutOff, percentile};
 use lapsed_core::plan::PlanHash;
+use lapsed_core::policy::departure::effective_at;
 use lapsed_core::step::{Action, StepId};
 use std::collections::{BTreeMap, HashMap};
 
@@ -42,7 +43,7 @@ pub(super) async fn late(
     let mut times: BTreeMap<String, Vec<SignedDuration>> = BTreeMap::new();
     let mut late = Vec::new();
     for stored in &steps {
-        let Some(cut) = cut_off(stored, &known) else { continue };
+        let Some(cut) = cut_off(&cycle, stored, &known) else { continue };
         if from.as_ref().is_some_and(|from| cut.effective_at < from.timestamp()) {
             continue;
         }
@@ -85,7 +86,7 @@ async fn departures(daemon: &Daemon, steps: &[StoredStep]) -> Result<Departures,
 
 /// What the journal has of one account's end; `None` of what was shut by others, was called off, or is of no
 /// departure.
-fn cut_off(stored: &StoredStep, known: &Departures) -> Option<CutOff> {
+fn cut_off(cycle: &Cycle, stored: &StoredStep, known: &Departures) -> Option<CutOff> {
     let shuts = matches!(stored.step.action, Action::Disable { .. } | Action::RevokeAccess { .. });
     let case = known.cases.get(&stored.step.case).filter(|_| shuts)?;
     let called_off = matches!(stored.state, StepState::Cancelled { .. });
@@ -94,10 +95,17 @@ fn cut_off(stored: &StoredStep, known: &Departures) -> Option<CutOff> {
     }
     let notices = known.people.get(&case.person).map(|person| person.notices.as_slice());
     let said = notices.unwrap_or_default().iter().filter(|n| n.effective_at == case.effective_at);
-    let noticed_at = said.map(|notice| notice.received_at).min().unwrap_or(case.opened_at);
+    let first = said.min_by_key(|notice| notice.received_at);
+    let noticed_at = first.map_or(case.opened_at, |notice| notice.received_at);
+    // A back-dated notice takes effect when it comes; the policy's own moment is that of the last day (D2).
+    let (rules, zone) = (&cycle.config.policy.departure, &cycle.config.time_zone);
+    let last_day = first.filter(|notice| !notice.for_cause).and_then(|notice| notice.last_day);
+    let by_policy = last_day.and_then(|day| {
+        effective_at(Some(day), false, Timestamp::MIN, &rules.effective, zone).ok()
+    });
     let plan = known.plans.get(&stored.plan);
     Some(CutOff {
-        effective_at: case.effective_at,
+        effective_at: by_policy.unwrap_or(case.effective_at).min(case.effective_at),
         noticed_at,
         released_at: plan.filter(|plan| plan.decided_by.is_some()).and_then(|plan| plan.decided_at),
         begun_at: stored.first_started_at,
