@@ -44,6 +44,7 @@ pub struct Builder {
     pwd_lockout: bool,
     retcode_items: Vec<String>,
     idle_timeout: Option<u32>,
+    last_bind: bool,
     fsync: bool,
 }
 
@@ -63,6 +64,7 @@ impl Default for Builder {
             pwd_lockout: true,
             retcode_items: Vec::new(),
             idle_timeout: None,
+            last_bind: false,
             fsync: false,
         }
     }
@@ -148,6 +150,12 @@ impl Builder {
     #[must_use]
     pub fn idle_timeout(mut self, seconds: u32) -> Self {
         self.idle_timeout = Some(seconds);
+        self
+    }
+    /// Notes on each account when it last logged on (`lastbind`, slapd.conf(5)).
+    #[must_use]
+    pub fn last_bind(mut self) -> Self {
+        self.last_bind = true;
         self
     }
     /// Waits for the disk on every change, as in production.

@@ -1,14 +1,13 @@
 //! Approvals by other accounts over the socket, from a filed form to what it gives, on a real directory.
 
 use super::departure::{adopted, today, yesterday};
+use super::others::{can_be_others, open_to_all, said, with_client};
 use lapsed_tests::Done;
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
-use lapsed_tests::process::plain_command;
 use lapsed_tests::site::Site;
 use lapsed_tests::slapd::Slapd;
 use serde_json::{Value, json};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 
 const BASE: &str = "dc=dmh,dc=test";
 const FIRST: &str = "0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d";
@@ -30,8 +29,8 @@ struct Stage {
 
 impl Stage {
     fn new() -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            return None; // Only root can become somebody else.
+        if !can_be_others() {
+            return None;
         }
         let (agency, slapd, mut site) = adopted(320).unwrap();
         site.stop().unwrap();
@@ -40,9 +39,7 @@ impl Stage {
         let there = if here == 'b' { 'z' } else { 'b' };
         slapd.load_ldif(&officers(here, there)).unwrap();
         configure(&site).unwrap();
-        let binary = assert_cmd::cargo::cargo_bin("lapsed");
-        fs::copy(binary, site.path("client")).unwrap();
-        fs::set_permissions(site.path(""), Permissions::from_mode(0o755)).unwrap();
+        with_client(&site).unwrap();
         let mut stage = Self { agency, _slapd: slapd, site, person };
         stage.start();
         Some(stage)
@@ -50,7 +47,7 @@ impl Stage {
 
     fn start(&mut self) {
         self.site.start().unwrap();
-        fs::set_permissions(self.site.path("control.sock"), Permissions::from_mode(0o666)).unwrap();
+        open_to_all(&self.site).unwrap();
     }
 
     fn user_id(&self) -> &str {
@@ -59,13 +56,7 @@ impl Stage {
 
     /// A command as another account: its exit code and all that it said.
     fn said(&self, who: &str, arguments: &[&str]) -> (i32, String) {
-        let mut command = plain_command("setpriv");
-        command.args(["--reuid", who, "--regid", "nogroup", "--clear-groups"]);
-        command.arg(self.site.path("client")).arg("--socket").arg(self.site.path("control.sock"));
-        let output = command.args(arguments).output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
-        (output.status.code().unwrap(), text)
+        said(&self.site, who, arguments)
     }
 
     fn refused(&self, who: &str, arguments: &[&str], says: &str) {
