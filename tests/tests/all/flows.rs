@@ -6,3 +6,5 @@ mod joining;
 mod moving;
 mod picture;
 mod stage;
+mod stopping;
+mod unused;

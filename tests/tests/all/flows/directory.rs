@@ -1,6 +1,7 @@
 //! One directory of either kind, with the sample agency and the groups of these tests in it.
 
 use crate::beside::{BASE, at_samba, at_slapd, openldap};
+use jiff::Timestamp;
 use lapsed_tests::agency::Agency;
 use lapsed_tests::ldif::escape_filter;
 use lapsed_tests::samba::{self, SambaAd};
@@ -173,17 +174,45 @@ impl Directory {
         })
     }
 
-    /// How the account is opened by other hands.
-    pub fn open(&self, user_id: &str) -> Done<()> {
+    /// Has the server know that somebody last logged on, with this password, at this moment.
+    pub fn last_used(&mut self, user_id: &str, password: &str, at: Timestamp) -> Done<()> {
         let account = self.account(user_id)?;
+        match self {
+            // Nothing but a log-on writes it: the server's clock is set back for one.
+            Self::OpenLdap(slapd) => {
+                let on_clock = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+                slapd.set_clock(&on_clock(at))?;
+                let (code, said) = slapd.witness().try_bind(&account.dn, password)?;
+                slapd.set_clock(&on_clock(Timestamp::now()))?;
+                if code == 0 { Ok(()) } else { Err(Failure::new(said)) }
+            }
+            Self::SambaAd(samba) => {
+                let value = (at.as_second() + FROM_1601_TO_1970) * TICKS_A_SECOND;
+                samba.change_as_server(&format!(
+                    "dn: {}\nchangetype: modify\nreplace: lastLogonTimestamp\nlastLogonTimestamp: {value}\n",
+                    account.dn
+                ))
+            }
+        }
+    }
+
+    /// Whether the server shows a last log-on.
+    pub fn shows_use(&self, user_id: &str) -> Done<bool> {
+        let account = self.account(user_id)?;
+        Ok(match self {
+            Self::OpenLdap(_) => account.has("pwdLastSuccess"),
+            Self::SambaAd(_) => account.first("lastLogonTimestamp").is_some_and(|at| at != "0"),
+        })
+    }
+
+    /// The password need not be changed at the next log-on any more.
+    pub fn password_is_kept(&self, user_id: &str) -> Done<()> {
         let change = match self {
-            Self::OpenLdap(_) => "delete: pwdAccountLockedTime\n".to_owned(),
-            Self::SambaAd(_) => format!(
-                "replace: userAccountControl\nuserAccountControl: {}\n",
-                flags(&account) & !DISABLED
-            ),
+            Self::OpenLdap(_) => "delete: pwdReset\n",
+            Self::SambaAd(_) => "replace: pwdLastSet\npwdLastSet: -1\n",
         };
-        self.load_ldif(&format!("dn: {}\nchangetype: modify\n{change}", account.dn))
+        let dn = self.account(user_id)?.dn;
+        self.load_ldif(&format!("dn: {dn}\nchangetype: modify\n{change}"))
     }
 
     /// What the server says to a log-on with this password: right, wrong, or shut.
@@ -213,6 +242,9 @@ pub enum LogOn {
 }
 
 const DISABLED: u32 = 0x2;
+/// How Active Directory counts moments (MS-DTYP 2.3.3).
+const FROM_1601_TO_1970: i64 = 11_644_473_600;
+const TICKS_A_SECOND: i64 = 10_000_000;
 
 fn flags(account: &Entry) -> u32 {
     account.first("userAccountControl").and_then(|text| text.parse().ok()).unwrap()

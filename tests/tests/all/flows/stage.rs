@@ -27,7 +27,6 @@ const INCLUDED: &str = "
 ";
 
 pub struct Stage {
-    pub agency: Agency,
     pub directory: Directory,
     pub site: Site,
     before: Picture,
@@ -45,17 +44,35 @@ impl Stage {
         can_be_others().then(|| Self::beside(kind, changes).unwrap())
     }
 
+    /// Beside a directory whose other accounts are nobody's whom lapsed knows.
+    pub fn among_strangers(kind: Kind, changes: &[(&str, &str)]) -> Option<Self> {
+        can_be_others().then(|| {
+            let (_, mut site, directory) = Self::prepared(kind, changes).unwrap();
+            site.start().unwrap();
+            Self::of(site, directory).unwrap()
+        })
+    }
+
     fn beside(kind: Kind, changes: &[(&str, &str)]) -> Done<Self> {
+        let (agency, mut site, directory) = Self::prepared(kind, changes)?;
+        adopt(&agency, &mut site)?;
+        Self::of(site, directory)
+    }
+
+    fn prepared(kind: Kind, changes: &[(&str, &str)]) -> Done<(Agency, Site, Directory)> {
         let agency = Agency::new(300, 1);
         let directory = Directory::start(kind, &agency)?;
-        let mut site = Site::beside(&directory.at())?;
+        let site = Site::beside(&directory.at())?;
         configure(&site, &directory)?;
         site.reconfigure(changes)?;
         with_client(&site)?;
-        adopt(&agency, &mut site)?;
+        Ok((agency, site, directory))
+    }
+
+    fn of(site: Site, directory: Directory) -> Done<Self> {
         open_to_all(&site)?;
         let before = Picture::of(&directory)?;
-        Ok(Self { agency, directory, site, before, forms: 0 })
+        Ok(Self { directory, site, before, forms: 0 })
     }
 
     /// Starts the daemon again after [`Site::stop`] or [`Site::kill`].
@@ -97,6 +114,24 @@ impl Stage {
             panic!("{failure}\n{aside}\n{form}")
         };
         self.site.wait_for("the form is in place", is).unwrap_or_else(failed);
+    }
+
+    pub fn waits_until(&self, user_id: &str, shut: bool) {
+        let is_so = || Ok(self.directory.is_shut(user_id)? == shut);
+        self.site.wait_for(&format!("{user_id} is shut: {shut}"), is_so).unwrap();
+    }
+
+    /// Waits until the suspensions are these: kind and state of each.
+    pub fn suspensions_are(&self, wanted: &[&str]) {
+        let states = || -> Done<Vec<String>> {
+            let view = self.site.json(&["suspensions"])?;
+            let all = view["suspensions"].as_array().cloned().unwrap_or_default();
+            let of = |one: &Value| format!("{} {}", one["kind"], one["state"]).replace('"', "");
+            Ok(all.iter().map(of).collect())
+        };
+        let failed = |failure| panic!("{failure}: {:?}", states());
+        let wait = format!("suspensions are {wanted:?}");
+        self.site.wait_for(&wait, || Ok(states()? == wanted)).unwrap_or_else(failed);
     }
 
     /// What of the whole directory changed since the last look.
@@ -180,6 +215,11 @@ pub fn joins(last: &str, first: &str) -> Value {
         "supervisor": SUPERVISOR,
     });
     form("new", person, json!({}))
+}
+
+/// A form of another name about somebody with an account, which needs no approvals.
+pub fn at_once(name: &str, user_id: &str, asks: &str) -> Value {
+    form(asks, json!({ "user_id": user_id }), json!({ "form": name }))
 }
 
 /// A form about somebody with an account.
