@@ -121,17 +121,17 @@ impl Stage {
         self.site.wait_for(&format!("{user_id} is shut: {shut}"), is_so).unwrap();
     }
 
-    /// Waits until the suspensions are these: kind and state of each.
-    pub fn suspensions_are(&self, wanted: &[&str]) {
-        let states = || -> Done<Vec<String>> {
+    /// Waits until access is stopped for these reasons and no other.
+    pub fn stopped_by(&self, wanted: &[&str]) {
+        let kinds = || -> Done<Vec<String>> {
             let view = self.site.json(&["suspensions"])?;
             let all = view["suspensions"].as_array().cloned().unwrap_or_default();
-            let of = |one: &Value| format!("{} {}", one["kind"], one["state"]).replace('"', "");
-            Ok(all.iter().map(of).collect())
+            let stopped = all.iter().filter(|one| one["state"] == "stopped");
+            Ok(stopped.filter_map(|one| one["kind"].as_str()).map(str::to_owned).collect())
         };
-        let failed = |failure| panic!("{failure}: {:?}", states());
-        let wait = format!("suspensions are {wanted:?}");
-        self.site.wait_for(&wait, || Ok(states()? == wanted)).unwrap_or_else(failed);
+        let failed = |failure| panic!("{failure}: {:?}", kinds());
+        let wait = format!("stopped by {wanted:?}");
+        self.site.wait_for(&wait, || Ok(kinds()? == wanted)).unwrap_or_else(failed);
     }
 
     /// What of the whole directory changed since the last look.

@@ -65,7 +65,7 @@ fn an_account_is_shut_the_day_after_its_sixty_days_and_the_lag_and_a_log_on_begi
 
     look(&stage);
     stage.waits_until(unused, true);
-    stage.suspensions_are(&["inactivity stopped"]);
+    stage.stopped_by(&["inactivity"]);
     stage.shows("unused");
     stage.nothing_to_do();
 
@@ -73,14 +73,14 @@ fn an_account_is_shut_the_day_after_its_sixty_days_and_the_lag_and_a_log_on_begi
     let review = ["unsuspend", unused, "--kind", "inactivity", "--authority", "A. Li"];
     stage.site.printed(&[&review[..], &["--reason", "Needed in winter"]].concat()).unwrap();
     stage.waits_until(unused, false);
-    stage.suspensions_are(&[]);
+    stage.stopped_by(&[]);
     look(&stage);
-    stage.suspensions_are(&[]);
+    stage.stopped_by(&[]);
 
     set_day(&mut stage, today.date().checked_add(Span::new().days(allowed)).unwrap());
     look(&stage);
     stage.waits_until(used, true);
-    stage.suspensions_are(&["inactivity stopped"]);
+    stage.stopped_by(&["inactivity"]);
     assert!(!stage.directory.is_shut(logs_on).unwrap(), "its last day");
     set_day(&mut stage, today.date().checked_add(Span::new().days(allowed + 1)).unwrap());
     look(&stage);
