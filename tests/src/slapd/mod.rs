@@ -336,8 +336,13 @@ impl Slapd {
     /// The Unix socket, with its path percent-encoded. SASL EXTERNAL gives the service account.
     #[must_use]
     pub fn url_ldapi(&self) -> String {
-        let path = self.scratch.path().join("run/ldapi");
+        let path = self.socket();
         format!("ldapi://{}", path.to_string_lossy().replace('%', "%25").replace('/', "%2F"))
+    }
+    /// The Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.scratch.path().join("run/ldapi")
     }
     /// Authority that signed the server's certificate.
     #[must_use]

@@ -179,6 +179,38 @@ fn cimors_four_steps_lead_from_a_form_to_access_in_their_order_and_by_nobody_els
 }
 
 #[test]
+fn what_takes_effect_at_once_is_filed_by_the_roles_that_may_and_by_nobody_else() {
+    let Some(stage) = Stage::new() else { return };
+    let path = stage.site.path("form.json");
+    let file = path.display().to_string();
+    let user_id = stage.user_id().to_owned();
+    let asks = [
+        ("staff_access", "revoke", "filed by: Local Security Officer"),
+        ("suspension", "suspend", "filed by: Security coordinator"),
+        ("suspension", "lift", "filed by: Security coordinator"),
+        ("leave", "leave", "filed by: Human resources"),
+        ("leave", "return", "filed by: Human resources"),
+        ("password_reset", "reset_password", "Service desk"),
+        ("recertification", "recertify", "Supervisor or Local Security Officer"),
+        ("agreement", "agreement", "filed by: Human resources"),
+    ];
+    for (name, asks, role) in asks {
+        let form = json!({
+            "form": name, "version": 1, "id": FIRST, "asks": asks, "person": { "user_id": user_id },
+            "reason": "Because", "least_phi": "none", "requested_by": "lp",
+            "signatures": [
+                { "role": "staff_member", "name": "A. Li", "on": "2026-01-05", "by": "hand" },
+            ],
+        });
+        fs::write(&path, form.to_string()).unwrap();
+        stage.refused("lp", &["form", "submit", &file], role);
+    }
+    let forms = stage.site.json(&["form", "list"]).unwrap();
+    assert_eq!(forms["forms"], json!([]));
+    assert_eq!(stage.site.json(&["suspensions"]).unwrap()["suspensions"], json!([]));
+}
+
+#[test]
 fn a_changed_form_needs_new_approvals_a_denial_ends_it_and_so_does_a_departure() {
     let Some(mut stage) = Stage::new() else { return };
     stage.submit(&stage.change(FIRST));

@@ -2,6 +2,7 @@
 //! other accounts, the daemon works on a real server, and the whole directory is held against how it was.
 
 mod directory;
+mod interrupted;
 mod joining;
 mod moving;
 mod picture;

@@ -116,7 +116,10 @@ impl Directory {
     pub fn settings(&self) -> Vec<(String, String)> {
         let from = "    #create:\n      # Where.";
         let create = |below: &str, more: &str| {
-            (from.to_owned(), format!("    create:\n      below: \"{below}\"\n{more}      # Where."))
+            (
+                from.to_owned(),
+                format!("    create:\n      below: \"{below}\"\n{more}      # Where."),
+            )
         };
         match self {
             Self::OpenLdap(_) => {

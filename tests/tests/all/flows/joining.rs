@@ -2,6 +2,7 @@
 
 use super::directory::{Kind, LogOn};
 use super::stage::{SUPERVISOR, Stage, joins};
+use crate::envelopes::with_text;
 use rstest::rstest;
 use std::fs;
 
@@ -11,7 +12,9 @@ use std::fs;
 fn an_account_is_made_shut_and_opened_once_the_password_is_sealed_for_the_supervisor(
     #[case] kind: Kind,
 ) {
-    let Some(mut stage) = Stage::new(kind) else { return };
+    // All that the daemon can say of itself is in its log.
+    let talkative = [("\n  level: info\n", "\n  level: trace\n")];
+    let Some(mut stage) = Stage::with(kind, &talkative) else { return };
     let number = stage.file(&joins("Quillfeather", "John"));
     assert_eq!(stage.changed(), "", "nothing before all said yes");
 
@@ -37,5 +40,9 @@ fn an_account_is_made_shut_and_opened_once_the_password_is_sealed_for_the_superv
     };
     assert_eq!(stage.directory.log_on("mzquilj", &password).unwrap(), expected);
     assert_eq!(stage.directory.log_on("mzquilj", "Another-1-word").unwrap(), LogOn::Refused);
+    // Neither in the state, nor in what the daemon wrote to its log and its standard error, nor anywhere.
+    fs::remove_file(stage.site.path("client")).unwrap();
+    assert!(!with_text(stage.site.root(), "form planned").is_empty(), "the log is there");
+    assert_eq!(with_text(stage.site.root(), &password), [] as [&str; 0]);
     stage.nothing_to_do();
 }

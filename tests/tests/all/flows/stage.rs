@@ -6,7 +6,9 @@ use crate::beside::adopt;
 use crate::others::{can_be_others, open_to_all, said, with_client};
 use lapsed_tests::Done;
 use lapsed_tests::agency::Agency;
-use lapsed_tests::site::Site;
+use lapsed_tests::lost_reply::LostReply;
+use lapsed_tests::site::{DirectoryAt, Site};
+use lapsed_tests::slapd::Slapd;
 use serde_json::{Value, json};
 use std::fs;
 use uuid::Uuid;
@@ -50,6 +52,23 @@ impl Stage {
             let (_, mut site, directory) = Self::prepared(kind, changes).unwrap();
             site.start().unwrap();
             Self::of(site, directory).unwrap()
+        })
+    }
+
+    /// On OpenLDAP, with the daemon at another address of it: that of a relay.
+    pub fn through(relay: impl FnOnce(&Slapd) -> Done<LostReply>) -> Option<(Self, LostReply)> {
+        can_be_others().then(|| {
+            let directory = Directory::start(Kind::OpenLdap, &Agency::new(300, 1)).unwrap();
+            let Directory::OpenLdap(slapd) = &directory else {
+                unreachable!("as it was asked for")
+            };
+            let relay = relay(slapd).unwrap();
+            let at = DirectoryAt { url: relay.url(), ..directory.at() };
+            let mut site = Site::beside(&at).unwrap();
+            configure(&site, &directory).unwrap();
+            with_client(&site).unwrap();
+            site.start().unwrap();
+            (Self::of(site, directory).unwrap(), relay)
         })
     }
 

@@ -45,7 +45,8 @@ fn an_account_is_shut_the_day_after_its_sixty_days_and_the_lag_and_a_log_on_begi
     #[case] kind: Kind,
 ) {
     let Some(mut stage) = Stage::among_strangers(kind, &SETTINGS) else { return };
-    let people = [("Quillfeather", "mzquilj"), ("Oakenshield", "mzoakej"), ("Tumbleweed", "mztumbj")];
+    let people =
+        [("Quillfeather", "mzquilj"), ("Oakenshield", "mzoakej"), ("Tumbleweed", "mztumbj")];
     for (last, _) in people {
         stage.given(&joins(last, "John"));
     }
