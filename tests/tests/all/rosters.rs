@@ -2,12 +2,12 @@
 //! somebody was put into behind our back (S4), on a real directory.
 
 use crate::departure::yesterday;
-use lapsed_tests::Done;
 use lapsed_tests::agency::{Agency, HrOptions};
 use lapsed_tests::ldif::escape_filter;
 use lapsed_tests::site::{DirectoryAt, Site};
 use lapsed_tests::slapd::Slapd;
 use lapsed_tests::smtp::MailServer;
+use lapsed_tests::{Done, Failure};
 
 const BASE: &str = "dc=dmh,dc=test";
 const NOTICES: &str = "notices:\n  account_management: [accounts@dmh.test]\n  disk_low_mib: 0\n";
@@ -26,7 +26,8 @@ impl Stage {
     /// An agency whose wards are a group of the directory, with all that is there taken for approved.
     fn new(also: &[(&str, &str)]) -> Done<Self> {
         let agency = Agency::new(320, 7);
-        let slapd = Slapd::builder().base(BASE).load_ldif(&agency.to_openldap_ldif(BASE)).start()?;
+        let slapd =
+            Slapd::builder().base(BASE).load_ldif(&agency.to_openldap_ldif(BASE)).start()?;
         let server = MailServer::start()?;
         let mut site = Site::beside(&DirectoryAt {
             kind: "openldap",
@@ -43,7 +44,8 @@ impl Stage {
             let group = groups_of(&slapd, &who).ok()?.into_iter().next()?;
             Some((who, boss, group))
         });
-        let (who, boss, group) = found.ok_or("nobody is in a group")?;
+        let (who, boss, group) =
+            found.ok_or_else(|| Failure::new("nobody is in a group".to_owned()))?;
         let systems = format!(
             "\n  systems:\n    wards: {{ title: Wards, connector: directory, groups: [\"{group}\"] }}\n"
         );
@@ -122,7 +124,8 @@ fn a_supervisor_is_mailed_a_roster_and_the_answer_takes_away_what_goes() {
 
     let answer = site.printed(&["report", "roster", "--for", boss, "--answer", who]).unwrap();
     assert!(answer.contains("remove: false"), "{answer}");
-    std::fs::write(site.path("goes.yaml"), answer.replace("remove: false", "remove: true")).unwrap();
+    std::fs::write(site.path("goes.yaml"), answer.replace("remove: false", "remove: true"))
+        .unwrap();
     let goes = site.path("goes.yaml").display().to_string();
     site.printed(&["form", "submit", &goes]).unwrap();
     stage.left().unwrap();
