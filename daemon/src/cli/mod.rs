@@ -33,6 +33,7 @@ mod simulate;
 mod status;
 mod suspend;
 mod tickets;
+mod upload;
 mod user_id;
 mod wishes;
 
