@@ -266,7 +266,19 @@ impl From<CycleError> for ConsoleError {
 
 /// The one person that a text names, or an answer that says why not.
 pub(crate) async fn the_person(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
-    let mut found = daemon.store.read().find_person(who).await?;
+    let read = daemon.store.read();
+    if let Some(number) = who.strip_prefix("form:").and_then(|number| number.parse().ok()) {
+        let filed = read.access_form(number).await?;
+        let person = match filed {
+            Some(filed) => read.person(filed.person).await?,
+            None => None,
+        };
+        return person.ok_or_else(|| {
+            let advice = "`lapsed form list` shows the forms";
+            ConsoleError::new(ErrorKind::NotFound, format!("there is no form {number}"), advice)
+        });
+    }
+    let mut found = read.find_person(who).await?;
     match found.len() {
         0 => Err(ConsoleError::new(
             ErrorKind::NotFound,

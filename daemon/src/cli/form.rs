@@ -61,10 +61,11 @@ pub struct GateArgs {
 enum GateCommand {
     /// Record that somebody signed or did what access waits for
     #[command(
-        after_help = "Example:\n  lapsed gate record mzsmitj hipaa_training --on 2026-11-20 --document certificate.pdf"
+        after_help = "Example:\n  lapsed gate record mzsmitj hipaa_training --on 2026-11-20 --document certificate.pdf\n  \
+                      lapsed gate record form:17 electronic_resources_agreement --on 2026-11-20"
     )]
     Record {
-        /// User ID, employee number, or the id that `person` shows
+        /// User ID, employee number, the id that `person` shows, or form:N for whom form N is about
         who: String,
         /// The gate, by its name in the configuration
         gate: String,
@@ -80,7 +81,7 @@ enum GateCommand {
         after_help = "Example:\n  lapsed gate withdraw mzsmitj hipaa_training --reason \"Another person's certificate\""
     )]
     Withdraw {
-        /// User ID, employee number, or the id that `person` shows
+        /// User ID, employee number, the id that `person` shows, or form:N for whom form N is about
         who: String,
         /// The gate, by its name in the configuration
         gate: String,
