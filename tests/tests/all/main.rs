@@ -29,6 +29,7 @@ mod nightly;
 mod notices;
 mod order_forms;
 mod request_tracker;
+mod rosters;
 mod scenarios;
 mod servers;
 mod service;
