@@ -18,6 +18,7 @@ mod plans;
 mod reload;
 mod reports;
 mod requests;
+mod rosters;
 mod status;
 mod suspensions;
 mod tickets;
@@ -45,8 +46,8 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView,
-    SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
-    TicketsView, UnsuspendRequest,
+    RostersView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -229,6 +230,9 @@ impl Console for Desk {
         request: BaselineRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(findings::baseline(&self.0, caller, request))
+    }
+    fn rosters<'a>(&'a self, caller: &'a Caller, of: Option<&'a str>) -> Answer<'a, RostersView> {
+        Box::pin(rosters::rosters(&self.0, caller, of))
     }
     fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
         Box::pin(reports::report(&self.0, caller, request))

@@ -31,6 +31,7 @@ mod notices;
 mod order_forms;
 mod others;
 mod request_tracker;
+mod rosters;
 mod scenarios;
 mod servers;
 mod service;

@@ -9,6 +9,7 @@ mod facts;
 mod filer;
 pub mod filing;
 mod granting;
+mod mending;
 pub mod nightly;
 mod settling;
 mod suspending;
