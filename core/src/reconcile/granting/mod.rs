@@ -40,6 +40,8 @@ pub struct Reach {
     pub directory: bool,
     /// It makes accounts.
     pub creates: bool,
+    /// It is a system that sets first passwords; a directory always does.
+    pub sets_passwords: bool,
     /// It gives access to accounts, with roles.
     pub grants: bool,
     /// It renames accounts; never a mainframe.

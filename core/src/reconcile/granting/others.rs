@@ -56,7 +56,7 @@ impl<'a> Work<'a> {
             self.note_shut(form, connector, account);
             return Ok(());
         }
-        if self.may_touch(form, account) {
+        if self.may_touch(form, account) && self.has_password(form, connector, account) {
             self.grant(
                 form,
                 connector,
@@ -67,6 +67,18 @@ impl<'a> Work<'a> {
             );
         }
         Ok(())
+    }
+
+    /// Before an account is opened that logs on by a password of its own, there is a new one (A6).
+    fn has_password(
+        &mut self,
+        form: &FiledForm,
+        connector: &ConnectorName,
+        account: &ObservedAccount,
+    ) -> bool {
+        account.enabled
+            || !self.reach(connector).sets_passwords
+            || self.password(form, connector, account) == Progress::Done
     }
 
     /// An account that is shut though something of it is in place was shut by somebody's word: only a form

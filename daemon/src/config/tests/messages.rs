@@ -69,6 +69,7 @@ refused! {
     a_location_with_a_mistake_is_not_missed_elsewhere: with("class: unstated", "class: unstatd");
     one_location_in_two_cases: format!("{SMALL}  Z:\n    name: Other\n    class: facility\n");
     an_empty_value_where_one_is_needed: with("name: Department", "name:");
+    a_personal_device_without_its_agreement: format!("{SMALL}access:\n  systems:\n    telephone: {{ title: Mail on a telephone, connector: directory, personal_device: true }}\n");
     a_tab_as_indentation: with("  name: Department", "\tname: Department");
     an_unclosed_quote: with("name: Department", "name: \"Department");
     an_unclosed_bracket: with("[account-management]", "[account-management");

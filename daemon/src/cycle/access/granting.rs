@@ -180,6 +180,7 @@ impl Cycle {
         let reach = |name: &ConnectorName| Reach {
             directory: self.able(name, Ability::Accounts),
             creates: self.able(name, Ability::CreateAccount),
+            sets_passwords: self.able(name, Ability::SetPassword),
             grants: self.able(name, Ability::GrantAccess),
             renames: self.able(name, Ability::RenameAccount),
             makes_homes: self.able(name, Ability::CreateHome),
