@@ -12,11 +12,13 @@ mod moving;
 mod others;
 mod ownership;
 mod place;
+mod shut;
 
 pub use forms::ended_by_move;
 pub use groups::{KnownGroups, wanted_groups};
 pub use moving::rename_request;
 pub use place::{Whereabouts, whereabouts};
+pub use shut::{Accounts as ShutHere, shut_here};
 
 use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::form::{Asks, FiledForm, FormState};
@@ -96,6 +98,8 @@ pub struct Granting<'a> {
     pub uid_number: Option<u32>,
     /// Targets where the person's access is suspended.
     pub suspended: &'a BTreeSet<ConnectorName>,
+    /// Accounts that lapsed itself shut, and nobody but it: see [`shut_here`].
+    pub shut_here: &'a ShutHere,
     /// The agency's rules.
     pub policy: &'a Policy,
     /// Today in the agency's zone.
