@@ -27,3 +27,6 @@ impl Cycle {
         self.grant(now).await
     }
 }
+
+#[cfg(test)]
+mod tests;
