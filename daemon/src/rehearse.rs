@@ -98,6 +98,13 @@ impl Rehearsal {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) async fn of(cycle: &Cycle) -> Self {
+        let cycle = Cycle { store: cycle.store.scratch().await.unwrap(), ..cycle.clone() };
+        let configured = cycle.eyes.0.keys().cloned().collect();
+        Self { cycle, configured }
+    }
+
     /// As if a file had been dropped.
     pub async fn drop_file(
         &self,

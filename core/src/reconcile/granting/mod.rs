@@ -177,6 +177,8 @@ struct Work<'a> {
     input: &'a Granting<'a>,
     /// The person's own accounts: neither an `adm-` one beside them nor one that may be somebody else's.
     own: Vec<(&'a ConnectorName, &'a ObservedAccount)>,
+    /// Accounts beside the person's own (`adm-…`).
+    beside: Vec<(&'a ConnectorName, &'a ObservedAccount)>,
     /// Targets with an account that may be somebody else's: nothing is made there before a person looked.
     doubted: BTreeSet<&'a ConnectorName>,
     /// Forms after which the person is called as they say, everywhere.
@@ -189,6 +191,7 @@ impl<'a> Work<'a> {
         Self {
             input,
             own: Vec::new(),
+            beside: Vec::new(),
             doubted: BTreeSet::new(),
             renamed: BTreeSet::new(),
             out: Granted::default(),
@@ -207,7 +210,7 @@ impl<'a> Work<'a> {
                         user_id: account.user_id.clone(),
                     });
                 }
-                Ownership::Beside => {}
+                Ownership::Beside => self.beside.push((connector, account)),
                 Ownership::Doubtful(because) => {
                     self.doubted.insert(connector);
                     self.out.doubtful.insert(format!(

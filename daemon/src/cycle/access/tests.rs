@@ -2,6 +2,7 @@
 
 use super::authority::{Account, GroupsAsked};
 use crate::cycle::Cycle;
+use crate::rehearse::Rehearsal;
 use crate::store::{StepFilter, Store};
 use crate::targets::Eyes;
 use futures_util::future::BoxFuture;
@@ -13,7 +14,7 @@ use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::*;
 use lapsed_core::journal::StepEvent;
-use lapsed_core::observed::{Details, Observed, ObservedAccount, Realm, Scope};
+use lapsed_core::observed::{Details, GroupKind, GroupLink, Observed, ObservedAccount, Realm, Scope};
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::{
     Action, Cause, Due, EARLIER_ATTEMPT, Expect, Fault, REPLY_LOST, Receipt, Seen, Step, Target,
@@ -56,7 +57,13 @@ impl Observe for Eye {
             if self.silent {
                 return Err(Fault::Retry(Cause::new("no answer")));
             }
-            Ok(Observed { accounts, ..Observed::default() })
+            let wards = GroupLink {
+                id: StableId::new("wards").unwrap(),
+                name: "Wards".into(),
+                kind: GroupKind::Security,
+            };
+            let groups = if what == "groups" { vec![wards] } else { Vec::new() };
+            Ok(Observed { accounts, groups, ..Observed::default() })
         })
     }
 
@@ -79,7 +86,10 @@ async fn stage(eye: Eye) -> (Cycle, Arc<Eye>) {
     let (mut config, _) = crate::config::load(&example).unwrap();
     config.notices = None;
     config.connectors.retain(|name, _| *name == directory());
-    let systems = json!({ "account": { "connector": "directory" } });
+    let systems = json!({
+        "account": { "connector": "directory" },
+        "wards": { "connector": "directory", "groups": ["Wards"] },
+    });
     config.policy.access.systems = serde_json::from_value(systems).unwrap();
     config.policy.access.always.clear();
     let eye = Arc::new(eye);
@@ -161,6 +171,63 @@ async fn the_names_of_a_directory_are_read_once_a_round_and_namesakes_still_get_
     assert_eq!(names.len() as u64, PEOPLE);
 }
 
+/// An approved part of form 1.
+fn given(form: &FiledForm, system: &str) -> Entitlement {
+    let system = SystemName::new(system).unwrap();
+    Entitlement {
+        id: Entitlement::id_of(form.form.id, &system, None),
+        person: form.person,
+        system,
+        role: None,
+        form: form.number,
+        state: EntitlementState::Approved,
+        starts_on: form.form.starts_on,
+        ends_on: None,
+        approved_at: now(),
+        ended_at: None,
+        ended_by: None,
+        ended_because: None,
+        recertified_on: None,
+    }
+}
+
+#[rstest]
+#[case::it_waits_for_a_yes(false, None, &[])]
+#[case::it_is_approved(true, None, &["2026-11-02"])]
+#[case::it_begins_later(true, Some("2026-11-16"), &["2026-11-16"])]
+#[case::it_begins_after_the_days_asked_for(true, Some("2026-12-16"), &[])]
+#[tokio::test]
+async fn a_rehearsal_says_what_a_form_gives_and_when_and_changes_nothing(
+    #[case] approved: bool,
+    #[case] starts_on: Option<&str>,
+    #[case] days: &[&str],
+) {
+    let (cycle, _) = stage(Eye { accounts: vec![account(true)], ..Eye::default() }).await;
+    let state = if approved { FormState::Approved } else { FormState::Waiting };
+    let asks = json!({ "asks": "change", "starts_on": starts_on });
+    let form = FiledForm { state, ..filed(1, person(7).id, asks) };
+    let tx = cycle.store.begin().await.unwrap();
+    tx.save_person(&holder()).await.unwrap();
+    tx.save_access_forms(&[(form.clone(), Some(now()))]).await.unwrap();
+    if approved {
+        tx.save_entitlements(&[given(&form, "wards")]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let planned = Rehearsal::of(&cycle).await.plan(now()).await.unwrap();
+    assert_eq!(planned.plans.len(), usize::from(days == ["2026-11-02"]));
+    let until = "2026-11-30".parse().unwrap();
+    let simulated = Rehearsal::of(&cycle).await.simulate(now(), until).await.unwrap();
+    let told: Vec<&str> = simulated.entries.iter().map(|entry| entry.date.as_str()).collect();
+    assert_eq!(told, days, "{:?}", simulated.entries);
+    assert!(simulated.held.is_empty());
+
+    let read = cycle.store.read();
+    assert_eq!(read.access_form(1).await.unwrap(), Some(form));
+    assert!(read.steps(&StepFilter::default()).await.unwrap().is_empty());
+    assert_eq!(read.audit_head().await.unwrap(), 0);
+}
+
 fn account(enabled: bool) -> ObservedAccount {
     ObservedAccount {
         id: StableId::new("guid-7").unwrap(),
@@ -183,17 +250,17 @@ fn account(enabled: bool) -> ObservedAccount {
     }
 }
 
+/// Whose account it is.
+fn holder() -> Person {
+    let (id, user_id) = (account(true).id, account(true).user_id);
+    let accounts = vec![LinkedAccount { connector: directory(), id, user_id }];
+    Person { accounts, ..person(7) }
+}
+
 /// A leave that shut the account and is lifted; the step's receipt says only this.
 async fn lifted(says: Option<&str>, ends: bool) -> Cycle {
     let (cycle, _) = stage(Eye { accounts: vec![account(false)], ..Eye::default() }).await;
-    let who = Person {
-        accounts: vec![LinkedAccount {
-            connector: directory(),
-            id: account(true).id,
-            user_id: account(true).user_id,
-        }],
-        ..person(7)
-    };
+    let who = holder();
     let leave: Suspension = Suspension {
         id: Uuid::from_u128(77),
         person: who.id,
@@ -255,21 +322,11 @@ async fn lifted(says: Option<&str>, ends: bool) -> Cycle {
     }
     if ends {
         let form = FiledForm { state: FormState::InPlace, ..filed(1, who.id, json!({})) };
-        let system = SystemName::new("account").unwrap();
         let held = Entitlement {
-            id: Entitlement::id_of(form.form.id, &system, None),
-            person: who.id,
-            system,
-            role: None,
-            form: 1,
             state: EntitlementState::Ended,
-            starts_on: None,
-            ends_on: None,
-            approved_at: now(),
             ended_at: Some(now()),
-            ended_by: None,
             ended_because: Some("its last day was 2026-11-01".into()),
-            recertified_on: None,
+            ..given(&form, "account")
         };
         tx.save_access_forms(&[(form, None)]).await.unwrap();
         tx.save_entitlements(&[held]).await.unwrap();

@@ -68,7 +68,10 @@ impl Cycle {
                 match self.name_for(&mut tx, holder, &form, taken, now).await? {
                     Ok(user_id) => {
                         tx.set_reserved(form.number, Some(&user_id)).await?;
-                        tx.keep_user_ids(holder.person.id, std::slice::from_ref(&user_id)).await?;
+                        // With the names of before: what is named after them is found by them.
+                        let mut theirs = holder.person.user_ids();
+                        theirs.push(user_id.clone());
+                        tx.keep_user_ids(holder.person.id, &theirs).await?;
                         tx.audit(self.reserved_entry(holder, &form, &user_id, now));
                         holder.person.other_user_ids.push(user_id.clone());
                         if let Some(form) = holder.forms.get_mut(at) {
