@@ -1,13 +1,15 @@
 //! What the daemon shows: the documented, stable shapes behind `--format json` and the control socket.
 //!
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
-//! the agency's zone. People appear by user ID or employee number only (P2).
+//! the agency's zone. People appear by user ID or employee number only (P2), but that what a leaver answered
+//! for is named as its directory names it.
 
 mod access_forms;
 mod approvals;
 mod envelopes;
 mod orders;
 mod requests;
+mod rosters;
 mod standing;
 mod told;
 
@@ -24,6 +26,7 @@ pub use orders::{DelegateRequest, HoldRequest, KeepRequest, LiftRequest};
 pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
+pub use rosters::{RosterLine, RosterView, RostersView};
 pub use standing::{
     BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
     SuspensionsView, UnsuspendRequest,
@@ -249,6 +252,12 @@ pub struct CaseView {
     pub disabled_on: Option<String>,
     /// Steps in order.
     pub steps: Vec<StepView>,
+    /// What the leaver answered for, as far as it is known: `group: Night nurses` (S7).
+    #[serde(default)]
+    pub held_in_trust: Vec<String>,
+    /// Who takes that over: the supervisor, by user ID; absent where HR names none who is known.
+    #[serde(default)]
+    pub taken_over_by: Option<String>,
 }
 
 /// One step.

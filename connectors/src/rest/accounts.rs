@@ -2,12 +2,13 @@
 
 use super::Rest;
 use super::expression::Answer;
-use super::settings::{Look, Search, SearchBy};
+use super::settings::{AccountShape, Look, Search, SearchBy};
 use super::template::{Facts, Place, render};
 use crate::http::{Kind, Reply, Request, fault_of};
+use crate::system_account::moment;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{ObservedAccount, PersonKeys, Protection, Realm};
+use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, SystemRole, UserId};
+use lapsed_core::observed::{Details, LastUse, ObservedAccount, PersonKeys, Protection, Realm};
 use lapsed_core::step::{Cause, Fault};
 use lapsed_core::wildcard;
 use minijinja::value::Value;
@@ -174,12 +175,53 @@ impl Rest {
             description: None,
             home: None,
             uid_number: None,
-            mail: None,
+            mail: perhaps(&shape.mail)?,
             groups: Vec::new(),
             held_in_trust: Vec::new(),
-            details: lapsed_core::observed::Details::default(),
+            details: self.details(shape, &answer).map_err(unclear)?,
             realm: Realm::System,
         })
+    }
+
+    /// What a system shows beside the keys; a role that can't be one of ours is none of ours.
+    fn details(&self, shape: &AccountShape, answer: &Answer) -> Result<Details, minijinja::Error> {
+        let text = |expression: &Option<String>| match expression {
+            Some(expression) => answer.text(expression),
+            None => Ok(None),
+        };
+        let roles = shape.roles.as_ref().map(|roles| answer.texts(roles)).transpose()?;
+        let mut roles: Vec<SystemRole> =
+            roles.into_iter().flatten().filter_map(|role| SystemRole::new(role).ok()).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        let last_use = match &shape.last_used {
+            None => None,
+            Some(expression) => {
+                let at = match answer.text(expression)?.filter(|text| !text.is_empty()) {
+                    None => None,
+                    Some(text) => Some(moment(&text).ok_or_else(|| {
+                        let kind = minijinja::ErrorKind::InvalidOperation;
+                        minijinja::Error::new(kind, "account.last_used gives no moment")
+                    })?),
+                };
+                let lag_days = self.settings.last_use.lag_days;
+                Some(LastUse { at, made_at: None, lag_days })
+            }
+        };
+        let display_name = text(&shape.display_name)?;
+        Ok(Details { display_name, roles, last_use, ..Details::default() })
+    }
+
+    /// The one account of a log-on name.
+    pub(super) async fn by_name(&self, user_id: &UserId) -> Result<Option<ObservedAccount>, Fault> {
+        let keys = PersonKeys { user_ids: vec![user_id.clone()], ..PersonKeys::default() };
+        let mut found = self.accounts_of(&[keys]).await?;
+        if found.len() > 1 {
+            return Err(Fault::Refused(Cause::new(format!(
+                "the system has several accounts called {user_id}; correct it there"
+            ))));
+        }
+        Ok(found.pop())
     }
 
     /// Why an account is never touched, by the settings.

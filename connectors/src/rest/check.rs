@@ -7,6 +7,32 @@ use super::template::{Facts, Place, render};
 use crate::http;
 use crate::settings::SettingsProblem;
 
+/// What the request of an operation may name beside the keys.
+fn examples_of(key: &str) -> [Facts; 2] {
+    const HOSTILE: &str = "4\"\\2<&'";
+    let both = |name: &'static str, [one, other]: [Facts; 2]| {
+        [one.with(name, "plain"), other.with(name, HOSTILE)]
+    };
+    let named = |facts: [Facts; 2]| NAMES.into_iter().fold(facts, |facts, name| both(name, facts));
+    match key {
+        "create" => {
+            let facts = named(examples()).map(|facts| facts.without("id"));
+            ["kind", "title", "supervisor", "ends_on"]
+                .into_iter()
+                .fold(facts, |f, name| both(name, f))
+        }
+        "rename" => both("old_user_id", named(examples()))
+            .map(|facts| facts.with_list("aliases", &["a@dmh.test", HOSTILE])),
+        "grant" => examples().map(|facts| facts.with_list("roles", &["clerk", HOSTILE])),
+        "give_role" | "take_role" => both("role", examples()),
+        _ => examples(),
+    }
+}
+
+/// What is known of a person by name and place.
+const NAMES: [&str; 7] =
+    ["first", "last", "preferred", "display_name", "mail", "location", "location_name"];
+
 /// What is known of two people who differ in everything, the second with all that could be syntax.
 fn examples() -> [Facts; 2] {
     let plain = [
@@ -52,12 +78,21 @@ impl RestSettings {
         found.0
     }
 
+    pub(super) fn shows_last_use(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.last_used.is_some())
+    }
+
     fn operations(&self) -> impl Iterator<Item = (&'static str, &Operation)> {
         let all = [
             ("revoke", &self.revoke),
             ("delete", &self.delete),
             ("disable_mailbox", &self.disable_mailbox),
             ("delete_mailbox", &self.delete_mailbox),
+            ("create", &self.create),
+            ("grant", &self.grant),
+            ("give_role", &self.give_role),
+            ("take_role", &self.take_role),
+            ("rename", &self.rename),
         ];
         all.into_iter().filter_map(|(key, operation)| Some((key, operation.as_ref()?)))
     }
@@ -66,10 +101,11 @@ impl RestSettings {
         if self.operations().next().is_none() {
             found.wrong(
                 "url",
-                "leads to a system of which nothing is asked; write revoke, delete, disable_mailbox or delete_mailbox",
+                "leads to a system of which nothing is asked; write revoke, delete, disable_mailbox, delete_mailbox, create, grant or rename",
             );
         }
-        let accounts = self.revoke.is_some() || self.delete.is_some();
+        let accounts =
+            self.operations().any(|(key, _)| !matches!(key, "disable_mailbox" | "delete_mailbox"));
         let wanted = [
             ("find", self.find.is_empty()),
             ("account", self.account.is_none()),
@@ -77,7 +113,28 @@ impl RestSettings {
         ];
         for (key, missing) in wanted {
             if accounts && missing {
-                found.wrong(key, "is missing; revoke and delete need find, account and look");
+                found.wrong(
+                    key,
+                    "is missing; all that concerns accounts needs find, account and look",
+                );
+            }
+        }
+        let gives = [&self.create, &self.grant, &self.rename].into_iter().any(Option::is_some);
+        let by_name = self.find.iter().any(|search| search.by == SearchBy::UserId);
+        if gives && !self.find.is_empty() && !by_name {
+            found.wrong(
+                "find",
+                "has no search by user_id; create, grant and rename look whether a name is there already",
+            );
+        }
+        let shape = self.account.as_ref();
+        let shows_roles = shape.is_some_and(|shape| shape.roles.is_some());
+        for (key, one) in [("give_role", &self.give_role), ("take_role", &self.take_role)] {
+            if one.is_some() && self.grant.is_none() {
+                found.wrong(key, "comes before grant, which opens the account; write grant");
+            }
+            if one.is_some() && shape.is_some() && !shows_roles {
+                found.wrong(key, "needs account.roles, so that it is known which roles are there");
             }
         }
     }
@@ -114,6 +171,10 @@ impl Found {
             ("last_name", &shape.last_name),
             ("first_name", &shape.first_name),
             ("employee_number", &shape.employee_number),
+            ("display_name", &shape.display_name),
+            ("mail", &shape.mail),
+            ("roles", &shape.roles),
+            ("last_used", &shape.last_used),
         ];
         let perhaps = perhaps.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?)));
         for (key, text) in always.into_iter().chain(perhaps) {
@@ -140,10 +201,11 @@ impl Found {
             self.expression(&format!("{key}.already"), already, false);
         }
         if let Some(read_back) = &operation.read_back {
-            self.path(&format!("{key}.read_back.path"), &read_back.path, &examples());
+            let facts = examples_of(key);
+            self.path(&format!("{key}.read_back.path"), &read_back.path, &facts);
             self.expression(&format!("{key}.read_back.done"), &read_back.done, false);
         }
-        let tried = examples().map(|facts| request::of_operation(operation, &facts));
+        let tried = examples_of(key).map(|facts| request::of_operation(operation, &facts));
         match tried {
             [Err(error), _] | [_, Err(error)] => {
                 self.wrong(format!("{key}.{}", error.key), error.problem);
@@ -151,7 +213,7 @@ impl Found {
             // The step's and the case's ids alone name nobody whom the system knows.
             [Ok(one), Ok(other)] if one.means == other.means => self.wrong(
                 format!("{key}.path"),
-                "is the same request for everyone who leaves; name {{ id }} or {{ user_id }} in path or body",
+                "is the same request for everyone; name {{ id }} or {{ user_id }} in path or body",
             ),
             _ => {}
         }

@@ -66,6 +66,20 @@ impl Answer {
         }
     }
 
+    /// A list of texts or numbers, as texts.
+    pub(super) fn texts(&self, expression: &str) -> Result<Vec<String>, Error> {
+        let wrong = || Error::new(ErrorKind::InvalidOperation, "gives no list of texts");
+        let value = self.value(expression)?;
+        if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+            return Err(wrong());
+        }
+        let text = |one: Value| match one.kind() {
+            ValueKind::String | ValueKind::Number => Ok(one.to_string()),
+            _ => Err(wrong()),
+        };
+        value.try_iter()?.map(text).collect()
+    }
+
     /// Every account of a list, or one account as a list of one.
     pub(super) fn accounts(&self, expression: &str) -> Result<Vec<Value>, Error> {
         let value = self.value(expression)?;

@@ -7,6 +7,7 @@
 mod accounts;
 mod check;
 mod expression;
+mod giving;
 mod probe;
 mod request;
 pub mod settings;
@@ -53,6 +54,10 @@ impl ConnectorKind for RestSettings {
             (self.delete.is_some(), Ability::DeleteAccount),
             (self.disable_mailbox.is_some(), Ability::DisableMailbox),
             (self.delete_mailbox.is_some(), Ability::DeleteMailbox),
+            (self.create.is_some(), Ability::CreateAccount),
+            (self.grant.is_some(), Ability::GrantAccess),
+            (self.rename.is_some(), Ability::RenameAccount),
+            (self.shows_last_use(), Ability::LastUse),
         ];
         all.into_iter().filter_map(|(can, ability)| can.then_some(ability)).collect()
     }

@@ -1,6 +1,7 @@
 //! What the YAML says of a system with an HTTP API of its own.
 
 use crate::http::{HttpTimeouts, LoginSettings, Method};
+use crate::system_account::LastUseShown;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +20,11 @@ pub enum RestKind {
 /// Templates (minijinja) may name `user_id`, `employee_number`, `id` (the system's own), `case` and
 /// `step` (the same for the same step: an idempotency key). Expressions may name `status`, `body` (JSON),
 /// `text` (anything else) and `headers`.
+///
+/// `create` and `rename` may also name `first`, `last`, `preferred`, `display_name`, `mail`, `location` and
+/// `location_name`; `create` besides them `kind`, `title`, `supervisor` and `ends_on`, and knows no `id`;
+/// `rename` the `old_user_id` (`user_id` is then the new one) and the list `aliases`. `grant` may name the
+/// list `roles`, `give_role` and `take_role` one `role`. What is not known of a person is empty there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestSettings {
@@ -36,10 +42,10 @@ pub struct RestSettings {
     /// How accounts are found: every search whose key a person has is made.
     #[serde(default)]
     pub find: Vec<Search>,
-    /// What an account in a reply says of itself; wanted by `find` and `look`.
+    /// What an account in a reply says of itself; wanted by all that concerns accounts.
     #[serde(default)]
     pub account: Option<AccountShape>,
-    /// How one account is looked at before and after a change; wanted by `revoke` and `delete`.
+    /// How one account is looked at before and after a change; wanted by all that concerns accounts.
     #[serde(default)]
     pub look: Option<Look>,
     /// Ends an account's access (D4).
@@ -48,6 +54,25 @@ pub struct RestSettings {
     /// Deletes an account for good, where `departure.delete_accounts` names this connector (D4).
     #[serde(default)]
     pub delete: Option<Operation>,
+    /// Makes an account, shut (A1). It is looked for before by every search.
+    #[serde(default)]
+    pub create: Option<Operation>,
+    /// Opens an account, with exactly `roles` where the request takes them all (A1, A3). Without `create` it is
+    /// sent, without an `id`, for an account that is not there: a system that makes accounts by giving access.
+    #[serde(default)]
+    pub grant: Option<Operation>,
+    /// Gives one more role, before `grant`: for systems that take each by itself. Needs `account.roles`.
+    #[serde(default)]
+    pub give_role: Option<Operation>,
+    /// Takes one role that the account is not to have any more, before `grant`. Needs `account.roles`.
+    #[serde(default)]
+    pub take_role: Option<Operation>,
+    /// Gives an account another name (N7).
+    #[serde(default)]
+    pub rename: Option<Operation>,
+    /// By how much `account.last_used` may lag behind (S3).
+    #[serde(default)]
+    pub last_use: LastUseShown,
     /// Ends mail sessions and hides a mailbox (D7). `id` is then the directory's.
     #[serde(default)]
     pub disable_mailbox: Option<Operation>,
@@ -112,6 +137,18 @@ pub struct AccountShape {
     /// HR's number on it.
     #[serde(default)]
     pub employee_number: Option<String>,
+    /// The name as others see it.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Its mail address.
+    #[serde(default)]
+    pub mail: Option<String>,
+    /// Its roles, a list of texts: `account.roles | map(attribute='name') | list`.
+    #[serde(default)]
+    pub roles: Option<String>,
+    /// When it was last used (S3): RFC 3339, or seconds since 1970; nothing where it never was.
+    #[serde(default)]
+    pub last_used: Option<String>,
 }
 
 /// How one account is looked at.

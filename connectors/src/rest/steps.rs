@@ -3,12 +3,13 @@
 use super::Rest;
 use super::accounts::unclear;
 use super::expression::Answer;
+use super::giving::Gift;
 use super::request;
 use super::settings::{Operation, ReadBack};
 use super::template::Facts;
 use crate::http::{Kind, fault_of};
 use lapsed_core::observed::{ObservedAccount, Protection};
-use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
+use lapsed_core::step::{Action, Cause, Expect, Fault, Found, Outcome, Receipt, Seen, Step};
 
 /// What a step asks of this connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,9 @@ impl Rest {
 
     /// Carries out one step.
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
+        if let Some(gift) = Gift::of(&step.action) {
+            return self.give(step, gift).await;
+        }
         let wish = Wish::of(&step.action)?;
         let operation = self.operation(wish)?;
         let mut before = Vec::new();
@@ -75,7 +79,7 @@ impl Rest {
             if let Some(Protection::Never { because }) = &account.protection {
                 return Err(Fault::Refused(Cause::new(format!("never touched: {because}"))));
             }
-            if let Some(found) = drift(step, &account) {
+            if let Some(found) = drift(&step.expect, &account) {
                 return Ok(Outcome::Drifted(found));
             }
             if wish == Wish::Revoke && !account.enabled {
@@ -84,22 +88,22 @@ impl Rest {
             before.push(("enabled", account.enabled.to_string()));
             before.push(("user_id", account.user_id.to_string()));
         } else if let Some(read_back) = &operation.read_back
-            && self.is_done(step, read_back).await?
+            && self.is_done(&Facts::of_step(step), read_back).await?
         {
             return Ok(Outcome::AlreadySo);
         }
-        self.change(wish, operation, step, before).await
+        self.change(wish.key(), operation, &Facts::of_step(step), before).await
     }
 
-    async fn change(
+    /// Sends the request of an operation; `what` is its key.
+    pub(super) async fn change(
         &self,
-        wish: Wish,
+        what: &str,
         operation: &Operation,
-        step: &Step,
+        facts: &Facts,
         before: Vec<(&'static str, String)>,
     ) -> Result<Outcome, Fault> {
-        let what = wish.key();
-        let made = request::of_operation(operation, &Facts::of_step(step)).map_err(|error| {
+        let made = request::of_operation(operation, facts).map_err(|error| {
             let key = error.key;
             Fault::Refused(Cause::new(format!(
                 "{what}: {key} can't be written for this account; see to it by hand"
@@ -139,15 +143,13 @@ impl Rest {
 
     /// Looks at one step's object again.
     pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
+        if let Some(gift) = Gift::of(&step.action) {
+            return self.see_given(step, gift).await;
+        }
         let wish = Wish::of(&step.action)?;
         let operation = self.operation(wish)?;
         if let Some(read_back) = &operation.read_back {
-            return Ok(match self.is_done(step, read_back).await? {
-                true => Seen::AsWanted,
-                false => {
-                    otherwise("the system says that it is not so; see what became of it there")
-                }
-            });
+            return self.see_by(&Facts::of_step(step), read_back).await;
         }
         if !wish.is_about_an_account() {
             return Ok(Seen::CannotTell(Cause::new(
@@ -165,9 +167,16 @@ impl Rest {
         })
     }
 
-    async fn is_done(&self, step: &Step, read_back: &ReadBack) -> Result<bool, Fault> {
+    pub(super) async fn see_by(&self, facts: &Facts, read_back: &ReadBack) -> Result<Seen, Fault> {
+        Ok(match self.is_done(facts, read_back).await? {
+            true => Seen::AsWanted,
+            false => otherwise("the system says that it is not so; see what became of it there"),
+        })
+    }
+
+    pub(super) async fn is_done(&self, facts: &Facts, read_back: &ReadBack) -> Result<bool, Fault> {
         let what = "look at it";
-        let reply = self.get(what, &read_back.path, &Facts::of_step(step)).await?;
+        let reply = self.get(what, &read_back.path, facts).await?;
         // The expression may make something of any status; where it can't, the status speaks.
         match (Answer::of(&reply).truth(&read_back.done), fault_of(&reply, what, Kind::Looks)) {
             (Ok(true), _) => Ok(true),
@@ -178,13 +187,12 @@ impl Rest {
     }
 }
 
-fn otherwise(description: &str) -> Seen {
+pub(super) fn otherwise(description: &str) -> Seen {
     Seen::Otherwise(Found { description: description.to_owned() })
 }
 
 /// The account belongs to another by now, or is called otherwise.
-fn drift(step: &Step, account: &ObservedAccount) -> Option<Found> {
-    let expected = &step.expect;
+pub(super) fn drift(expected: &Expect, account: &ObservedAccount) -> Option<Found> {
     if account.user_id.folded() != expected.user_id.folded() {
         let now = &account.user_id;
         let description =

@@ -29,11 +29,34 @@ pub(super) enum Place {
 
 /// What templates may name. What is not known is not there, so that naming it is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Facts(BTreeMap<&'static str, String>);
+pub(super) struct Facts(BTreeMap<&'static str, Value>);
 
 impl Facts {
     pub(super) fn of<const N: usize>(facts: [(&'static str, &str); N]) -> Self {
-        Self(facts.into_iter().map(|(name, value)| (name, value.to_owned())).collect())
+        Self(facts.into_iter().map(|(name, value)| (name, Value::from(value))).collect())
+    }
+
+    /// The same with one more.
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.0.insert(name, Value::from(value));
+        self
+    }
+
+    /// The same with one more, or the same empty where it is not known.
+    pub(super) fn with_perhaps<T: ToString>(self, name: &'static str, value: Option<T>) -> Self {
+        self.with(name, &value.map(|value| value.to_string()).unwrap_or_default())
+    }
+
+    /// The same with a list, for `{% for %}` and `join`.
+    pub(super) fn with_list<T: ToString>(mut self, name: &'static str, list: &[T]) -> Self {
+        self.0.insert(name, list.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// The same without one: naming it is then an error.
+    pub(super) fn without(mut self, name: &'static str) -> Self {
+        self.0.remove(name);
+        self
     }
 
     /// Everything that is known of a step's account.
@@ -45,7 +68,7 @@ impl Facts {
             ("step", &step.id.to_string()),
         ]);
         if let Some(number) = &step.expect.employee_number {
-            facts.0.insert("employee_number", number.to_string());
+            facts = facts.with("employee_number", number.as_str());
         }
         facts
     }
@@ -54,7 +77,7 @@ impl Facts {
     pub(super) fn of_nobody(&self) -> Self {
         let mut facts = self.clone();
         for name in ["case", "step"] {
-            facts.0.insert(name, "0".into());
+            facts = facts.with(name, "0");
         }
         facts
     }

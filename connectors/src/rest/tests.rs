@@ -1,8 +1,12 @@
 //! The connector against an API of its own kind, well and badly behaved.
 
+mod giving;
+mod system;
+
 use super::*;
 use crate::http::double::{Asked, Double, Play};
 use crate::http::{HttpTimeouts, LoginSettings};
+use crate::system_account::LastUseShown;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, EmployeeNumber, PersonId, StableId, UserId};
 use lapsed_core::observed::{PersonKeys, Protection, Realm};
@@ -51,6 +55,10 @@ fn settings(url: &str) -> RestSettings {
             last_name: Some("account.name.last".into()),
             first_name: None,
             employee_number: Some("account.badge".into()),
+            display_name: None,
+            mail: None,
+            roles: None,
+            last_used: None,
         }),
         look: Some(Look {
             path: "/users/{{ id }}".into(),
@@ -69,6 +77,12 @@ fn settings(url: &str) -> RestSettings {
             }),
             ..operation("/mail/purge", None)
         }),
+        create: None,
+        grant: None,
+        give_role: None,
+        take_role: None,
+        rename: None,
+        last_use: LastUseShown::default(),
         never: vec!["breakglass*".into()],
         window: 2,
         timeouts: HttpTimeouts { connect_seconds: 1, request_seconds: 1 },

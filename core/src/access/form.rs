@@ -3,8 +3,8 @@
 //! What the form says of its own signatures is a claim to be shown, never an authority.
 
 use crate::facts::{
-    CaseId, EmployeeNumber, FormName, LocationId, PersonId, PersonKind, PersonName, SystemName,
-    SystemRole, UserId,
+    CaseId, EmployeeNumber, FormName, LocationId, Person, PersonId, PersonKind, PersonName,
+    SystemName, SystemRole, UserId,
 };
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
@@ -307,6 +307,21 @@ impl FiledForm {
     #[must_use]
     pub fn case(&self) -> CaseId {
         CaseId::of_form(self.form.id)
+    }
+
+    /// Whom it is about, for those who deal with it: the user ID, the name on the form where there is none
+    /// yet, and the employee number or id where there is neither.
+    #[must_use]
+    pub fn about(&self, person: Option<&Person>) -> String {
+        let stated = &self.form.person;
+        let known = person.map(Person::user_ids).unwrap_or_default();
+        let user_id = known.first().or(stated.user_id.as_ref()).or(self.reserved.as_ref());
+        match (user_id, &stated.name, person) {
+            (Some(user_id), _, _) => user_id.to_string(),
+            (None, Some(name), _) => PersonName::from(name.clone()).display(),
+            (None, None, Some(person)) => person.shown(),
+            (None, None, None) => format!("person {}", self.person),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use lapsed_core::access::decision::{Decision, Said};
 use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState, SignedBy};
 use lapsed_core::access::gate::{GatePassed, missing, needed, needed_anyhow};
 use lapsed_core::access::person::kinds;
-use lapsed_core::facts::{ApproverRole, CaseKind, Person, PersonKind};
+use lapsed_core::facts::{ApproverRole, CaseKind, PersonKind};
 use lapsed_core::mask::mask;
 use std::collections::BTreeSet;
 
@@ -51,9 +51,9 @@ pub(super) async fn show(
         title: title.unwrap_or_else(|| form.form.to_string()),
         id: form.id.to_string(),
         revision: form.revision,
-        hash: filed.hash.clone(),
+        hash: all.known.binding.clone(),
         asks: form.asks.name().to_owned(),
-        person: all.known.person.as_ref().map(Person::shown).unwrap_or_default(),
+        person: filed.about(all.known.person.as_ref()),
         state: word(&filed.state),
         ended_because: filed.ended_because.clone(),
         filed_by: filed.filed_by.to_string(),

@@ -21,7 +21,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lapsed_core::access::form::FormState;
 use lapsed_core::access::gate::{GatePassed, title_of};
-use lapsed_core::facts::{GateName, PersonId};
+use lapsed_core::facts::{GateName, Person, PersonId};
 use lapsed_core::intake::digest;
 use lapsed_core::mask::mask;
 use lapsed_core::shown::shown;
@@ -97,8 +97,8 @@ pub(super) async fn list(
     let mut ids: Vec<PersonId> = forms.iter().map(|filed| filed.person).collect();
     ids.sort();
     ids.dedup();
-    let people: HashMap<PersonId, String> =
-        read.people(&ids).await?.into_iter().map(|person| (person.id, person.shown())).collect();
+    let people: HashMap<PersonId, Person> =
+        read.people(&ids).await?.into_iter().map(|person| (person.id, person)).collect();
     let mut lines = Vec::with_capacity(forms.len());
     let asking = Asking::of(daemon, caller).await?;
     let today = cycle.today(daemon.now());
@@ -117,7 +117,7 @@ pub(super) async fn list(
             number: filed.number,
             form: filed.form.form.to_string(),
             asks: filed.form.asks.name().to_owned(),
-            person: people.get(&filed.person).cloned().unwrap_or_default(),
+            person: filed.about(people.get(&filed.person)),
             state: word(&filed.state),
             filed_by: filed.filed_by.to_string(),
             filed_at: cycle.stamp(filed.filed_at),
@@ -146,7 +146,10 @@ pub(super) async fn gate(
     };
     let title = title_of(&gate, policy.gates.get(&gate));
     let person = the_person(daemon, &request.person).await?;
-    let shown = person.shown();
+    let shown = match request.person.strip_prefix("form:") {
+        Some(number) => format!("whom form {number} is about"),
+        None => person.shown(),
+    };
     if let Some(reason) = &request.withdraw {
         return withdraw(daemon, caller, (person.id, &gate), reason, (&title, &shown)).await;
     }

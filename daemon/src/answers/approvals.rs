@@ -70,7 +70,7 @@ impl Asking {
             form: filed.number,
             hash: known.binding.clone(),
             asks: filed.form.asks.name().to_owned(),
-            person: shown_person(known),
+            person: known.filed.about(known.person.as_ref()),
             location: location.map(|(_, location)| location.name.clone()),
             systems: parts.iter().map(|part| part.part.what.describe(filed.form.asks)).collect(),
             reason: filed.form.reason.clone(),
@@ -80,19 +80,6 @@ impl Asking {
             given: given.map(|said| format!("{} ({})", said.by, said.role)).collect(),
             roles: roles.iter().map(ToString::to_string).collect(),
         }
-    }
-}
-
-/// User ID, or the name on the form where there is none yet.
-fn shown_person(known: &FormKnown) -> String {
-    let form = &known.filed.form;
-    let user_ids = known.person.as_ref().map(|person| person.user_ids()).unwrap_or_default();
-    let user_id =
-        user_ids.first().or(form.person.user_id.as_ref()).or(known.filed.reserved.as_ref());
-    match (user_id, &form.person.name) {
-        (Some(user_id), _) => user_id.to_string(),
-        (None, Some(name)) => lapsed_core::facts::PersonName::from(name.clone()).display(),
-        (None, None) => format!("person {}", known.filed.person),
     }
 }
 

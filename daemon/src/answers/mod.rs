@@ -18,6 +18,7 @@ mod plans;
 mod reload;
 mod reports;
 mod requests;
+mod rosters;
 mod status;
 mod suspensions;
 mod tickets;
@@ -45,8 +46,8 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, FiledView, FindingsView, GateRequest, HoldRequest, HoldsView,
     KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest, PasswordView,
     PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest, RequestsView,
-    SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
-    TicketsView, UnsuspendRequest,
+    RostersView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
+    SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -230,6 +231,9 @@ impl Console for Desk {
     ) -> Answer<'a, DoneView> {
         Box::pin(findings::baseline(&self.0, caller, request))
     }
+    fn rosters<'a>(&'a self, caller: &'a Caller, of: Option<&'a str>) -> Answer<'a, RostersView> {
+        Box::pin(rosters::rosters(&self.0, caller, of))
+    }
     fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
         Box::pin(reports::report(&self.0, caller, request))
     }
@@ -262,7 +266,19 @@ impl From<CycleError> for ConsoleError {
 
 /// The one person that a text names, or an answer that says why not.
 pub(crate) async fn the_person(daemon: &Daemon, who: &str) -> Result<Person, ConsoleError> {
-    let mut found = daemon.store.read().find_person(who).await?;
+    let read = daemon.store.read();
+    if let Some(number) = who.strip_prefix("form:").and_then(|number| number.parse().ok()) {
+        let filed = read.access_form(number).await?;
+        let person = match filed {
+            Some(filed) => read.person(filed.person).await?,
+            None => None,
+        };
+        return person.ok_or_else(|| {
+            let advice = "`lapsed form list` shows the forms";
+            ConsoleError::new(ErrorKind::NotFound, format!("there is no form {number}"), advice)
+        });
+    }
+    let mut found = read.find_person(who).await?;
     match found.len() {
         0 => Err(ConsoleError::new(
             ErrorKind::NotFound,

@@ -8,8 +8,8 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, ErrorView, FiledView, FindingsView, GateRequest, HoldRequest,
     HoldsView, KeepRequest, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
     PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest,
-    SuspensionsView, TicketsView, UnsuspendRequest,
+    RequestsView, RostersView, SetAsidesView, SettleRequest, StatusView, SubmitFormRequest,
+    SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -142,6 +142,8 @@ pub trait Console: Send + Sync + 'static {
         caller: &'a Caller,
         request: BaselineRequest,
     ) -> Answer<'a, DoneView>;
+    /// Who holds what in the caller's charge, or in another's whom they name.
+    fn rosters<'a>(&'a self, caller: &'a Caller, of: Option<&'a str>) -> Answer<'a, RostersView>;
     /// Writes the rosters of this month, or the report of a year.
     fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.

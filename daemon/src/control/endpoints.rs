@@ -58,6 +58,7 @@ pub enum Call {
     AuditAccess,
     SettleFinding,
     AcceptBaseline,
+    Rosters,
     Report,
     Adopt,
     Reload,
@@ -137,6 +138,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::AuditAccess,    Post, "/v1/findings/now",  Role::Operator, "findings --now"),
         row(Call::SettleFinding,  Post, "/v1/findings/settle",  Role::Operator, "findings settle"),
         row(Call::AcceptBaseline, Post, "/v1/findings/baseline",  Role::Administrator, "findings baseline"),
+        row(Call::Rosters,        Get,  "/v1/report/roster",    Participant,   "report roster"),
         row(Call::Report,         Post, "/v1/report",  Role::Operator, "report"),
         row(Call::Adopt,          Post, "/v1/adopt",            Administrator, "adopt"),
         row(Call::Reload,         Post, "/v1/reload",           Administrator, "reload"),
@@ -195,6 +197,7 @@ mod tests {
         "/v1/forms",
         "/v1/form",
         "/v1/forms/submit",
+        "/v1/report/roster",
     ];
 
     #[test]

@@ -285,6 +285,12 @@ struct PreviewQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RostersQuestion {
+    of: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AuditQuestion {
     #[serde(default)]
     after: u64,
@@ -439,6 +445,9 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::AuditAccess => change!(audit_access),
         Call::SettleFinding => change!(settle_finding),
         Call::AcceptBaseline => change!(accept_baseline),
+        Call::Rosters => own_look!(RostersQuestion, |console, caller, asked| {
+            console.rosters(&caller, asked.of.as_deref()).await
+        }),
         Call::Report => change!(report),
         Call::Adopt => change!(adopt),
         Call::Reload => {

@@ -97,7 +97,7 @@ pub struct AccessFormView {
     pub id: String,
     /// Counts up whenever it is written anew.
     pub revision: u32,
-    /// SHA-256 of what it says: approvals are bound to it.
+    /// SHA-256 of what it says and of all that decides who approves it: approvals are bound to it.
     pub hash: String,
     /// What it asks for: `new`, `change`, …
     pub asks: String,

@@ -5,6 +5,7 @@ mod cast;
 mod decisions;
 mod departures;
 mod feed;
+mod joiner;
 mod later;
 mod outlook;
 mod refusals;
@@ -71,6 +72,7 @@ fn play(fast: bool) -> Done<()> {
     demo.hostile()?;
     demo.decide()?;
     demo.phone()?;
+    demo.joiner()?;
     demo.prove()?;
     demo.look_ahead()?;
     demo.later()?;
@@ -118,7 +120,9 @@ impl Demo {
             with_mail.push(cast::user_id(&agency, person)?);
         }
         let beside = Beside::new(&site, &with_mail)?;
+        joiner::prepare(&site, &slapd)?;
         site.start()?;
+        joiner::open_the_door(&site)?;
         let zone = TimeZone::get("America/Chicago").map_err(|e| Failure::new(e.to_string()))?;
         let today = Zoned::now().with_time_zone(zone).date();
         let shut_before = watch::look(&slapd)?.shut;

@@ -150,7 +150,8 @@ fn a_form_waits_for_its_scan_and_then_somebody_whom_no_feed_lists_is_known_and_n
         told.starts_with("DONE: form 2 (new)") && told.contains("waits for its approvals"),
         "{told}"
     );
-    assert!(!stage.site.path("forms/consent.pdf").exists(), "the scan goes with its form");
+    let goes = || Ok(!stage.site.path("forms/consent.pdf").exists());
+    stage.site.wait_for("the scan goes with its form", goes).unwrap();
 
     let form = stage.form(2);
     assert_eq!(form["state"], "waiting");

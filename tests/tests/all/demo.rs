@@ -22,6 +22,14 @@ fn the_demo_ends_well_and_every_claim_of_it_was_checked() {
     ] {
         assert!(text.contains(line), "no {line:?} in\n{text}");
     }
+    // Only root can call as other accounts of this machine.
+    if rustix::process::geteuid().is_root() {
+        for line in
+            ["the agreement is not signed, and nothing was given", "mbquilj can log on with it"]
+        {
+            assert!(text.contains(line), "no {line:?} in\n{text}");
+        }
+    }
     assert!(!text.contains("NOT SO"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours or escapes where nobody watches:\n{text}");
     let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();

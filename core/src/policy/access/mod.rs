@@ -13,7 +13,7 @@ pub use accounts::{AccountRules, HandoverRules, MoveRules, PasswordRules};
 pub use approvers::{ApproverRule, Deadlines, Per};
 pub use forms::{ExceptionRule, FormRule, SignatureRule};
 pub use gates::GateRule;
-pub use reports::ReportRules;
+pub use reports::{ReportRules, RosterFor};
 pub use standing::{AuditRules, SuspensionRules};
 pub use systems::{Included, RoleRule, SystemRequest, SystemRule, Who};
 pub use texts::{Holder, MailAddress};

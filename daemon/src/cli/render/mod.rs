@@ -16,6 +16,7 @@ mod notices;
 mod person;
 mod plans;
 mod requests;
+mod rosters;
 mod standing;
 mod status;
 mod tickets;

@@ -163,7 +163,7 @@ impl Cycle {
     }
 
     /// An account of this machine by its name; one that the machine does not know has no groups here.
-    async fn account_of(&self, name: &Actor) -> Account {
+    pub(crate) async fn account_of(&self, name: &Actor) -> Account {
         let wanted = name.clone();
         // Names may come over the network: not on the runtime's own threads.
         let asked = tokio::task::spawn_blocking(move || MachineAccounts::of_name(&wanted));

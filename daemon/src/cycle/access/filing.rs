@@ -406,7 +406,7 @@ impl Cycle {
         let replaced = earlier
             .map(|earlier| format!(", in place of revision {}", earlier.form.revision))
             .unwrap_or_default();
-        let shown = person.shown();
+        let shown = filed.about(Some(&person));
         let text = format!(
             "form {number} ({}) about {shown} is taken{replaced}: {text}. See lapsed form {number}",
             form.asks.name()

@@ -9,6 +9,7 @@ mod facts;
 mod filer;
 pub mod filing;
 mod granting;
+mod mending;
 pub mod nightly;
 mod settling;
 mod suspending;
@@ -24,6 +25,8 @@ impl Cycle {
     pub async fn access_round(&self, now: Timestamp) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.suspend(now).await?;
         self.settle_forms(now).await?;
+        // An order by form waits for no further round (S2).
+        self.suspend(now).await?;
         self.grant(now).await
     }
 }
