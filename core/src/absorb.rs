@@ -269,15 +269,19 @@ fn engagement_of(
         None => Change::Joined,
         Some(place) if starts_anew(&person.engagements[place], statement) => Change::Rehired,
         // Listed again after its end: where a form took the person on meanwhile, that is the engagement.
-        Some(place) if is_over(person, place) && is_listed(statement) => match by_form(person, statement) {
-            Some(_) => Change::Rehired,
-            None => return place,
-        },
+        Some(place) if is_over(person, place) && is_listed(statement) => {
+            match by_form(person, statement) {
+                Some(_) => Change::Rehired,
+                None => return place,
+            }
+        }
         Some(place) => return place,
     };
     // Whom only a form described so far is now described by a feed: one engagement, and not two of which the
     // form's would never end (D12).
-    if let Some(place) = by_form(person, statement).filter(|_| is_listed(statement) || latest.is_none()) {
+    if let Some(place) =
+        by_form(person, statement).filter(|_| is_listed(statement) || latest.is_none())
+    {
         let engagement = &mut person.engagements[place];
         engagement.source = source.clone();
         engagement.record = statement.record.clone();

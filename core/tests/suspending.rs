@@ -14,9 +14,7 @@ use lapsed_core::policy::access::SystemRule;
 use lapsed_core::reconcile::suspending::{
     Debt, Stopped, Stopping, debts, give_back, still_owed, stop,
 };
-use lapsed_core::step::{
-    Action, EARLIER_ATTEMPT, REPLY_LOST, Receipt, Step, StepId, WAS_LOCKED,
-};
+use lapsed_core::step::{Action, EARLIER_ATTEMPT, REPLY_LOST, Receipt, Step, StepId, WAS_LOCKED};
 use rstest::rstest;
 use uuid::Uuid;
 

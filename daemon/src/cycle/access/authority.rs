@@ -13,7 +13,8 @@ use lapsed_core::access::decision::Absence;
 use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState};
 use lapsed_core::access::person;
 use lapsed_core::facts::{
-    Actor, ConnectorName, EmployeeNumber, Engagement, LocationId, Person, SystemName, SystemRole, UserId,
+    Actor, ConnectorName, EmployeeNumber, Engagement, LocationId, Person, SystemName, SystemRole,
+    UserId,
 };
 use lapsed_core::observed::{PersonKeys, Realm, Scope};
 use lapsed_core::reconcile::granting::whereabouts;

@@ -14,7 +14,9 @@ use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::*;
 use lapsed_core::journal::StepEvent;
-use lapsed_core::observed::{Details, GroupKind, GroupLink, Observed, ObservedAccount, Realm, Scope};
+use lapsed_core::observed::{
+    Details, GroupKind, GroupLink, Observed, ObservedAccount, Realm, Scope,
+};
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::{
     Action, Cause, Due, EARLIER_ATTEMPT, Expect, Fault, REPLY_LOST, Receipt, Seen, Step, Target,

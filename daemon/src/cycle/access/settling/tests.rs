@@ -1,6 +1,6 @@
+use super::super::tests::Eye;
 use super::*;
 use crate::store::Store;
-use super::super::tests::Eye;
 use crate::targets::Eyes;
 use lapsed_core::access::decision::{Decision, Said};
 use lapsed_core::facts::{Actor, ApproverRole};
