@@ -329,6 +329,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     daemon.tell.notify_one();
                     daemon.go_on_with_access().await;
                 }
+                daemon.decide_again_after(&round);
                 daemon.pause_until_next_step(&name).await
             }
             Err(error) => {

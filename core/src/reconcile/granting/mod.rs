@@ -12,11 +12,13 @@ mod moving;
 mod others;
 mod ownership;
 mod place;
+mod shut;
 
 pub use forms::ended_by_move;
 pub use groups::{KnownGroups, wanted_groups};
 pub use moving::rename_request;
 pub use place::{Whereabouts, whereabouts};
+pub use shut::{Accounts as ShutHere, shut_here};
 
 use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::form::{Asks, FiledForm, FormState};
@@ -98,6 +100,8 @@ pub struct Granting<'a> {
     pub uid_number: Option<u32>,
     /// Targets where the person's access is suspended.
     pub suspended: &'a BTreeSet<ConnectorName>,
+    /// Accounts that lapsed itself shut, and nobody but it: see [`shut_here`].
+    pub shut_here: &'a ShutHere,
     /// The agency's rules.
     pub policy: &'a Policy,
     /// Today in the agency's zone.
@@ -175,6 +179,8 @@ struct Work<'a> {
     input: &'a Granting<'a>,
     /// The person's own accounts: neither an `adm-` one beside them nor one that may be somebody else's.
     own: Vec<(&'a ConnectorName, &'a ObservedAccount)>,
+    /// Accounts beside the person's own (`adm-…`).
+    beside: Vec<(&'a ConnectorName, &'a ObservedAccount)>,
     /// Targets with an account that may be somebody else's: nothing is made there before a person looked.
     doubted: BTreeSet<&'a ConnectorName>,
     /// Forms after which the person is called as they say, everywhere.
@@ -187,6 +193,7 @@ impl<'a> Work<'a> {
         Self {
             input,
             own: Vec::new(),
+            beside: Vec::new(),
             doubted: BTreeSet::new(),
             renamed: BTreeSet::new(),
             out: Granted::default(),
@@ -205,7 +212,7 @@ impl<'a> Work<'a> {
                         user_id: account.user_id.clone(),
                     });
                 }
-                Ownership::Beside => {}
+                Ownership::Beside => self.beside.push((connector, account)),
                 Ownership::Doubtful(because) => {
                     self.doubted.insert(connector);
                     self.out.doubtful.insert(format!(

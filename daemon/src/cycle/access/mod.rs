@@ -30,3 +30,6 @@ impl Cycle {
         self.grant(now).await
     }
 }
+
+#[cfg(test)]
+mod tests;
