@@ -5,7 +5,7 @@ use crate::config::Role;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::Cycle;
-use crate::cycle::access::authority::Account;
+use crate::cycle::access::authority::{Account, GroupsAsked};
 use crate::reports::roster::Charge;
 use crate::service::Daemon;
 use crate::views::{RosterView, RostersView};
@@ -23,7 +23,7 @@ pub(super) async fn rosters(
 ) -> Result<RostersView, ConsoleError> {
     let (cycle, now) = (daemon.cycle(), daemon.now());
     let account = account(&cycle, caller, of).await?;
-    let member = cycle.member(&account).await?;
+    let member = cycle.member(&account, &mut GroupsAsked::default()).await?;
     let (own, locations) = (own_person(daemon, &account).await?, locations_of(&cycle, &member));
     let is_theirs = |charge: &Charge| match charge {
         Charge::Supervisor(id) => Some(*id) == own,
