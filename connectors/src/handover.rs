@@ -9,6 +9,16 @@ pub use envelopes::{EnvelopeSettings, Envelopes, OpenError, Opened, SealedFor};
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Envelope};
+use std::sync::Arc;
+
+/// Who seals first passwords, if anybody does.
+pub(crate) struct Sealer(pub(crate) Option<Arc<dyn Handover>>);
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Sealer").field(&self.0.is_some()).finish()
+    }
+}
 
 /// Seals first passwords.
 pub trait Handover: Send + Sync {

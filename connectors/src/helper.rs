@@ -3,6 +3,7 @@
 //! A helper is a process of its own with rights that the daemon has not. It answers by its own reading of
 //! the configuration, which only root may write.
 
+use crate::contract::Probed;
 use lapsed_core::step::{Cause, Fault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,6 +68,22 @@ pub(crate) async fn ask<Q: Serialize, R: DeserializeOwned>(
         Ok(Ok(_)) => serde_json::from_slice(&reply).map_err(|error| lost(error.to_string())),
         Ok(Err(error)) => Err(lost(error.to_string())),
         Err(_) => Err(lost("no reply in time".into())),
+    }
+}
+
+/// A helper that answered what it was not asked.
+pub(crate) fn strange() -> Fault {
+    Fault::Unknown(Cause::new("the helper answered another question; are both of one version?"))
+}
+
+/// What a helper tried, or why it was not tried: `what` stands for all of it then.
+pub(crate) fn probed(
+    what: &str,
+    lines: Result<Vec<(String, Option<String>)>, Fault>,
+) -> Vec<Probed> {
+    match lines {
+        Ok(lines) => lines.into_iter().map(|(what, problem)| Probed { what, problem }).collect(),
+        Err(fault) => vec![Probed { what: what.to_owned(), problem: Some(fault.to_string()) }],
     }
 }
 

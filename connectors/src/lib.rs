@@ -13,6 +13,7 @@ pub mod home;
 pub mod http;
 pub mod mail;
 pub mod mailbox;
+mod password;
 pub mod rest;
 pub mod scim;
 mod secret;

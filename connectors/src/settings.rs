@@ -61,6 +61,8 @@ pub enum Ability {
     Request,
     /// Make accounts (A1).
     CreateAccount,
+    /// Set a first password for a system's account, and hand it over sealed (A6): a directory always does.
+    SetPassword,
     /// Give a system's account access, with roles where it has them (A1, A3).
     GrantAccess,
     /// Rename accounts (N7): never a mainframe's.
@@ -92,6 +94,7 @@ impl Ability {
             Self::ArchiveHome => "archive home directories",
             Self::Request => "ask others",
             Self::CreateAccount => "make accounts",
+            Self::SetPassword => "set first passwords",
             Self::GrantAccess => "give access",
             Self::RenameAccount => "rename accounts",
             Self::CreateHome => "make home directories",

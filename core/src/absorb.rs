@@ -265,29 +265,30 @@ fn engagement_of(
         &e.source == source && e.record == statement.record && number_fits
     };
     let latest = person.engagements.iter().rposition(is_same);
-    let by_form = || {
-        person.engagements.iter().rposition(|e| {
-            e.goes_on() && e.source.as_str() == access::person::SOURCE && same_number(e, statement)
-        })
-    };
-    match latest {
-        None => match by_form() {
-            // Whom only a form described so far is now described by a feed: one engagement, and not two of
-            // which the form's would never end (D12).
-            Some(place) => {
-                let engagement = &mut person.engagements[place];
-                engagement.source = source.clone();
-                engagement.record = statement.record.clone();
-                changes.push(Change::Updated);
-                return place;
+    let change = match latest {
+        None => Change::Joined,
+        Some(place) if starts_anew(&person.engagements[place], statement) => Change::Rehired,
+        // Listed again after its end: where a form took the person on meanwhile, that is the engagement.
+        Some(place) if is_over(person, place) && is_listed(statement) => {
+            match by_form(person, statement) {
+                Some(_) => Change::Rehired,
+                None => return place,
             }
-            None => changes.push(Change::Joined),
-        },
-        Some(place) if starts_anew(&person.engagements[place], statement) => {
-            changes.push(Change::Rehired)
         }
         Some(place) => return place,
+    };
+    // Whom only a form described so far is now described by a feed: one engagement, and not two of which the
+    // form's would never end (D12).
+    if let Some(place) =
+        by_form(person, statement).filter(|_| is_listed(statement) || latest.is_none())
+    {
+        let engagement = &mut person.engagements[place];
+        engagement.source = source.clone();
+        engagement.record = statement.record.clone();
+        changes.push(Change::Updated);
+        return place;
     }
+    changes.push(change);
     let ordinal = person.engagements.iter().map(|e| e.ordinal + 1).max().unwrap_or(0);
     person.engagements.push(Engagement {
         source: source.clone(),
@@ -305,6 +306,28 @@ fn engagement_of(
         supervisor: None,
     });
     person.engagements.len() - 1
+}
+
+fn by_form(person: &Person, statement: &Statement) -> Option<usize> {
+    person.engagements.iter().rposition(|e| {
+        e.goes_on() && e.source.as_str() == access::person::SOURCE && same_number(e, statement)
+    })
+}
+
+/// True of an engagement that its own source ended.
+fn is_over(person: &Person, place: usize) -> bool {
+    let engagement = &person.engagements[place];
+    let about = About::Engagement { ordinal: engagement.ordinal };
+    person.notices.iter().any(|notice| {
+        notice.state == NoticeState::Standing
+            && notice.about == about
+            && notice.source == engagement.source
+    })
+}
+
+/// The source says that the engagement goes on.
+fn is_listed(statement: &Statement) -> bool {
+    statement.status != Status::Departed
 }
 
 /// Unless both say a number and the numbers differ.
@@ -359,6 +382,15 @@ pub fn notice(
     let moment = &context.policy.effective;
     let effective_at = effective_at(last_day, for_cause, context.received_at, moment, context.zone)
         .map_err(|error| error.to_string())?;
+    let same_again = |n: &Notice| {
+        let is_same = &n.source == context.source && n.about == about && n.for_cause == for_cause;
+        n.state == NoticeState::Over && is_same && last_day.is_some() && n.last_day == last_day
+    };
+    // A file that still lists a departure after which the person was taken on again says nothing new.
+    if person.notices.iter().any(same_again) {
+        changes.push(Change::Repeated);
+        return Ok(());
+    }
     let standing = |n: &&mut Notice| {
         n.state == NoticeState::Standing && &n.source == context.source && n.about == about
     };

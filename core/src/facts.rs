@@ -328,6 +328,8 @@ pub enum NoticeState {
     Replaced,
     /// Its own source took it back (D10).
     Withdrawn,
+    /// It took effect, and the person was taken on again since, by an approved form (D10).
+    Over,
 }
 
 /// A source's word that an engagement, or all of a person's, ends (D1).

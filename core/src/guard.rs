@@ -226,6 +226,15 @@ pub fn judge_suspensions(
     judged
 }
 
+/// The limit that so many people pass, in words, where no plan is made of them.
+#[must_use]
+pub fn limit_passed(people: u32, baseline: Baseline, limit: &Limit) -> Option<String> {
+    Some(match trip(people, baseline, limit)? {
+        Finding::TooManyAtOnce { limit, .. } | Finding::TooManyInWindow { limit, .. } => limit,
+        _ => "no population to measure it by".to_owned(),
+    })
+}
+
 /// The limit that so many people pass, if any.
 fn trip(people: u32, baseline: Baseline, limit: &Limit) -> Option<Finding> {
     if people == 0 {

@@ -90,6 +90,11 @@ impl Step {
     }
 }
 
+/// In a receipt of shutting: its reply was lost, and the account was found shut by the look that followed.
+pub const REPLY_LOST: &str = "reply_lost";
+/// In a receipt of shutting: the account was found shut after an earlier attempt, whose end is not known or
+/// which did not reach the target.
+pub const EARLIER_ATTEMPT: &str = "earlier_attempt";
 /// In a receipt of what somebody else was asked: who was asked.
 pub const ASKED: &str = "asked";
 /// In a receipt of shutting: others had locked the account already, so that its end gives nothing back.

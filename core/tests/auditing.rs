@@ -243,6 +243,27 @@ fn a_group_that_no_form_gave_is_found(
     assert_eq!(kinds, Vec::from_iter(kind));
     let unapproved = (person().id, system("cimor"), None);
     assert_eq!(audited.unapproved, Vec::from_iter(kind.map(|_| unapproved)));
+    let elsewhere = kind == Some(FindingKind::GroupAddedElsewhere);
+    assert_eq!(audited.added_elsewhere.len(), usize::from(elsewhere));
+}
+
+#[rstest]
+#[case::their_own("mzsmitj", None, 1)]
+#[case::of_an_administrator("mzsmitj", Some(Protection::SecondOperator { because: "Domain Admins".into() }), 0)]
+#[case::break_glass("mzsmitj", Some(Protection::Never { because: "break glass".into() }), 0)]
+#[case::beside_their_own("adm-mzsmitj", None, 0)]
+fn nobody_is_taken_out_of_a_group_whose_account_is_protected_or_not_quite_theirs(
+    #[case] user_id: &str,
+    #[case] protection: Option<Protection>,
+    #[case] count: usize,
+) {
+    let account = ObservedAccount { protection, ..account(user_id, Realm::Directory) };
+    let scene = Scene { has_baseline: true, ..Scene::of("ad", in_group(account, "cimor-z")) };
+    let audited = scene.audit();
+    assert_eq!(audited.added_elsewhere.len(), count);
+    for added in &audited.added_elsewhere {
+        assert!(audited.findings.iter().any(|finding| finding.id == added.finding));
+    }
 }
 
 #[test]

@@ -67,6 +67,8 @@ fn person() -> Person {
         kind: None,
         supervisor: None,
     });
+    // The name of before a rename.
+    person.other_user_ids.push(UserId::new("mzformj").unwrap());
     person
 }
 
@@ -181,6 +183,15 @@ fn a_linked_account_goes_with_its_owner_and_brings_no_second_home() {
     let told = told(&reconciled);
     assert!(told.contains(&"now disable account adm-mzsmitj".to_owned()), "{told:?}");
     assert_eq!(told.iter().filter(|t| t.contains("home directory")).count(), 1);
+    assert!(reconciled.findings.is_empty(), "{:?}", reconciled.findings);
+}
+
+#[test]
+fn an_account_beside_one_that_was_renamed_goes_with_its_owner_by_the_name_of_before() {
+    let linked = ObservedAccount { employee_number: None, ..account("adm-mzformj") };
+    let reconciled = reconcile(vec![account("mzsmitj"), linked], &|_| None);
+    let told = told(&reconciled);
+    assert!(told.contains(&"now disable account adm-mzformj".to_owned()), "{told:?}");
     assert!(reconciled.findings.is_empty(), "{:?}", reconciled.findings);
 }
 

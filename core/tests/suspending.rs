@@ -14,7 +14,7 @@ use lapsed_core::policy::access::SystemRule;
 use lapsed_core::reconcile::suspending::{
     Debt, Stopped, Stopping, debts, give_back, still_owed, stop,
 };
-use lapsed_core::step::{Action, Receipt, Step, StepId};
+use lapsed_core::step::{Action, EARLIER_ATTEMPT, REPLY_LOST, Receipt, Step, StepId, WAS_LOCKED};
 use rstest::rstest;
 use uuid::Uuid;
 
@@ -245,6 +245,27 @@ fn only_what_its_own_step_changed_is_opened_again(#[case] state: StepState, #[ca
     assert!(debts(&case(&order), &[(step, changed())]).is_empty());
 }
 
+#[rstest]
+#[case::its_reply_was_lost(REPLY_LOST, true, Some(true))]
+#[case::its_reply_was_lost_and_it_was_not_seen_open(REPLY_LOST, false, Some(false))]
+#[case::an_earlier_attempt_ended_nobody_knows_how(EARLIER_ATTEMPT, true, Some(false))]
+#[case::others_had_locked_it(WAS_LOCKED, true, None)]
+fn what_a_lost_reply_may_have_shut_is_owed_and_told_apart(
+    #[case] says: &str,
+    #[case] was_open: bool,
+    #[case] certain: Option<bool>,
+) {
+    let order = suspension(SuspensionKind::Order, &[]);
+    let open = account("mzsmitj", "Smith", Realm::Directory);
+    let step = stopped(&order, &[(connector("ad"), open.clone())]).steps.remove(0);
+    let before = ObservedAccount { enabled: was_open, ..open };
+    let case = Case { before: vec![(connector("ad"), before)], ..case(&order) };
+    let receipt = Receipt { before: [(says.to_owned(), Vec::new())].into(), server: None };
+    let state = StepState::Verified { receipt: Some(receipt), at: Timestamp::UNIX_EPOCH };
+    let owed = debts(&case, &[(step, state)]);
+    assert_eq!(owed.first().map(|debt| debt.is_certain), certain);
+}
+
 #[test]
 fn a_system_gives_back_exactly_the_roles_of_before_and_once() {
     let order = suspension(SuspensionKind::Order, &[]);
@@ -388,6 +409,8 @@ fn what_ended_while_access_was_stopped_is_not_given_back(
     let debt = Debt {
         connector: connector("wards"),
         account: StableId::new("id-1").unwrap(),
+        label: "mzsmitj".into(),
+        is_certain: true,
         roles: ["nurse", "clerk"].map(|role| SystemRole::new(role).unwrap()).to_vec(),
     };
     let held: Vec<Entitlement> = entitlements
@@ -396,8 +419,17 @@ fn what_ended_while_access_was_stopped_is_not_given_back(
             held(system, role, serde_json::from_value(state.into()).unwrap(), ended)
         })
         .collect();
-    let left = still_owed(debt, &leave, &held, &policy).map(|debt| {
+    let left = still_owed(debt, &leave, &held, &policy);
+    let roles = left.debt.map(|debt| {
         debt.roles.iter().map(|role| role.as_str().to_owned()).collect::<Vec<_>>().join(",")
     });
-    assert_eq!(left.as_deref(), owed);
+    assert_eq!(roles.as_deref(), owed);
+    let told = match owed {
+        Some("nurse,clerk") => None,
+        Some(_) => Some(
+            "account mzsmitj in wards comes back without nurse: wards ended meanwhile (it ended)",
+        ),
+        None => Some("account mzsmitj in wards stays shut: wards ended meanwhile (it ended)"),
+    };
+    assert_eq!(left.dropped.as_deref(), told);
 }

@@ -11,11 +11,13 @@ use crate::targets::{Hands, SetUpError};
 use crate::views::{DueEntry, PlanView, PlansView, SimulateView};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use lapsed_core::access::entitlement::Entitlement;
 use lapsed_core::facts::{CaseKind, CaseState, ConnectorName, SourceName};
 use lapsed_core::intake::Rejection;
 use lapsed_core::journal::StepEvent;
-use lapsed_core::plan::{Plan, PlanState};
+use lapsed_core::plan::{Plan, PlanHash, PlanKind, PlanState};
 use lapsed_core::step::{Action, Due, Fault};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -96,6 +98,13 @@ impl Rehearsal {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) async fn of(cycle: &Cycle) -> Self {
+        let cycle = Cycle { store: cycle.store.scratch().await.unwrap(), ..cycle.clone() };
+        let configured = cycle.eyes.0.keys().cloned().collect();
+        Self { cycle, configured }
+    }
+
     /// As if a file had been dropped.
     pub async fn drop_file(
         &self,
@@ -172,8 +181,13 @@ impl Rehearsal {
         let mut happened: Vec<DueEntry> = Vec::new();
         let mut held: Vec<PlanView> = Vec::new();
         let mut moment = now;
+        // The targets show nothing of what is only pretended, so that a form's plan comes again and again.
+        let mut told: HashSet<PlanHash> = HashSet::new();
         loop {
             for (plan, state) in self.decide(moment).await? {
+                if matches!(plan.kind, PlanKind::Form { .. }) && !told.insert(plan.hash.clone()) {
+                    continue;
+                }
                 match state {
                     PlanState::Passed | PlanState::Released => {
                         happened.extend(self.pretend(&plan, moment).await?);
@@ -182,7 +196,7 @@ impl Rehearsal {
                     PlanState::Rejected | PlanState::Replaced => {}
                 }
             }
-            match self.next_departure(moment).await? {
+            match self.next_moment(moment).await? {
                 Some(next) if self.cycle.today(next) <= until => moment = next,
                 _ => break,
             }
@@ -199,10 +213,20 @@ impl Rehearsal {
         })
     }
 
-    async fn next_departure(&self, after: Timestamp) -> Result<Option<Timestamp>, RehearseError> {
+    /// When something begins or ends by itself: a departure, or access on its first day or after its last.
+    async fn next_moment(&self, after: Timestamp) -> Result<Option<Timestamp>, RehearseError> {
+        let read = self.cycle.store.read();
         let filter = CaseFilter { states: vec![CaseState::Scheduled], ..CaseFilter::default() };
-        let cases = self.cycle.store.read().cases(&filter).await?;
-        Ok(cases.iter().map(|case| case.effective_at).filter(|at| *at > after).min())
+        let cases = read.cases(&filter).await?;
+        let mut moments: Vec<Timestamp> = cases.iter().map(|case| case.effective_at).collect();
+        let held = read.standing_entitlements().await?;
+        let last = |held: &Entitlement| held.ends_on.and_then(|day| day.tomorrow().ok());
+        let mut days: Vec<Date> = held.iter().filter_map(|held| held.starts_on).collect();
+        days.extend(held.iter().filter_map(last));
+        let zone = &self.cycle.config.time_zone;
+        let midnights = days.into_iter().filter_map(|day| day.to_zoned(zone.clone()).ok());
+        moments.extend(midnights.map(|midnight| midnight.timestamp()));
+        Ok(moments.into_iter().filter(|at| *at > after).min())
     }
 
     /// Takes a plan's immediate steps as done on the copy, and tells them as one line a person.

@@ -1,7 +1,8 @@
 //! What the daemon shows: the documented, stable shapes behind `--format json` and the control socket.
 //!
 //! Fields are only ever added. Times are RFC 3339 with the agency's offset; dates are calendar dates in
-//! the agency's zone. People appear by user ID or employee number only (P2).
+//! the agency's zone. People appear by user ID or employee number only (P2), but that what a leaver answered
+//! for is named as its directory names it.
 
 mod access_forms;
 mod approvals;
@@ -10,6 +11,7 @@ mod evidence;
 mod orders;
 mod requests;
 mod restoring;
+mod rosters;
 mod standing;
 mod told;
 
@@ -30,6 +32,7 @@ pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
 pub use restoring::{NotRestoredView, RestoreRequest, RestoreView};
+pub use rosters::{RosterLine, RosterView, RostersView};
 pub use standing::{
     BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
     SuspensionsView, UnsuspendRequest,
@@ -255,6 +258,12 @@ pub struct CaseView {
     pub disabled_on: Option<String>,
     /// Steps in order.
     pub steps: Vec<StepView>,
+    /// What the leaver answered for, as far as it is known: `group: Night nurses` (S7).
+    #[serde(default)]
+    pub held_in_trust: Vec<String>,
+    /// Who takes that over: the supervisor, by user ID; absent where HR names none who is known.
+    #[serde(default)]
+    pub taken_over_by: Option<String>,
 }
 
 /// One step.

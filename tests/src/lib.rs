@@ -11,6 +11,7 @@ pub mod demo;
 pub mod dovecot;
 pub mod failure;
 pub mod ldif;
+pub mod lost_reply;
 pub mod mariadb;
 pub mod postgres;
 pub mod process;

@@ -12,7 +12,7 @@ pub mod settings;
 pub use settings::{CommandKind, CommandSettings, ExitMeaning, Operation};
 
 use crate::contract::{Apply, Observe, Probed};
-use crate::helper::{Caller, Door, LONGEST_LINE, ask};
+use crate::helper::{Caller, Door, LONGEST_LINE, ask, probed, strange};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
 use crate::system_account::SystemAccount;
 use exchange::{AccountKeys, Keys, Request, Wanted};
@@ -279,10 +279,6 @@ fn carries_a_key(account: &SystemAccount, wanted: &[PersonKeys]) -> bool {
     })
 }
 
-fn strange() -> Fault {
-    Fault::Unknown(Cause::new("the helper answered another question; are both of one version?"))
-}
-
 impl Observe for Program {
     fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
         Box::pin(self.observed(scope))
@@ -301,14 +297,12 @@ impl Observe for Program {
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
         Box::pin(async {
             let what = self.settings.program.display().to_string();
-            match self.call(Request::new(Operation::Probe)).await {
-                Ok(Reply::Probed(lines)) => {
-                    let line = |(what, problem)| Probed { what, problem };
-                    lines.into_iter().map(line).collect()
-                }
-                Ok(_) => vec![Probed { what, problem: Some(strange().to_string()) }],
-                Err(fault) => vec![Probed { what, problem: Some(fault.to_string()) }],
-            }
+            let lines = match self.call(Request::new(Operation::Probe)).await {
+                Ok(Reply::Probed(lines)) => Ok(lines),
+                Ok(_) => Err(strange()),
+                Err(fault) => Err(fault),
+            };
+            probed(&what, lines)
         })
     }
 }

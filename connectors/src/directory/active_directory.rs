@@ -6,11 +6,11 @@ use super::entry::Entry;
 use super::filter::equals_bytes;
 use super::layout::Layout;
 use super::moment;
-use super::password;
 use super::session::{Attributes, Change, Query, Session};
 use super::settings::{GroupClass, MemberBy, SecondOperator};
 use super::trust::named;
 use crate::contract::Probed;
+use crate::password;
 use futures_util::future::BoxFuture;
 use lapsed_core::facts::StableId;
 use lapsed_core::observed::{

@@ -5,9 +5,9 @@ use super::apply::{Batch, Ending};
 use super::create::by_user_id;
 use super::dialect::Edit;
 use super::entry::Entry;
-use super::password;
 use super::recent::Before;
 use super::session::{Change, Query};
+use crate::password;
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Envelope, Fault, Found, Seen, Step};
 

@@ -28,7 +28,6 @@ mod moment;
 mod named_groups;
 mod observe;
 mod openldap;
-mod password;
 mod probe;
 mod protect;
 mod put_back;
@@ -51,7 +50,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::contract::{Apply, Observe, Probed};
-use crate::handover::Handover;
+use crate::handover::Sealer;
 use crate::tls;
 use active_directory::ActiveDirectory;
 use address::ServerAddress;
@@ -86,15 +85,6 @@ struct Shared {
     passwords: PasswordRules,
     /// By what our stamp on a description (D2) is known again.
     stamp: Option<String>,
-}
-
-/// Who seals first passwords, if anybody does.
-struct Sealer(Option<Arc<dyn Handover>>);
-
-impl std::fmt::Debug for Sealer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Sealer").field(&self.0.is_some()).finish()
-    }
 }
 
 /// A directory: reads and changes accounts and groups.

@@ -1,6 +1,8 @@
 //! The help desk against a double that is strict with what it is sent and bad on demand; Request Tracker
 //! itself is in the tests crate.
 
+mod changes;
+
 use super::{ChangeWords, HelpDesk, HelpDeskKind, HelpDeskSettings, Preset, RequestWords, connect};
 use crate::contract::{Apply, Observe};
 use crate::http::double::{Asked, Double, Play};

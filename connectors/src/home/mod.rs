@@ -22,6 +22,7 @@ pub use settings::{
 };
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::helper::{probed, strange};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
 use archive::ArchiveOrder;
 use futures_util::future::BoxFuture;
@@ -187,10 +188,6 @@ fn renamed(from: &UserId, old: &HomePlace, new: &HomePlace, to: Order) -> Move {
     Move { to: Order { uid_number, ..to }, from: from.clone(), old_home: old.home.clone() }
 }
 
-fn strange() -> Fault {
-    Fault::Unknown(Cause::new("the helper answered another question; are both of one version?"))
-}
-
 impl Observe for Home {
     /// There are no accounts here: an empty answer is the whole truth.
     fn observe<'a>(&'a self, _scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
@@ -209,18 +206,12 @@ impl Observe for Home {
 
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
         Box::pin(async {
-            match self.call(Call::Probe).await {
-                Ok(Reply::Probed(lines)) => {
-                    let line = |(what, problem)| Probed { what, problem };
-                    lines.into_iter().map(line).collect()
-                }
-                Ok(_) => {
-                    vec![Probed { what: "homes".into(), problem: Some(strange().to_string()) }]
-                }
-                Err(fault) => {
-                    vec![Probed { what: "homes".into(), problem: Some(fault.to_string()) }]
-                }
-            }
+            let lines = match self.call(Call::Probe).await {
+                Ok(Reply::Probed(lines)) => Ok(lines),
+                Ok(_) => Err(strange()),
+                Err(fault) => Err(fault),
+            };
+            probed("homes", lines)
         })
     }
 }

@@ -138,17 +138,25 @@ fn own_or_agency(rule: Option<&FormRule>, policy: &AccessPolicy) -> Vec<Approver
     once(if own.is_empty() { policy.chain.clone() } else { own })
 }
 
-/// The chain of a system: the form's own, else the system's, else the agency's (A3). Taking a system away
-/// has the same: nobody takes another's access by a form of their own.
+/// The chain of a system: the form's own, else the system's, else the agency's (A3); before all of them who
+/// answers for a personal device, where it is used on one (A4). Taking a system away has the same: nobody
+/// takes another's access by a form of their own.
 fn chain_of(what: &Wish, rule: Option<&FormRule>, policy: &AccessPolicy) -> Vec<ApproverRole> {
     let own = rule.is_some_and(|rule| !rule.chain.is_empty());
     let system = match what {
-        Wish::System { system, .. } if !own => policy.systems.get(system),
-        Wish::System { .. } | Wish::Whole => None,
+        Wish::System { system, .. } => policy.systems.get(system),
+        Wish::Whole => None,
     };
-    match system {
-        Some(system) if !system.chain.is_empty() => once(system.chain.clone()),
+    let chain = match system {
+        Some(system) if !own && !system.chain.is_empty() => once(system.chain.clone()),
         _ => own_or_agency(rule, policy),
+    };
+    let on_a_device = system.is_some_and(|system| system.personal_device);
+    match policy.personal_device.approver.as_ref().filter(|_| on_a_device) {
+        Some(first) if !chain.contains(first) => {
+            std::iter::once(first.clone()).chain(chain).collect()
+        }
+        _ => chain,
     }
 }
 

@@ -102,6 +102,9 @@ pub fn needed(
     if rule.phi {
         all.extend(policy.with_phi.iter().cloned());
     }
+    if rule.personal_device {
+        all.extend(policy.personal_device.gate.iter().cloned());
+    }
     if rule.only_by_exception.iter().any(|kind| same_kind(kinds, kind))
         && let Some(paper) = policy.forms.get(&form.form)
     {

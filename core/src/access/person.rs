@@ -4,9 +4,11 @@ use super::check::FormProblem;
 use super::form::{AccessForm, Asks};
 use crate::citation::Rule;
 use crate::facts::{
-    EmployeeNumber, Engagement, LocationId, Person, PersonKind, SourceName, Status,
+    About, EmployeeNumber, Engagement, LocationId, NoticeState, Person, PersonKind, SourceName,
+    Status,
 };
 use crate::policy::Policy;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// The source of engagements that only forms describe. No feed may have this name.
@@ -199,9 +201,34 @@ pub fn take_on(
     *person != before
 }
 
+/// Has somebody back whom their feed lists as employed and whose departure others' notices brought about:
+/// an approved form `new` takes the person on again (D10), and from then on the feed's word counts as before.
+/// The notices that took effect are over; what is still to come stays. True if anything changed.
+pub fn take_back(person: &mut Person, now: Timestamp) -> bool {
+    let listed: Vec<(u32, SourceName)> = person
+        .engagements
+        .iter()
+        .filter(|e| e.goes_on() && e.source.as_str() != SOURCE)
+        .map(|e| (e.ordinal, e.source.clone()))
+        .collect();
+    let mut changed = false;
+    for notice in &mut person.notices {
+        let by_others = match notice.about {
+            About::Person => !listed.is_empty(),
+            About::Engagement { ordinal } => {
+                listed.iter().any(|(of, source)| *of == ordinal && *source != notice.source)
+            }
+        };
+        if by_others && notice.state == NoticeState::Standing && notice.effective_at <= now {
+            notice.state = NoticeState::Over;
+            changed = true;
+        }
+    }
+    changed
+}
+
 /// True where every engagement has a standing notice that is past: a form takes the person on anew.
 fn has_ended(person: &Person, today: Date) -> bool {
-    use crate::facts::{About, NoticeState};
     !person.engagements.is_empty()
         && person.engagements.iter().all(|engagement| {
             person.notices.iter().any(|notice| {

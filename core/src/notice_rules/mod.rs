@@ -58,11 +58,15 @@ pub enum Kind {
     AccessInPlace,
     /// To whoever asked: the form ended before it was carried out.
     FormEnded,
+    /// To supervisors and security officers each month: who holds what in their charge (S6).
+    Roster,
+    /// To the Chief Security Officer each year: what was found, and the trend (S5).
+    YearlyReport,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Manager,
         Self::DeletionAhead,
         Self::DatesChanged,
@@ -77,6 +81,8 @@ impl Kind {
         Self::FormDenied,
         Self::AccessInPlace,
         Self::FormEnded,
+        Self::Roster,
+        Self::YearlyReport,
     ];
 
     /// The kind's word, as in the YAML and in the names of template files.
@@ -97,6 +103,8 @@ impl Kind {
             Self::FormDenied => "form_denied",
             Self::AccessInPlace => "access_in_place",
             Self::FormEnded => "form_ended",
+            Self::Roster => "roster",
+            Self::YearlyReport => "yearly_report",
         }
     }
 
@@ -111,6 +119,12 @@ impl Kind {
                 | Self::AccessInPlace
                 | Self::FormEnded
         )
+    }
+
+    /// True for what holds a whole list: a digest tells only that it is there.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::Roster | Self::YearlyReport)
     }
 
     /// True for what never goes out by itself, only as a line of a digest.

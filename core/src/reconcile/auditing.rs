@@ -61,8 +61,24 @@ pub struct Audited {
     pub missing: Vec<Uuid>,
     /// Whose access to which target is to be locked after long disuse, and since which day it counts.
     pub unused: Vec<(PersonId, ConnectorName, Date)>,
+    /// Groups that somebody was put into behind our back, where lapsed may take them out again: of their own
+    /// account, and of none that is protected.
+    pub added_elsewhere: Vec<AddedElsewhere>,
     /// Templates that do not work, as sentences for people.
     pub troubles: BTreeSet<String>,
+}
+
+/// Access by a group that came about elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedElsewhere {
+    /// The finding about it.
+    pub finding: Uuid,
+    /// Whose.
+    pub person: PersonId,
+    /// What the group gives.
+    pub system: SystemName,
+    /// In which role.
+    pub role: Option<SystemRole>,
 }
 
 /// Holds what is there against what is approved. The same input gives the same findings with the same ids.
@@ -342,8 +358,21 @@ impl<'a> Work<'a> {
             person.shown(),
             account.user_id
         );
-        self.out.unapproved.push((person.id, system.clone(), role));
+        self.out.unapproved.push((person.id, system.clone(), role.clone()));
         self.find(kind, Some(person), (connector, account), &format!("{system} {seen}"), text);
+        // An `adm-` account beside their own, and one of an administrator, is for a person to see to.
+        let own = account.user_ids().any(|id| person.user_ids().iter().any(|own| own == id));
+        if let (true, true, None, Some(finding)) =
+            (elsewhere, own, &account.protection, self.out.findings.last())
+        {
+            let added = AddedElsewhere {
+                finding: finding.id,
+                person: person.id,
+                system: system.clone(),
+                role,
+            };
+            self.out.added_elsewhere.push(added);
+        }
     }
 
     /// Long disuse (S3): only where the account is the system's own is it locked by itself.

@@ -59,10 +59,13 @@ pub(super) fn fold_surname(last: &str) -> String {
 }
 
 pub(super) fn is_linked(input: &Departure<'_>, account: &ObservedAccount) -> bool {
-    input.accounts.iter().any(|(_, base)| {
-        base.id != account.id
-            && departure::linked_user_ids(&input.policy.departure.linked_accounts, &base.user_id)
-                .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))
+    let templates = &input.policy.departure.linked_accounts;
+    let observed = input.accounts.iter().filter(|(_, base)| base.id != account.id);
+    // An account beside one that was renamed goes on bearing the name of before, which is nobody else's (N5).
+    let earlier = input.person.user_ids();
+    observed.map(|(_, base)| &base.user_id).chain(&earlier).any(|base| {
+        departure::linked_user_ids(templates, base)
+            .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))
     })
 }
 

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::policy::access::RoleRule;
 use crate::policy::departure::WorksiteClass;
 use crate::report::Explanation;
-use crate::step::{Action, Due, Receipt, Step, StepId, WAS_LOCKED};
+use crate::step::{Action, Due, EARLIER_ATTEMPT, REPLY_LOST, Step, StepId, WAS_LOCKED};
 use jiff::civil::Date;
 
 /// All that decides what one suspension stops.
@@ -215,8 +215,13 @@ pub struct Debt {
     pub connector: ConnectorName,
     /// Which.
     pub account: StableId,
+    /// The account's log-on name, for people.
+    pub label: String,
     /// Roles that it had in a system.
     pub roles: Vec<SystemRole>,
+    /// Whether it is known who shut it. Where nobody knows what an attempt to shut it did, it may have been
+    /// somebody else: a person decides.
+    pub is_certain: bool,
 }
 
 /// What a suspension shut and has not given back: the accounts that its own steps changed, as their
@@ -231,26 +236,69 @@ pub fn debts(case: &Case, journal: &[(Step, StepState)]) -> Vec<Debt> {
                 && &step.action.account().id == account
         })
     };
-    let shut = journal.iter().filter(|(step, state)| {
-        let shuts = matches!(step.action, Action::Disable { .. } | Action::RevokeAccess { .. });
-        let by_us = |receipt: &Receipt| !receipt.before.contains_key(WAS_LOCKED);
-        shuts && state.is_done() && state.receipt().is_some_and(by_us)
-    });
     let mut all = Vec::new();
-    for (step, _) in shut {
-        let account = &step.action.account().id;
-        if given_back(&step.connector, account) {
+    for (step, state) in journal {
+        let evidence = shut_by(step, state);
+        let account = step.action.account();
+        if evidence == ShutBy::Others || given_back(&step.connector, &account.id) {
             continue;
         }
         let before =
-            case.before.iter().find(|(name, a)| name == &step.connector && &a.id == account);
+            case.before.iter().find(|(name, a)| name == &step.connector && a.id == account.id);
+        let was_open = before.is_some_and(|(_, account)| account.enabled);
         all.push(Debt {
             connector: step.connector.clone(),
-            account: account.clone(),
+            account: account.id.clone(),
+            label: account.label.clone(),
             roles: before.map(|(_, a)| a.details.roles.clone()).unwrap_or_default(),
+            is_certain: match evidence {
+                ShutBy::Step => true,
+                // It was seen open, it was to be shut, and it was shut a moment later.
+                ShutBy::LostReply => was_open,
+                ShutBy::Nobody | ShutBy::Others => false,
+            },
         });
     }
     all
+}
+
+/// Who shut an account, as far as the journal says of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShutBy {
+    /// The step.
+    Step,
+    /// The step, whose reply was lost.
+    LostReply,
+    /// Nobody knows: it was shut after an attempt that may have done it.
+    Nobody,
+    /// Others, or nobody at all.
+    Others,
+}
+
+pub(super) fn shut_by(step: &Step, state: &StepState) -> ShutBy {
+    let shuts = matches!(step.action, Action::Disable { .. } | Action::RevokeAccess { .. });
+    let Some(receipt) = state.receipt().filter(|_| shuts && state.is_done()) else {
+        return ShutBy::Others;
+    };
+    let says = |what: &str| receipt.before.contains_key(what);
+    if says(WAS_LOCKED) {
+        ShutBy::Others
+    } else if says(REPLY_LOST) {
+        ShutBy::LostReply
+    } else if says(EARLIER_ATTEMPT) {
+        ShutBy::Nobody
+    } else {
+        ShutBy::Step
+    }
+}
+
+/// What is left of a debt now that the stop is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// What is still to be given back.
+    pub debt: Option<Debt>,
+    /// What is not given back any more and why, for people.
+    pub dropped: Option<String>,
 }
 
 /// What is still owed of a debt, now that the stop is over: a form or a last day may have ended meanwhile
@@ -262,7 +310,7 @@ pub fn still_owed(
     suspension: &Suspension,
     held: &[Entitlement],
     policy: &Policy,
-) -> Option<Debt> {
+) -> Owed {
     let systems = &policy.access.systems;
     let there = |one: &&Entitlement| {
         let rule = systems.get(&one.system);
@@ -271,24 +319,48 @@ pub fn still_owed(
     };
     let (counting, over): (Vec<&Entitlement>, Vec<&Entitlement>) =
         held.iter().filter(there).partition(|one| one.state.counts());
-    let meanwhile = |one: &&&Entitlement| {
+    let meanwhile = |one: &&Entitlement| {
         one.state == EntitlementState::Ending
             || one.ended_at.is_some_and(|at| at >= suspension.placed_at)
     };
-    let ended: Vec<&&Entitlement> = over.iter().filter(meanwhile).collect();
+    let ended: Vec<&Entitlement> = over.into_iter().filter(meanwhile).collect();
     // In a directory, a system with groups is its groups, and the account is another.
     let was_the_account = |one: &&&Entitlement| {
         systems.get(&one.system).is_some_and(|rule| rule.groups.is_empty())
             && role_of(policy, one).is_none_or(|role| role.groups.is_empty())
     };
-    if counting.is_empty() && ended.iter().any(was_the_account) {
-        return None;
+    let of_account: Vec<&Entitlement> = ended.iter().filter(was_the_account).copied().collect();
+    if counting.is_empty() && !of_account.is_empty() {
+        let why = why_ended(&of_account);
+        let text = format!("account {} in {} stays shut: {why}", debt.label, debt.connector);
+        return Owed { debt: None, dropped: Some(text) };
     }
-    debt.roles.retain(|role| {
-        let names = |one: &Entitlement| one.role.as_ref() == Some(role);
-        counting.iter().any(|one| names(one)) || !ended.iter().any(|one| names(one))
+    let names = |one: &Entitlement, role: &SystemRole| one.role.as_ref() == Some(role);
+    let has_ended = |role: &SystemRole| {
+        !counting.iter().any(|one| names(one, role)) && ended.iter().any(|one| names(one, role))
+    };
+    let (lost, kept): (Vec<SystemRole>, Vec<SystemRole>) =
+        std::mem::take(&mut debt.roles).into_iter().partition(has_ended);
+    let dropped = (!lost.is_empty()).then(|| {
+        let of_roles: Vec<&Entitlement> =
+            ended.iter().filter(|one| lost.iter().any(|role| names(one, role))).copied().collect();
+        let lost: Vec<&str> = lost.iter().map(SystemRole::as_str).collect();
+        let (what, why) = (lost.join(", "), why_ended(&of_roles));
+        format!("account {} in {} comes back without {what}: {why}", debt.label, debt.connector)
     });
-    Some(debt)
+    debt.roles = kept;
+    Owed { debt: Some(debt), dropped }
+}
+
+fn why_ended(ended: &[&Entitlement]) -> String {
+    let one = |held: &&Entitlement| {
+        let why = held.ended_because.as_deref().unwrap_or("it ended");
+        format!("{} ended meanwhile ({why})", held.system)
+    };
+    let mut all: Vec<String> = ended.iter().map(one).collect();
+    all.sort();
+    all.dedup();
+    all.join(", ")
 }
 
 fn role_of<'a>(policy: &'a Policy, held: &Entitlement) -> Option<&'a RoleRule> {

@@ -296,3 +296,19 @@ fn engagement(number: &EmployeeNumber) -> lapsed_core::facts::Engagement {
         supervisor: None,
     }
 }
+
+#[test]
+fn a_system_with_passwords_of_its_own_has_a_first_one_before_it_is_opened() {
+    let mut world = World::new();
+    world.targets.get_mut(&connector("cimor")).unwrap().sets_passwords = true;
+    world.form(Asks::New, Some("mzsmitj"));
+    world.gives(1, "account", None);
+    world.gives(1, "cimor", Some("nurse"));
+    world.run();
+    let at = |what: &str| world.done.iter().position(|done| done == what).unwrap();
+    let passwords = world.done.iter().filter(|done| done.starts_with("set a first password"));
+    assert_eq!(passwords.count(), 2, "{:?}", world.done);
+    let opened = at("give mzsmitj access as nurse");
+    assert!(at("set a first password of mzsmitj, sealed for mzbossb") < opened);
+    assert_eq!(world.forms[0].state, FormState::InPlace);
+}

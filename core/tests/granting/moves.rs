@@ -196,3 +196,27 @@ fn a_move_renames_unless_the_duties_are_kept(#[case] keeps: bool, #[case] rename
     );
     assert_eq!(request.is_some(), renames);
 }
+
+#[test]
+fn an_account_beside_the_renamed_one_keeps_its_name_and_the_security_officer_is_asked() {
+    let mut world = World::settled();
+    world.policy.departure.linked_accounts = vec!["adm-{{ user_id }}".into()];
+    let mut beside = account((&connector("ad"), "adm-mzsmitj"), "Smith", true);
+    beside.employee_number = None;
+    world.accounts.push((connector("ad"), beside));
+    let rename = world.form(Asks::NameChange, Some("mzjonej"));
+    rename.form.new_name = Some(name("Jones", "John"));
+    rename.form.old_user_id = Some(user_id("mzsmitj"));
+    let mut told = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        let granted = world.round();
+        // The target shows the new name; what was linked before is linked by it.
+        world.person.accounts.clear();
+        told.extend(granted.doubtful);
+    }
+    let names: Vec<&str> = world.accounts.iter().map(|(_, a)| a.user_id.as_str()).collect();
+    assert!(names.contains(&"mzjonej") && names.contains(&"adm-mzsmitj"), "{names:?}");
+    assert_eq!(world.forms[1].state, FormState::InPlace, "{told:?}");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told.first().unwrap().contains("have the security officer decide"));
+}

@@ -81,6 +81,59 @@ fn a_system_account_that_was_shut_by_hand_is_not_opened_by_a_change(#[case] give
     assert!(granted.doubtful.iter().any(|told| told.contains("stays shut")));
 }
 
+/// Nothing of the account is in place when somebody shuts it by hand, or has shut it.
+#[rstest]
+#[case::it_was_never_ours(false)]
+#[case::we_took_it_and_opened_it_since(true)]
+fn what_others_shut_is_opened_by_no_form_that_asks_for_more(#[case] was_ours: bool) {
+    let mut world = World::settled();
+    let name = connector("cimor");
+    if was_ours {
+        for number in [2, 3] {
+            world.form(Asks::Change, None);
+            world.gives(number, "cimor", Some("nurse"));
+            world.run();
+            assert!(world.account("cimor").enabled);
+            world.entitlements.last_mut().unwrap().state = EntitlementState::Ending;
+            if number == 2 {
+                world.run();
+                assert!(!world.account("cimor").enabled);
+            }
+        }
+        let shut = world.accounts.iter_mut().find(|(target, _)| *target == name).unwrap();
+        shut.1.enabled = false;
+        world.run();
+    } else {
+        let mut shut = account((&name, "mzsmitj"), "Smith", false);
+        shut.realm = lapsed_core::observed::Realm::System;
+        world.accounts.push((name.clone(), shut));
+    }
+    world.form(Asks::Change, None);
+    let number = world.forms.len() as u64;
+    world.gives(number, "cimor", Some("clerk"));
+    let granted = world.run();
+    assert!(!world.account("cimor").enabled);
+    assert!(granted.stuck);
+    let told = granted.doubtful.iter().any(|told| told.contains("was shut by somebody else"));
+    assert!(told, "{:?}", granted.doubtful);
+}
+
+#[test]
+fn a_later_part_of_a_form_new_opens_no_account_that_was_shut_since() {
+    let mut world = World::new();
+    let there = account((&connector("ad"), "mzsmitj"), "Smith", true);
+    world.accounts.push((connector("ad"), there));
+    world.form(Asks::New, Some("mzsmitj")).state = FormState::Waiting;
+    world.gives(1, "files", None);
+    world.run();
+    assert_eq!(world.entitlements[0].state, EntitlementState::InPlace);
+    world.accounts[0].1.enabled = false;
+    world.gives(1, "wards", None);
+    let granted = world.run();
+    assert!(!world.account("ad").enabled, "{:?}", world.done);
+    assert!(granted.doubtful.iter().any(|told| told.contains("was shut by somebody else")));
+}
+
 #[test]
 fn a_system_that_was_taken_away_whole_is_given_again_by_a_change() {
     let mut world = World::settled();

@@ -9,7 +9,7 @@ use lapsed_core::observed::{Details, GroupKind, GroupLink, ObservedAccount, Real
 use lapsed_core::policy::Policy;
 use lapsed_core::policy::access::{SystemRequest, SystemRule};
 use lapsed_core::reconcile::granting::*;
-use lapsed_core::step::{Action, Cause, Found, Step, StepId};
+use lapsed_core::step::{Action, Cause, Found, Receipt, Step, StepId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -53,6 +53,8 @@ pub struct World {
     pub snatched: BTreeSet<String>,
     /// What was done, in its order.
     pub done: Vec<String>,
+    /// The steps that were carried out, in their order.
+    pub order: Vec<StepId>,
 }
 
 /// A system that gives groups of the directory.
@@ -130,6 +132,7 @@ impl World {
             opener: Ok(Opener { user_id: user_id("mzbossb"), mail: None }),
             snatched: BTreeSet::new(),
             done: Vec::new(),
+            order: Vec::new(),
         }
     }
 
@@ -207,7 +210,13 @@ impl World {
             };
             (form.number, facts)
         });
+        let begun = |id: &StepId| {
+            let place = self.order.iter().rposition(|other| other == id)?;
+            Timestamp::from_second(place as i64).ok()
+        };
+        let journal = self.journal.values().map(|(step, state)| (step, state, begun(&step.id)));
         granting(&Granting {
+            shut_here: &shut_here(journal),
             person: &self.person,
             forms: &self.forms,
             facts: &facts.collect(),
@@ -271,6 +280,7 @@ impl World {
 
     pub fn carry_out(&mut self, step: &Step) {
         self.done.push(step.action.describe());
+        self.order.push(step.id);
         let state = match &step.action {
             Action::CreateAccount { blueprint, .. }
                 if self.snatched.contains(&blueprint.user_id.folded()) =>
@@ -301,7 +311,7 @@ impl World {
             }
             action => {
                 self.change(action);
-                StepState::Done { receipt: None }
+                StepState::Done { receipt: Some(Receipt::default()) }
             }
         };
         self.journal.insert(step.id, (step.clone(), state));

@@ -9,6 +9,7 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::access::Filer;
 use crate::cycle::access::authority::Account;
+use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::{Filing, FilingError, Scan, Submission};
 use crate::documents::Documents;
 use crate::service::{Daemon, form_problems};
@@ -56,7 +57,7 @@ pub(super) async fn submit(
     }
     let filer = Filer { account: Account::from(caller), counts: true };
     let given = Submission { form, sha256, file_name, filer, scans };
-    match cycle.file_form(&given, now).await.map_err(not_now)? {
+    match cycle.file_form(&given, &mut GroupsAsked::default(), now).await.map_err(not_now)? {
         Filing::Taken { number, text } => {
             daemon.wake();
             Ok(FiledView { number, known: false, message: text })

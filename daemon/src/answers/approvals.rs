@@ -5,7 +5,7 @@ use crate::config::Role;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::Cycle;
-use crate::cycle::access::authority::{Account, FormKnown};
+use crate::cycle::access::authority::{Account, FormKnown, GroupsAsked};
 use crate::service::Daemon;
 use crate::store::FormFilter;
 use crate::views::{ApprovalView, ApprovalsView, ApproveRequest, DecidedView, DenyRequest};
@@ -38,8 +38,9 @@ impl Asking {
     pub(super) async fn of(daemon: &Daemon, caller: &Caller) -> Result<Self, ConsoleError> {
         let cycle = daemon.cycle();
         let today = cycle.today(daemon.now());
-        let member = cycle.member(&Account::from(caller)).await?;
-        let away = cycle.away_for(&caller.name, today).await?;
+        let mut asked = GroupsAsked::default();
+        let member = cycle.member(&Account::from(caller), &mut asked).await?;
+        let away = cycle.away_for(&caller.name, today, &mut asked).await?;
         Ok(Self { cycle, member, away, today, sees_all: caller.may(Role::Viewer) })
     }
 

@@ -21,6 +21,7 @@ mod reload;
 mod reports;
 mod requests;
 mod restoring;
+mod rosters;
 mod status;
 mod suspensions;
 mod tickets;
@@ -48,8 +49,8 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, EvidenceView, FiledView, FindingsView, GateRequest, HoldRequest,
     HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
     PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest, StatusView,
-    SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView, SettleRequest,
+    StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -252,6 +253,9 @@ impl Console for Desk {
         request: BaselineRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(findings::baseline(&self.0, caller, request))
+    }
+    fn rosters<'a>(&'a self, caller: &'a Caller, of: Option<&'a str>) -> Answer<'a, RostersView> {
+        Box::pin(rosters::rosters(&self.0, caller, of))
     }
     fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
         Box::pin(reports::report(&self.0, caller, request))

@@ -21,7 +21,14 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
     let mut cases = Vec::new();
     for case in read.cases(&filter).await? {
         let steps = StepFilter { cases: vec![case.id], ..StepFilter::default() };
-        cases.push(case_view(&cycle, &case, &read.steps(&steps).await?));
+        let view = case_view(&cycle, &case, &read.steps(&steps).await?);
+        let trust = cycle.held_in_trust(&read, &case, &person, daemon.now()).await?;
+        let boss = cycle.takes_over(&read, &person, daemon.now()).await?;
+        cases.push(CaseView {
+            held_in_trust: trust.iter().map(|t| format!("{}: {}", t.kind.noun(), t.name)).collect(),
+            taken_over_by: boss.filter(|_| !trust.is_empty()).map(|boss| boss.shown()),
+            ..view
+        });
     }
     let numbers = person.employee_numbers();
     let keys: Vec<String> = numbers
@@ -149,6 +156,8 @@ fn case_view(cycle: &Cycle, case: &Case, steps: &[StoredStep]) -> CaseView {
         reason: case.reason.clone(),
         disabled_on: case.disabled_on.map(|d| d.to_string()),
         steps: in_order(steps).into_iter().map(|step| step_view(cycle, step)).collect(),
+        held_in_trust: Vec::new(),
+        taken_over_by: None,
     }
 }
 

@@ -11,16 +11,23 @@ pub(super) async fn report(
     request: ReportRequest,
 ) -> Result<DoneView, ConsoleError> {
     let (cycle, now, who) = (daemon.cycle(), daemon.now(), caller.name.as_str());
-    let written = match request.year.and_then(|year| i16::try_from(year).ok()) {
+    let made = match request.year.and_then(|year| i16::try_from(year).ok()) {
         Some(year) => cycle.write_yearly(year, who, now).await?,
         None => cycle.write_rosters(who, now).await?,
     };
-    let folder = cycle.config.policy.access.reports.folder.clone().unwrap_or_default();
-    Ok(DoneView {
-        message: format!(
+    daemon.wake();
+    let folder = cycle.config.policy.access.reports.folder.as_deref();
+    let written = match folder {
+        Some(folder) => format!(
             "{} reports written to {folder}, each as .csv and .html: {}",
-            written.len(),
-            written.join(", ")
+            made.written.len(),
+            made.written.join(", ")
         ),
-    })
+        None => "no report is written, since access.reports.folder names no folder".to_owned(),
+    };
+    let mailed = match made.mailed {
+        0 => "none is mailed that was not before".to_owned(),
+        count => format!("{count} wait to be mailed: lapsed notices"),
+    };
+    Ok(DoneView { message: format!("{written}; {mailed}") })
 }

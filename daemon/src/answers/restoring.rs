@@ -7,7 +7,7 @@ use super::the_person;
 use crate::config::Role;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
-use crate::cycle::access::authority::Account;
+use crate::cycle::access::authority::{Account, GroupsAsked};
 use crate::cycle::access::restoring::{NotPrepared, Prepared};
 use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
@@ -246,9 +246,10 @@ async fn may_consent(
     asker: Option<&Actor>,
 ) -> Result<(), ConsoleError> {
     let role = consent_role(cycle)?;
-    let member = cycle.member(&Account::from(caller)).await?;
+    let mut groups = GroupsAsked::default();
+    let member = cycle.member(&Account::from(caller), &mut groups).await?;
     let today = cycle.today(daemon.now());
-    let away = cycle.away_for(&caller.name, today).await?;
+    let away = cycle.away_for(&caller.name, today, &mut groups).await?;
     let matter = cycle.restoration_matter(person, asker).await?;
     let asked = progress(vec![Part { what: Wish::Whole, chain: vec![role.clone()] }], "", &[]);
     let question = Question {

@@ -3,11 +3,10 @@
 use super::exit::Exit;
 use super::output::{Failure, Output};
 use super::progress::Working;
+use super::upload::{Upload, name_of};
 use super::{Client, Outcome};
 use crate::control::endpoints::Call;
 use crate::views::AdoptRequest;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
 use std::path::{Path, PathBuf};
 
@@ -36,11 +35,7 @@ pub struct AdoptArgs {
 pub(super) async fn adopt(client: &Client, output: Output, args: &AdoptArgs) -> Outcome {
     let request = AdoptRequest {
         feed: args.name.clone(),
-        file_name: args
-            .feed
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default(),
+        file_name: name_of(&args.feed),
         content: content(&args.feed)?,
         write: args.write,
         clocks_start: args.clocks_start,
@@ -54,24 +49,14 @@ pub(super) async fn adopt(client: &Client, output: Output, args: &AdoptArgs) -> 
 
 /// The file, in the form in which it is sent.
 fn content(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|problem| {
-        Failure::new(
-            Exit::Failure,
-            format!("{} can't be read: {problem}", path.display()),
-            "Check the path, and that your account may read the file.",
-        )
-    })?;
-    // Base64 makes four characters of three bytes; some room is left for the rest of the request.
-    let most = Call::Adopt.endpoint().body_limit() / 4 * 3 - 4096;
-    if bytes.len() > most {
+    let file = Upload::read(path, Call::Adopt)?;
+    if file.len() > file.most {
+        let (path, most) = (path.display(), file.most);
         return Err(Failure::new(
             Exit::Failure,
-            format!(
-                "{} is longer than the {most} bytes that can be adopted at once",
-                path.display()
-            ),
+            format!("{path} is longer than the {most} bytes that can be adopted at once"),
             "Adopt in parts: one file a location, each a full feed of its own.",
         ));
     }
-    Ok(STANDARD.encode(bytes))
+    Ok(file.encoded())
 }

@@ -2,11 +2,10 @@
 
 use super::exit::Exit;
 use super::output::{Failure, Output};
+use super::upload::{Upload, name_of};
 use super::{Client, Outcome};
 use crate::control::endpoints::Call;
 use crate::views::ConfirmRequest;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use std::path::{Path, PathBuf};
 
 /// What was answered.
@@ -29,10 +28,9 @@ pub struct ConfirmArgs {
 }
 
 pub(super) async fn confirm(client: &Client, output: Output, args: &ConfirmArgs) -> Outcome {
-    let name = args.file.as_deref().and_then(Path::file_name);
     let request = ConfirmRequest {
         form: args.form.clone(),
-        file_name: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        file_name: args.file.as_deref().map(name_of).unwrap_or_default(),
         content: args.file.as_deref().map(content).transpose()?,
         refused: args.refused.clone(),
     };
@@ -42,21 +40,14 @@ pub(super) async fn confirm(client: &Client, output: Output, args: &ConfirmArgs)
 
 /// The file, in the form in which it is sent: read with the caller's rights, not the daemon's.
 fn content(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|problem| {
-        Failure::new(
-            Exit::Failure,
-            format!("{} can't be read: {problem}", path.display()),
-            "Check the path, and that your account may read the file.",
-        )
-    })?;
-    // Base64 makes four characters of three bytes; some room is left for the rest of the request.
-    let most = Call::Confirm.endpoint().body_limit() / 4 * 3 - 4096;
-    if bytes.is_empty() || bytes.len() > most {
+    let file = Upload::read(path, Call::Confirm)?;
+    if file.len() == 0 || file.len() > file.most {
+        let (len, most) = (file.len(), file.most);
         return Err(Failure::new(
             Exit::Failure,
-            format!("{} has {} bytes; a document has 1 to {most}", path.display(), bytes.len()),
+            format!("{} has {len} bytes; a document has 1 to {most}", path.display()),
             "Scan it in fewer colours or as fewer pages.",
         ));
     }
-    Ok(STANDARD.encode(bytes))
+    Ok(file.encoded())
 }

@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::output::{Failure, Output};
+use super::upload::{name_of, whole};
 use super::{Client, Outcome};
 use crate::control::endpoints::Call;
 use crate::views::{GateRequest, SentFile, SubmitFormRequest};
@@ -141,23 +142,12 @@ fn most() -> usize {
     Call::SubmitForm.endpoint().body_limit() / 4 * 3 - 8192
 }
 
-fn name_of(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
 fn sent(path: &Path, most: usize) -> Result<SentFile, Failure> {
     Ok(SentFile { file: name_of(path), content: STANDARD.encode(read(path, most)?) })
 }
 
-/// A file, read with the caller's rights and not the daemon's.
 fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
-    let bytes = std::fs::read(path).map_err(|problem| {
-        Failure::new(
-            Exit::Failure,
-            format!("{} can't be read: {problem}", path.display()),
-            "Check the path, and that your account may read the file.",
-        )
-    })?;
+    let bytes = whole(path)?;
     if bytes.is_empty() || bytes.len() > most {
         return Err(Failure::new(
             Exit::Failure,

@@ -35,6 +35,7 @@ mod simulate;
 mod status;
 mod suspend;
 mod tickets;
+mod upload;
 mod user_id;
 mod wishes;
 
@@ -172,7 +173,7 @@ pub enum AskedCommand {
     Suspensions,
     /// List what the nightly audit found, look now, settle a finding
     Findings(findings::FindingsArgs),
-    /// Write rosters or the yearly report
+    /// Show who holds what in your charge; write the rosters and the yearly report
     Report(report::ReportArgs),
     /// Place, lift or list holds: nothing of a person on hold is deleted
     Hold(hold::HoldArgs),
@@ -291,7 +292,7 @@ pub async fn ask(command: AskedCommand, client: &Client, output: Output) -> Outc
         AskedCommand::Unsuspend(args) => suspend::unsuspend(client, output, args).await,
         AskedCommand::Suspensions => suspend::suspensions(client, output).await,
         AskedCommand::Findings(args) => findings::findings(client, output, args).await,
-        AskedCommand::Report(args) => report::report(client, output, &args).await,
+        AskedCommand::Report(args) => report::report(client, output, args).await,
         AskedCommand::Hold(args) => hold::hold(client, output, args).await,
         AskedCommand::Delegate(args) => wishes::delegate(client, output, args).await,
         AskedCommand::Keep(args) => wishes::keep(client, output, args).await,

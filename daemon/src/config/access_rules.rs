@@ -28,6 +28,7 @@ impl Judge<'_> {
         for (name, system) in &file.access.systems {
             self.known_gates(&format!("access.systems.{name}.gates"), &system.gates);
         }
+        self.personal_devices();
         for (name, gate) in &file.access.gates {
             self.known_kinds(&format!("access.gates.{name}.kinds"), &gate.kinds);
         }
@@ -39,6 +40,34 @@ impl Judge<'_> {
                 let message = "this name stands for what access forms say";
                 self.wrong(&format!("feeds.{name}"), message, "give the feed another name");
             }
+        }
+    }
+
+    /// A personal device needs its agreement, and somebody who answers for it (A4).
+    fn personal_devices(&mut self) {
+        let access = &self.file.access;
+        let rule = &access.personal_device;
+        if let Some(gate) = &rule.gate {
+            self.known_gate("access.personal_device.gate", gate);
+        }
+        let on_a_device = access.systems.iter().find(|(_, system)| system.personal_device);
+        let Some((name, _)) = on_a_device else { return };
+        if rule.gate.is_none() {
+            self.wrong(
+                &format!("access.systems.{name}.personal_device"),
+                "no agreement comes before a system on a personal device",
+                "name it under access.personal_device.gate",
+            );
+        }
+        if let Some(role) =
+            rule.approver.as_ref().filter(|role| !access.approvers.contains_key(*role))
+        {
+            let advice = "name one of the roles under access.approvers, or add it there";
+            self.wrong(
+                "access.personal_device.approver",
+                format!("nobody has the role {role}"),
+                advice,
+            );
         }
     }
 

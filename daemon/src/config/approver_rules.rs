@@ -37,7 +37,7 @@ impl Judge<'_> {
         }
     }
 
-    fn known_roles(&mut self, key: &str, roles: &[ApproverRole]) {
+    pub(super) fn known_roles(&mut self, key: &str, roles: &[ApproverRole]) {
         let known = &self.file.access.approvers;
         let names: Vec<&str> = known.keys().map(ApproverRole::as_str).collect();
         for (index, role) in roles.iter().enumerate() {

@@ -6,6 +6,7 @@
 
 mod access_form;
 mod access_rules;
+mod access_times;
 mod approver_rules;
 mod calendar;
 mod changes;
@@ -102,16 +103,7 @@ impl Config {
         let settings = serde_json::to_value(&file).unwrap_or_default();
         Self {
             time_zone: file.agency.time_zone.zone().clone(),
-            policy: Policy {
-                time_zone: file.agency.time_zone.as_str().to_owned(),
-                locations: file.locations,
-                naming: file.naming,
-                departure: file.departure,
-                access: file.access,
-                work_days: file.work_days,
-                guard: file.guard,
-                citations: file.citations,
-            },
+            policy: file.policy(),
             agency: file.agency,
             feeds: file.feeds,
             connectors: file.connectors,

@@ -30,6 +30,8 @@ pub fn judge(file: &File, tree: &Node, problems: &mut Vec<Problem>, warnings: &m
     judge.linked_accounts();
     judge.access_forms();
     judge.approvers();
+    judge.access_times();
+    judge.access_reports();
     judge.guard();
     judge.citations();
     judge.notices();
@@ -282,8 +284,12 @@ impl Judge<'_> {
     /// file is another agency's, is a warning: the default may never be needed.
     fn policy_faults(&mut self) {
         let file = self.file;
-        let faults =
-            [file.naming.faults(&file.locations), file.work_days.faults(), file.departure.faults()];
+        let faults = [
+            file.naming.faults(&file.locations),
+            file.work_days.faults(),
+            file.departure.faults(),
+            file.access.faults(&file.policy()),
+        ];
         for fault in faults.into_iter().flatten() {
             // What has a mistake in it was left out, and would be missed here.
             if fault.problem.contains("is not under") && self.told_below(&["locations", "naming"]) {
@@ -560,6 +566,10 @@ fn variables_of(key: &str) -> &'static str {
         "write it as \"Disabled {{ date }}, case {{ case }}\"; `user_id` is known in it too"
     } else if key.starts_with("departure.linked_accounts") {
         "write it as \"adm-{{ user_id }}\"; nothing else is known in it"
+    } else if key.starts_with("access.systems") {
+        "write it as \"Files {{ location_name }}\"; known in it: location, location_name, kind"
+    } else if key.starts_with("access.accounts") {
+        "known in it: first, last, preferred, user_id, location, location_name, kind"
     } else {
         ""
     }

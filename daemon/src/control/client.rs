@@ -10,8 +10,9 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, ErrorView, EvidenceView, FiledView, FindingsView, GateRequest,
     HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView,
     OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    ReportRequest, RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest,
-    StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView,
+    SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView,
+    UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -350,6 +351,11 @@ impl Client {
     /// Takes what is there for approved.
     pub async fn accept_baseline(&self, request: &BaselineRequest) -> Asked<DoneView> {
         self.change(Call::AcceptBaseline, request).await
+    }
+    /// Who holds what in the caller's charge, or in another's.
+    pub async fn rosters(&self, of: Option<&str>) -> Asked<RostersView> {
+        let query: Vec<_> = of.map(|name| ("of", name)).into_iter().collect();
+        self.look(Call::Rosters, &query).await
     }
     /// Writes the rosters of this month, or the report of a year.
     pub async fn report(&self, request: &ReportRequest) -> Asked<DoneView> {

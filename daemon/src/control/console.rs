@@ -8,8 +8,9 @@ use crate::views::{
     EndAwayRequest, EnvelopesView, ErrorView, EvidenceView, FiledView, FindingsView, GateRequest,
     HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView,
     OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    ReportRequest, RequestsView, RestoreRequest, RestoreView, SetAsidesView, SettleRequest,
-    StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView,
+    SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView,
+    UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -158,6 +159,8 @@ pub trait Console: Send + Sync + 'static {
         caller: &'a Caller,
         request: BaselineRequest,
     ) -> Answer<'a, DoneView>;
+    /// Who holds what in the caller's charge, or in another's whom they name.
+    fn rosters<'a>(&'a self, caller: &'a Caller, of: Option<&'a str>) -> Answer<'a, RostersView>;
     /// Writes the rosters of this month, or the report of a year.
     fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView>;
     /// Matches a first full feed to what the directory holds; writes only when asked to.

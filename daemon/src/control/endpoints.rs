@@ -58,6 +58,7 @@ pub enum Call {
     AuditAccess,
     SettleFinding,
     AcceptBaseline,
+    Rosters,
     Report,
     Restore,
     ConsentRestore,
@@ -141,6 +142,7 @@ pub const ENDPOINTS: &[Endpoint] = &{
         row(Call::AuditAccess,    Post, "/v1/findings/now",  Role::Operator, "findings --now"),
         row(Call::SettleFinding,  Post, "/v1/findings/settle",  Role::Operator, "findings settle"),
         row(Call::AcceptBaseline, Post, "/v1/findings/baseline",  Role::Administrator, "findings baseline"),
+        row(Call::Rosters,        Get,  "/v1/report/roster",    Participant,   "report roster"),
         row(Call::Report,         Post, "/v1/report",  Role::Operator, "report"),
         row(Call::Restore,        Post, "/v1/restore",          Participant,   "restore"),
         row(Call::ConsentRestore, Post, "/v1/restore/consent",  Participant,   "restore --consent"),
@@ -205,6 +207,7 @@ mod tests {
         "/v1/forms/submit",
         "/v1/restore",
         "/v1/restore/consent",
+        "/v1/report/roster",
     ];
 
     #[test]

@@ -291,6 +291,12 @@ struct PreviewQuestion {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RostersQuestion {
+    of: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AuditQuestion {
     #[serde(default)]
     after: u64,
@@ -445,6 +451,9 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::AuditAccess => change!(audit_access),
         Call::SettleFinding => change!(settle_finding),
         Call::AcceptBaseline => change!(accept_baseline),
+        Call::Rosters => own_look!(RostersQuestion, |console, caller, asked| {
+            console.rosters(&caller, asked.of.as_deref()).await
+        }),
         Call::Report => change!(report),
         Call::Restore => change!(restore),
         Call::ConsentRestore => change!(consent_restore),

@@ -23,7 +23,8 @@ use lapsed_core::facts::{CaseState, ConnectorName};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::pacing::Leave;
 use lapsed_core::step::{
-    ASKED, Action, Cause, Fault, Outcome, Receipt, Seen, Step, StepId, next_attempt,
+    ASKED, Action, Cause, EARLIER_ATTEMPT, Fault, Outcome, REPLY_LOST, Receipt, Seen, Step, StepId,
+    next_attempt,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -40,6 +41,9 @@ pub struct CarriedOut {
     pub stuck: u64,
     /// Steps that will be tried again.
     pub waiting: u64,
+    /// Steps that gave access, or may have: their people are marked, since a departure may have come
+    /// meanwhile.
+    pub given: u64,
 }
 
 impl std::ops::AddAssign for CarriedOut {
@@ -47,6 +51,7 @@ impl std::ops::AddAssign for CarriedOut {
         self.done += other.done;
         self.stuck += other.stuck;
         self.waiting += other.waiting;
+        self.given += other.given;
     }
 }
 
@@ -222,6 +227,7 @@ impl Executor {
         self.after_disabling(batch).await?;
         let mut round = CarriedOut::default();
         for step in &outcomes {
+            round.given += u64::from(may_have_given(step));
             match &step.state {
                 state if state.is_done() => round.done += 1,
                 StepState::Asked { .. } => round.done += 1,
@@ -261,7 +267,7 @@ impl Executor {
         let events = batch
             .iter()
             .zip(results)
-            .map(|(stored, result)| (stored, event_of(result, now, stored.attempts)));
+            .map(|(stored, result)| (stored, event_of(stored, result, now)));
         let after = self.store_events(events, now).await?;
         let tx = self.cycle.store.begin().await?;
         tx.set_setting(&health_key(name), &trouble).await?;
@@ -494,6 +500,18 @@ pub fn note(state: &StepState) -> String {
             "it was so already".into()
         }
         StepState::Asked { receipt, .. } => asked::note(receipt),
+        StepState::Done { receipt: Some(receipt) }
+        | StepState::Verified { receipt: Some(receipt), .. }
+            if receipt.before.contains_key(REPLY_LOST) =>
+        {
+            "found so after the reply was lost".into()
+        }
+        StepState::Done { receipt: Some(receipt) }
+        | StepState::Verified { receipt: Some(receipt), .. }
+            if receipt.before.contains_key(EARLIER_ATTEMPT) =>
+        {
+            "it was so already, perhaps by an earlier attempt".into()
+        }
         StepState::Done { receipt: Some(_) } => "changed".into(),
         StepState::Verified { receipt: Some(receipt), .. }
             if receipt.before.contains_key(ASKED) =>
@@ -516,9 +534,13 @@ fn lost(steps: &[Step], why: &str) -> Vec<Result<Outcome, Fault>> {
     steps.iter().map(|_| Err(Fault::Unknown(Cause::new(why)))).collect()
 }
 
-fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> StepEvent {
+fn event_of(stored: &StoredStep, result: Result<Outcome, Fault>, now: Timestamp) -> StepEvent {
+    let attempts = stored.attempts;
     match result {
         Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
+        Ok(Outcome::AlreadySo) if attempts > 1 && shuts(&stored.step) => {
+            StepEvent::Changed(perhaps(EARLIER_ATTEMPT))
+        }
         Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
         Ok(Outcome::Asked(receipt)) => StepEvent::Asked(counted(receipt, attempts), now),
         Ok(Outcome::Partly { found, again_at }) => {
@@ -531,6 +553,16 @@ fn event_of(result: Result<Outcome, Fault>, now: Timestamp, attempts: u32) -> St
         Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
         Err(Fault::Unknown(cause)) => StepEvent::ReplyLost(cause),
     }
+}
+
+/// True of what the end of a suspension opens again: who shut it has to be known then.
+fn shuts(step: &Step) -> bool {
+    matches!(step.action, Action::Disable { .. } | Action::RevokeAccess { .. })
+}
+
+/// An account that is shut by now, perhaps by an attempt that was not answered.
+fn perhaps(evidence: &str) -> Receipt {
+    Receipt { before: [(evidence.to_owned(), Vec::new())].into(), server: None }
 }
 
 /// After an earlier attempt those who were asked may have been asked before; the record says so.
@@ -546,6 +578,9 @@ fn seen_events(stored: &StoredStep, seen: Result<Seen, Fault>, now: Timestamp) -
     let lost = matches!(stored.state, StepState::Unknown { .. });
     let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
     match seen {
+        Ok(Seen::AsWanted) if lost && shuts(&stored.step) => {
+            vec![StepEvent::Changed(perhaps(REPLY_LOST)), StepEvent::SeenAsWanted(now)]
+        }
         // The reply was lost, but the change is there; its before-image is in the case.
         Ok(Seen::AsWanted) if lost => vec![StepEvent::AlreadySo, StepEvent::SeenAsWanted(now)],
         Ok(Seen::AsWanted) => vec![StepEvent::SeenAsWanted(now)],

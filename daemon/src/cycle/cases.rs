@@ -2,8 +2,9 @@
 
 use super::decide::aside;
 use super::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, SetAside, StepFilter, StepUpdate, StoredStep, Tx};
+use crate::store::{AuditEntry, FormFilter, SetAside, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
+use lapsed_core::access::form::{Asks, FormState};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId};
 use lapsed_core::journal::{StepEvent, StepState};
@@ -164,6 +165,16 @@ impl Cycle {
         case: CaseId,
         now: Timestamp,
     ) -> Result<(), CycleError> {
+        let filter = FormFilter {
+            people: vec![person.id],
+            states: vec![FormState::Approved],
+            ..FormFilter::default()
+        };
+        let approved = tx.read().access_forms(&filter).await?;
+        // Whoever is taken on by a form gets by it what it gives.
+        if approved.iter().any(|filed| filed.form.asks == Asks::New) {
+            return Ok(());
+        }
         Ok(tx.set_aside_once(&shut_by_mistake(person, case, now)?).await?)
     }
 

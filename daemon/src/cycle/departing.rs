@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{
-    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId,
+    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, UserId,
 };
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
@@ -162,15 +162,16 @@ impl Cycle {
         let observed = eye.observe(&Scope::People(keys.clone())).await?;
         let mut found: Vec<Accounts> = vec![Vec::new(); block.len()];
         distribute(name, &keys, &observed, &mut found);
-        self.linked_accounts(name, eye, &mut found).await?;
+        self.linked_accounts((name, eye), block, &mut found).await?;
         Ok(found)
     }
 
-    /// Accounts whose names follow from those just found (`adm-mzsmitj`): a second question.
+    /// Accounts whose names follow from those just found, or from a name that the person had before a rename
+    /// (`adm-mzsmitj`): a second question.
     async fn linked_accounts(
         &self,
-        name: &ConnectorName,
-        eye: &dyn Observe,
+        (name, eye): (&ConnectorName, &dyn Observe),
+        block: &[(Person, Case)],
         found: &mut [Accounts],
     ) -> Result<(), Fault> {
         let templates = &self.config.policy.departure.linked_accounts;
@@ -178,11 +179,11 @@ impl Cycle {
             return Ok(());
         }
         let mut keys = Vec::with_capacity(found.len());
-        for accounts in found.iter() {
-            let mut user_ids = Vec::new();
+        for (accounts, (person, _)) in found.iter().zip(block) {
+            // A name that becomes too long to be one is nobody's account.
+            let linked = |id: &UserId| linked_user_ids(templates, id).unwrap_or_default();
+            let mut user_ids: Vec<UserId> = person.user_ids().iter().flat_map(linked).collect();
             for (_, account) in accounts {
-                // A name that becomes too long to be one is nobody's account.
-                let linked = |id| linked_user_ids(templates, id).unwrap_or_default();
                 user_ids.extend(account.user_ids().flat_map(linked));
             }
             user_ids.retain(|id| {
@@ -362,7 +363,7 @@ fn decided_by_operator(person: &Person) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
+    use lapsed_core::facts::{EmployeeNumber, PersonName, StableId};
 
     fn user_id(text: &str) -> UserId {
         UserId::new(text).unwrap()

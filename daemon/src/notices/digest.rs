@@ -99,7 +99,8 @@ impl Cycle {
 fn groups(notices: &[StoredNotice]) -> Vec<DigestGroup> {
     let mut groups: BTreeMap<Kind, Vec<DigestLine>> = BTreeMap::new();
     for notice in notices {
-        let body = (!notice.kind.is_for_digest_only()).then(|| set_in(&notice.body));
+        let says_all = notice.kind.is_for_digest_only() || notice.kind.is_list();
+        let body = (!says_all).then(|| set_in(&notice.body));
         let line = DigestLine { subject: notice.subject.clone(), body };
         groups.entry(notice.kind).or_default().push(line);
     }
@@ -123,6 +124,8 @@ fn title(kind: Kind) -> &'static str {
         Kind::FormDenied => "Access forms that were denied",
         Kind::AccessInPlace => "Access that is in place",
         Kind::FormEnded => "Access forms that ended",
+        Kind::Roster => "Rosters, to be read with lapsed report roster",
+        Kind::YearlyReport => "Yearly reports",
     }
 }
 

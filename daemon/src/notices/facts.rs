@@ -23,6 +23,8 @@ pub enum Facts {
     Alarm(AlarmFacts),
     /// Of a digest.
     Digest(DigestFacts),
+    /// Of a roster or a yearly report.
+    Report(ReportFacts),
     /// Of a notice whose addressee was not found.
     Nobody {
         /// Its subject.
@@ -142,6 +144,27 @@ pub struct AlarmFacts {
     pub since: String,
 }
 
+/// Values of a roster or a yearly report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportFacts {
+    /// The agency's name.
+    pub agency: String,
+    /// What it is about: `people in the charge of mbdoej`, `Fulton State Hospital`.
+    pub about: String,
+    /// Of which time: `2026-11`, `2026`.
+    pub period: String,
+    /// How many entries it has.
+    pub count: usize,
+    /// The entries, as lines of text.
+    pub lines: String,
+    /// How many lines more there are.
+    pub left_out: usize,
+    /// The file with all of it, less its ending; null where none is written.
+    pub file: Option<String>,
+    /// Whom to write to.
+    pub contact: String,
+}
+
 /// Values of a digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DigestFacts {
@@ -214,6 +237,7 @@ impl Facts {
                 remedy: "ask HR for the file".into(),
                 since: "2026-11-02 07:00:05 -06:00".into(),
             }),
+            Some(Kind::Roster | Kind::YearlyReport) => Self::Report(example_report()),
             Some(Kind::Digest) => Self::Digest(example_digest()),
             Some(kind) if kind.is_of_form() => Self::Form(Box::new(example_form())),
             Some(_) => Self::Case(Box::new(example_case())),
@@ -232,6 +256,21 @@ fn example_digest() -> DigestFacts {
             title: "Accounts that were shut".into(),
             lines: vec![DigestLine { subject: line.into(), body: None }],
         }],
+    }
+}
+
+fn example_report() -> ReportFacts {
+    ReportFacts {
+        agency: "Department of Mental Health".into(),
+        about: "people in the charge of mbdoej".into(),
+        period: "2026-11".into(),
+        count: 2,
+        lines: "mbnunem\n  mail, since 2026-01-05, form 12\n  cimor as nurse, since 2026-01-05, form 12, \
+                last day 2027-01-04\n"
+            .into(),
+        left_out: 1,
+        file: Some("/var/lib/lapsed/reports/roster-2026-11-supervisor-mbdoej".into()),
+        contact: "accounts@dmh.test".into(),
     }
 }
 

@@ -19,10 +19,11 @@ mod look;
 mod preview;
 mod queue;
 mod sender;
+mod trust;
 mod wording;
 
 pub use alarms::{Alarm, alarm_kinds};
-pub use facts::{AlarmFacts, CaseFacts, DigestFacts, Facts, ReceiptFacts};
+pub use facts::{AlarmFacts, CaseFacts, DigestFacts, Facts, ReceiptFacts, ReportFacts};
 pub(crate) use look::Look;
 pub use preview::{PreviewError, preview};
 pub(crate) use sender::MAIL_HEALTH;

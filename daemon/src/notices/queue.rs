@@ -9,7 +9,7 @@ use crate::store::{
 use jiff::Timestamp;
 use lapsed_core::facts::{Case, CaseId, CaseState, Person};
 use lapsed_core::notice_rules::{About, Deletion, Kind, Thing, Told, Wanted, deletions};
-use lapsed_core::observed::{Realm, Trust, TrustKind};
+use lapsed_core::observed::{Realm, Trust};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::shown::shown;
 use lapsed_core::standing::{End, Standing, standing};
@@ -178,35 +178,8 @@ impl Cycle {
         };
         let mut deletions = deletions(&case, steps.iter().map(|s| (&s.step, &s.state)), held);
         keep(&mut deletions, &wishes);
-        let trust = self.trust(tx, &case, &person, now).await?;
+        let trust = self.held_in_trust(&read, &case, &person, now).await?;
         Ok(Some(Known { case, person, deletions, notices, trust, end }))
-    }
-
-    /// What the leaver held in trust: as the directories showed it, and as HR says (S7).
-    async fn trust(
-        &self,
-        tx: &Tx,
-        case: &Case,
-        person: &Person,
-        now: Timestamp,
-    ) -> Result<Vec<Trust>, CycleError> {
-        let mut trust: Vec<Trust> =
-            case.before.iter().flat_map(|(_, account)| account.held_in_trust.clone()).collect();
-        for report in tx.read().people_supervised_by(&person.employee_numbers()).await? {
-            let works = matches!(
-                standing(&report, now, &self.config.time_zone),
-                Standing::Employed | Standing::Leaving(_)
-            );
-            // Never by a number of HR's (P2).
-            let name = report.name().map(|name| name.display());
-            let name = name.or_else(|| report.user_ids().first().map(ToString::to_string));
-            if let (true, Some(name)) = (works, name) {
-                trust.push(Trust { kind: TrustKind::DirectReport, name });
-            }
-        }
-        trust.sort();
-        trust.dedup();
-        Ok(trust)
     }
 
     fn written(&self, settings: &NoticeSettings, known: &Known, wanted: &Wanted) -> NewNotice {

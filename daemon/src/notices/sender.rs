@@ -259,6 +259,8 @@ fn rule(kind: Kind) -> Option<Rule> {
         Kind::FormDenied | Kind::FormEnded => Some(Rule::A3),
         Kind::AccessInPlace => Some(Rule::A6),
         Kind::Receipt => Some(Rule::D1),
+        Kind::Roster => Some(Rule::S6),
+        Kind::YearlyReport => Some(Rule::S5),
         Kind::AccountManagement | Kind::Alarm | Kind::Digest => None,
     }
 }

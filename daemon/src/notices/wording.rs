@@ -42,6 +42,8 @@ fn built_in(name: &str) -> &'static str {
         "form_denied" => include_str!("../../templates/notices/form_denied.txt"),
         "access_in_place" => include_str!("../../templates/notices/access_in_place.txt"),
         "form_ended" => include_str!("../../templates/notices/form_ended.txt"),
+        "roster" => include_str!("../../templates/notices/roster.txt"),
+        "yearly_report" => include_str!("../../templates/notices/yearly_report.txt"),
         "digest" => include_str!("../../templates/notices/digest.txt"),
         _ => include_str!("../../templates/notices/nobody.txt"),
     }

@@ -1,15 +1,16 @@
 //! Rosters for supervisors and security officers, and the yearly report (S5, S6): files in a folder of the
-//! agency's, each as CSV and as a page to print. They name people by user ID and carry no reasons.
+//! agency's, each as CSV and as a page to print, and mails. They name people by user ID and carry no reasons.
 
+mod mails;
 pub mod page;
+pub(crate) mod roster;
 
 pub use page::{escaped, page as html_page};
 
 use crate::cycle::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, CaseFilter, FormFilter};
+use crate::store::{AuditEntry, CaseFilter, FormFilter, Tx};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::{Asks, FormState};
 use lapsed_core::access::suspension::SuspensionKind;
 use lapsed_core::citation::Rule;
@@ -35,91 +36,58 @@ pub struct Report {
     pub html: String,
 }
 
+/// What came of making reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Names of the files, less their endings; none where there is no folder for them.
+    pub written: Vec<String>,
+    /// So many mails wait to go out that did not before.
+    pub mailed: usize,
+}
+
 impl Cycle {
-    /// Writes the rosters of this month: one for each supervisor and one for each location. Gives their
-    /// names.
-    pub async fn write_rosters(
-        &self,
-        who: &str,
-        now: Timestamp,
-    ) -> Result<Vec<String>, CycleError> {
-        let reports = self.rosters(now).await?;
-        self.write_reports(reports, Rule::S6, who, now).await
+    /// Writes the rosters of this month: one for each supervisor and one for each location. Those who get
+    /// theirs by mail get it once a month, however often it is written.
+    pub async fn write_rosters(&self, who: &str, now: Timestamp) -> Result<Made, CycleError> {
+        self.has_somewhere_to_go()?;
+        let month = self.today(now).strftime("%Y-%m").to_string();
+        let rosters = self.rosters(now).await?;
+        let reports = rosters.iter().map(|roster| roster.report(&month)).collect();
+        let written = self.write_files(reports).await?;
+        let mut tx = self.store.begin().await?;
+        let mailed = self.mail_rosters(&tx, &rosters, &month, now).await?;
+        self.note(&mut tx, Rule::S6, &written, mailed, who, now);
+        tx.commit().await?;
+        Ok(Made { written, mailed })
     }
 
-    /// Writes the report of one calendar year.
+    /// Writes the report of one calendar year, and mails what it says to those who get it.
     pub async fn write_yearly(
         &self,
         year: i16,
         who: &str,
         now: Timestamp,
-    ) -> Result<Vec<String>, CycleError> {
-        let report = self.yearly(year).await?;
-        self.write_reports(vec![report], Rule::S5, who, now).await
+    ) -> Result<Made, CycleError> {
+        self.has_somewhere_to_go()?;
+        let (report, sums) = self.yearly(year).await?;
+        let name = report.name.clone();
+        let written = self.write_files(vec![report]).await?;
+        let mut tx = self.store.begin().await?;
+        let mailed = self.mail_yearly(&tx, (year, &name), sums, now).await?;
+        self.note(&mut tx, Rule::S5, &written, mailed, who, now);
+        tx.commit().await?;
+        Ok(Made { written, mailed })
     }
 
-    async fn rosters(&self, now: Timestamp) -> Result<Vec<Report>, CycleError> {
-        let people = self.all_people().await?;
-        let numbers: BTreeMap<String, &Person> = people
-            .values()
-            .flat_map(|p| p.employee_numbers().into_iter().map(move |n| (n.folded(), p)))
-            .collect();
-        let today = self.today(now);
-        let mut charges: BTreeMap<String, (String, Vec<Vec<String>>)> = BTreeMap::new();
-        for held in self.store.read().standing_entitlements().await? {
-            let Some(person) = people.get(&held.person) else { continue };
-            let row = self.row_of(person, &held);
-            let latest = person.engagements.iter().rev().find(|e| e.goes_on());
-            let number = latest.and_then(|engagement| engagement.supervisor.as_ref());
-            let supervisor = number.and_then(|number| numbers.get(&number.folded()));
-            let of = supervisor.map_or_else(|| "nobody".to_owned(), |boss| boss.shown());
-            let mut charge = |key: String, title: String| {
-                charges.entry(key).or_insert_with(|| (title, Vec::new())).1.push(row.clone());
-            };
-            charge(format!("supervisor-{of}"), format!("In the charge of {of}"));
-            if let Some(location) = latest.and_then(|engagement| engagement.worksite.as_ref()) {
-                let name = self.config.policy.locations.get(location);
-                let name = name.map_or_else(|| location.to_string(), |known| known.name.clone());
-                charge(format!("location-{location}"), format!("At {name}"));
-            }
+    fn has_somewhere_to_go(&self) -> Result<(), CycleError> {
+        let (folder, notices) = (&self.config.policy.access.reports.folder, &self.config.notices);
+        if folder.is_none() && notices.is_none() {
+            return Err(CycleError::Rule(
+                "reports have nowhere to go: set access.reports.folder, or notices to mail them"
+                    .into(),
+            ));
         }
-        let month = today.strftime("%Y-%m").to_string();
-        let report = |(key, (title, mut rows)): (String, (String, Vec<Vec<String>>))| {
-            rows.sort();
-            let sheet = Sheet {
-                title,
-                notes: vec![
-                    "Look at each line: what is still needed stays, what is not is taken away. The answer \
-                     comes back as a form that asks recertify."
-                        .into(),
-                ],
-                columns: ROSTER.map(str::to_owned).to_vec(),
-                rows,
-            };
-            let html = page(&format!("Who holds what, {month}"), &sheet.table());
-            Report { name: format!("roster-{month}-{}", plain(&key)), csv: sheet.csv(), html }
-        };
-        Ok(charges.into_iter().map(report).collect())
-    }
-
-    fn row_of(&self, person: &Person, held: &Entitlement) -> Vec<String> {
-        let day = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
-        let since = held.starts_on.unwrap_or_else(|| self.today(held.approved_at));
-        vec![
-            person.shown(),
-            held.system.to_string(),
-            held.role.as_ref().map(ToString::to_string).unwrap_or_default(),
-            since.to_string(),
-            if held.form == 0 { "baseline".into() } else { held.form.to_string() },
-            day(held.ends_on),
-            match held.state {
-                EntitlementState::Approved => "not in place yet",
-                EntitlementState::InPlace => "in place",
-                EntitlementState::Ending | EntitlementState::Ended => "ends",
-            }
-            .to_owned(),
-            day(held.recertified_on),
-        ]
+        Ok(())
     }
 
     async fn all_people(&self) -> Result<BTreeMap<PersonId, Person>, CycleError> {
@@ -133,7 +101,7 @@ impl Cycle {
         }
     }
 
-    async fn yearly(&self, year: i16) -> Result<Report, CycleError> {
+    async fn yearly(&self, year: i16) -> Result<(Report, (String, usize)), CycleError> {
         let mut counts = Counts::of(year);
         let read = self.store.read();
         for filed in read.access_forms(&FormFilter::default()).await? {
@@ -184,20 +152,14 @@ impl Cycle {
             both[1] +=
                 u64::from(finding.settled_at.is_some_and(|at| self.today(at).year() == year));
         }
-        Ok(counts.report(by_kind))
+        let sums = counts.sums();
+        Ok((counts.report(by_kind), sums))
     }
 
-    async fn write_reports(
-        &self,
-        reports: Vec<Report>,
-        rule: Rule,
-        who: &str,
-        now: Timestamp,
-    ) -> Result<Vec<String>, CycleError> {
+    /// Writes reports to their folder, where there is one; gives their names.
+    async fn write_files(&self, reports: Vec<Report>) -> Result<Vec<String>, CycleError> {
         let Some(folder) = self.config.policy.access.reports.folder.clone() else {
-            return Err(CycleError::Rule(
-                "no folder for reports is configured: set access.reports.folder".into(),
-            ));
+            return Ok(Vec::new());
         };
         let names: Vec<String> = reports.iter().map(|report| report.name.clone()).collect();
         let into = PathBuf::from(folder);
@@ -210,19 +172,25 @@ impl Cycle {
         written
             .map_err(|_| CycleError::Rule("writing reports was broken off".into()))?
             .map_err(failed)?;
-        let mut tx = self.store.begin().await?;
-        tx.audit(AuditEntry {
-            clause: Some(self.config.policy.citations.cite(rule)),
-            detail: json!({ "reports": names }),
-            ..AuditEntry::new(now, if who.is_empty() { DAEMON } else { who }, "report.written")
-        });
-        tx.commit().await?;
         Ok(names)
     }
-}
 
-const ROSTER: [&str; 8] =
-    ["who", "system", "role", "since", "form", "last day", "state", "last recertified"];
+    fn note(
+        &self,
+        tx: &mut Tx,
+        rule: Rule,
+        written: &[String],
+        mailed: usize,
+        who: &str,
+        now: Timestamp,
+    ) {
+        tx.audit(AuditEntry {
+            clause: Some(self.config.policy.citations.cite(rule)),
+            detail: json!({ "reports": written, "mailed": mailed }),
+            ..AuditEntry::new(now, if who.is_empty() { DAEMON } else { who }, "report.written")
+        });
+    }
+}
 
 /// Counts by name and month of one year.
 struct Counts {
@@ -254,6 +222,15 @@ impl Counts {
         if let Some(count) = self.by_name.entry(name).or_default().get_mut(month) {
             *count += 1;
         }
+    }
+
+    /// What is counted over the year, as lines of text, and how many counts there are.
+    fn sums(&self) -> (String, usize) {
+        let sums = self
+            .by_name
+            .iter()
+            .map(|(name, counts)| format!("  {name}: {}\n", counts.iter().sum::<u64>()));
+        (sums.collect(), self.by_name.len())
     }
 
     fn report(self, by_kind: BTreeMap<(String, String), [u64; 2]>) -> Report {
@@ -297,13 +274,6 @@ impl Counts {
             ),
         }
     }
-}
-
-/// A part of a file name that leads nowhere else.
-fn plain(text: &str) -> String {
-    let safe =
-        |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '-' };
-    text.chars().map(safe).collect()
 }
 
 fn write_all(folder: &Path, reports: &[Report]) -> std::io::Result<()> {

@@ -5,6 +5,7 @@ use super::order_forms::{LaterError, Rejected, Taken};
 use super::owner::filer;
 use crate::config::{MOST_FORM_BYTES, form_named_in, read_access_form};
 use crate::cycle::Cycle;
+use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::{Filing, Scan, Submission};
 use crate::drops::{Beside, DropError, Owner, Ready};
 use crate::order_form::Kind;
@@ -84,6 +85,7 @@ impl Daemon {
         cycle: &Cycle,
         file: FormFile<'_>,
         along: &mut Vec<Ready>,
+        asked: &mut GroupsAsked,
         now: Timestamp,
     ) -> Result<Taken, LaterError> {
         let name = file.drop.shown();
@@ -108,7 +110,7 @@ impl Daemon {
         let (scans, names) = found;
         *along = names;
         let given = Submission { form, sha256: file.sha256, file_name: name, filer, scans };
-        Ok(match cycle.file_form(&given, now).await? {
+        Ok(match cycle.file_form(&given, asked, now).await? {
             Filing::Taken { text, .. } => Taken::Done(format!("{text}; filed by {owner}")),
             Filing::Known { text, .. } => Taken::Known(text),
             Filing::Refused(problems) => Taken::Not(Rejected {

@@ -9,6 +9,7 @@
 use super::Daemon;
 use super::run::log_failure;
 use crate::cycle::Cycle;
+use crate::cycle::carry_out::CarriedOut;
 use std::sync::Arc;
 
 /// Gives access, whenever a round of deciding has ended or a change was carried out.
@@ -56,6 +57,15 @@ impl Daemon {
             || put_back.is_ok_and(|all| !all.is_empty())
         {
             self.give.notify_one();
+        }
+    }
+
+    /// Whoever was given something is marked, and decided on at once: a departure that came while the call
+    /// was out would wait for the next poll. Wakes as often as something was given and no more: what is
+    /// decided without one more step being made wakes nobody.
+    pub(super) fn decide_again_after(&self, round: &CarriedOut) {
+        if round.given > 0 {
+            self.decide.notify_one();
         }
     }
 }

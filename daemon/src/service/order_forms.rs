@@ -9,6 +9,7 @@ use super::access_forms::{FormFile, is_access_form};
 use super::owner::{Counts, who_filed};
 use crate::answers::{Filed, Word, follow};
 use crate::control::console::{ConsoleError, ErrorKind};
+use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::FilingError;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::drops::{DropError, Handled, Ready};
@@ -89,8 +90,10 @@ impl Daemon {
             warn(&error);
             Vec::new()
         });
+        // One memory for all: who filed many forms is asked for once, and so is a directory that is silent.
+        let mut asked = GroupsAsked::default();
         for drop in &ready {
-            match self.take_form(&self.cycle(), (drop, &ready), which).await {
+            match self.take_form(&self.cycle(), (drop, &ready), which, &mut asked).await {
                 Ok(()) => {}
                 Err(LaterError::Store(error)) => return Err(error.into()),
                 Err(error) => warn(&error),
@@ -122,11 +125,14 @@ impl Daemon {
         cycle: &Cycle,
         (drop, ready): (&Ready, &[Ready]),
         which: Which,
+        asked: &mut GroupsAsked,
     ) -> Result<(), LaterError> {
         let now = self.now();
         let name = drop.shown();
         let mut scans = Vec::new();
-        let (how, text) = match self.taken(cycle, (drop, ready, which), &mut scans, now).await? {
+        let place = (drop, ready, which);
+        let taken = self.taken(cycle, place, (&mut scans, asked), now).await?;
+        let (how, text) = match taken {
             Taken::Waits => return Ok(()),
             Taken::Done(text) => {
                 tracing::info!(file = %name, "form taken");
@@ -188,7 +194,7 @@ impl Daemon {
         &self,
         cycle: &Cycle,
         (drop, ready, which): (&Ready, &[Ready], Which),
-        scans: &mut Vec<Ready>,
+        (scans, asked): (&mut Vec<Ready>, &mut GroupsAsked),
         now: Timestamp,
     ) -> Result<Taken, LaterError> {
         let not = |reason: String| Rejected { reason, sha256: None, owner: None, recorded: false };
@@ -218,7 +224,7 @@ impl Daemon {
         }
         if is_access_form {
             let file = FormFile { drop, ready, bytes: &bytes, owner, sha256 };
-            return self.take_access_form(cycle, file, scans, now).await;
+            return self.take_access_form(cycle, file, scans, asked, now).await;
         }
         let from = cycle.config.inbox.forms.as_ref().map(|of| &of.from);
         let counts = Counts { from, key: "inbox.forms.from" };

@@ -329,6 +329,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                     daemon.tell.notify_one();
                     daemon.go_on_with_access().await;
                 }
+                daemon.decide_again_after(&round);
                 daemon.pause_until_next_step(&name).await
             }
             Err(error) => {
@@ -463,11 +464,13 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     tokio::join!(full, recheck, audit, rosters, yearly);
 }
 
-/// When a report is written; never where there is no folder for it.
+/// When a report is made; never where it has nowhere to go.
 fn report_pattern(daemon: &Daemon, of: fn(&ReportRules) -> &String) -> Option<CronPattern> {
     let cycle = daemon.cycle();
     let rules = &cycle.config.policy.access.reports;
-    rules.folder.as_ref()?;
+    if rules.folder.is_none() && cycle.config.notices.is_none() {
+        return None;
+    }
     CronPattern::new(of(rules)).ok()
 }
 

@@ -55,9 +55,7 @@ impl Tx {
                 body: convert::body("access form", filed)?,
             })
         };
-        let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<access_forms::Entity>();
-        sql::put_all(&self.db(), "storing an access form", rows, Some(conflict)).await?;
+        sql::replace_all(&self.db(), "storing an access form", all, row).await?;
         let people: Vec<PersonId> = all.iter().map(|(filed, _)| filed.person).collect();
         self.look_at_access_of(&people).await
     }

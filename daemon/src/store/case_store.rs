@@ -39,9 +39,7 @@ impl Tx {
                 kind: convert::word(case.kind),
             })
         };
-        let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<cases::Entity>();
-        sql::put_all(&self.db(), "storing a departure", rows, Some(conflict)).await?;
+        sql::replace_all(&self.db(), "storing a departure", all, row).await?;
         self.add_facts(all.iter().map(|case| (case.person, facts_of_case(case)))).await
     }
 }

@@ -1,6 +1,7 @@
 //! Claims: which steps may be carried out now, marked as started before anybody learns of them.
 
 use super::connect::Store;
+use super::crash_points::{CrashPoints, Side};
 use super::error::Doing as _;
 use super::hold_store::held;
 use super::journal_store::stored;
@@ -81,13 +82,19 @@ impl Store {
                     advisory(&(&tx).into(), "pg_advisory_xact_lock_shared", lock::HOLDS).await?;
                 }
                 let claimed = claim_in(&(&tx).into(), claim, orders).await?;
+                let crash_points = begun(&claimed);
+                crash_points.pass(Side::Before);
                 tx.commit().await.doing("committing a claim")?;
+                crash_points.pass(Side::After);
                 Ok(claimed)
             }
             _ => {
                 let tx = self.begin().await?;
                 let claimed = claim_in(&tx.db(), claim, orders).await?;
+                let crash_points = begun(&claimed);
+                crash_points.pass(Side::Before);
                 tx.inner.commit().await.doing("committing a claim")?;
+                crash_points.pass(Side::After);
                 Ok(claimed)
             }
         }
@@ -253,4 +260,12 @@ async fn mark_started(
         sql::run(db, "marking steps as started", &sql, values).await?;
     }
     Ok(())
+}
+
+fn begun(claimed: &[StoredStep]) -> CrashPoints {
+    let points = CrashPoints::default();
+    for step in claimed {
+        points.note(step.step.action.name(), step.state.name());
+    }
+    points
 }

@@ -22,9 +22,7 @@ impl Tx {
                 body: convert::body("entitlement", held)?,
             })
         };
-        let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<entitlements::Entity>();
-        sql::put_all(&self.db(), "storing an entitlement", rows, Some(conflict)).await?;
+        sql::replace_all(&self.db(), "storing an entitlement", all, row).await?;
         let people: Vec<PersonId> = all.iter().map(|held| held.person).collect();
         self.look_at_access_of(&people).await
     }

@@ -194,7 +194,7 @@ impl Reader<'_> {
     }
 
     /// True if an entry of this id was ever set aside.
-    pub(super) async fn has_set_aside(&self, id: Uuid) -> Result<bool, StoreError> {
+    pub async fn has_set_aside(&self, id: Uuid) -> Result<bool, StoreError> {
         let found = set_asides::Entity::find_by_id(id).one(&self.db).await;
         Ok(found.doing("reading what was set aside")?.is_some())
     }

@@ -20,6 +20,7 @@ mod case_store;
 mod claim;
 mod connect;
 mod convert;
+mod crash_points;
 mod decide_store;
 mod document_store;
 mod drop_store;

@@ -108,6 +108,7 @@ impl Tx {
             notice.id.into(),
             notice.token.into(),
         ];
+        self.crash_points.note("notice", "sending");
         Ok(sql::run(&self.db(), "marking a notice as being sent", sql, values).await? > 0)
     }
 
@@ -128,6 +129,7 @@ impl Tx {
             NoticeEnd::ToDigest(_) => ("queued", None, now),
             NoticeEnd::Superseded(why) => ("superseded", Some(why), now),
         };
+        self.crash_points.note("notice", state);
         let reached = matches!(end, NoticeEnd::Sent | NoticeEnd::Unverified(_));
         let sent_at = reached.then(|| convert::micros(now));
         let sql = "UPDATE notices SET state = $1, cause = $2, not_before = $3, sent_at = $4, \

@@ -44,6 +44,21 @@ where
     Ok(())
 }
 
+/// Stores all of what is given as rows, each over the one with the same primary key.
+pub(super) async fn replace_all<T, M>(
+    db: &DatabaseExecutor<'_>,
+    doing: &'static str,
+    all: &[T],
+    row: impl Fn(&T) -> Result<M, StoreError>,
+) -> Result<(), StoreError>
+where
+    M: IntoActiveModel<<<M as ModelOf>::Entity as EntityTrait>::ActiveModel> + ModelOf,
+    <M::Entity as EntityTrait>::ActiveModel: Send,
+{
+    let rows = all.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    put_all(db, doing, rows, Some(replace::<M::Entity>())).await
+}
+
 /// The entity of a row type.
 pub(super) trait ModelOf {
     type Entity: EntityTrait<Model = Self>;

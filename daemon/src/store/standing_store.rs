@@ -44,9 +44,7 @@ impl Tx {
                 look_at: look_at.map(convert::micros),
             })
         };
-        let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<suspensions::Entity>();
-        sql::put_all(&self.db(), "storing a suspension", rows, Some(conflict)).await?;
+        sql::replace_all(&self.db(), "storing a suspension", all, row).await?;
         let people: Vec<PersonId> = all.iter().map(|(suspension, _)| suspension.person).collect();
         self.look_at_access_of(&people).await
     }
@@ -115,9 +113,7 @@ impl Tx {
                 body: convert::body("finding", finding)?,
             })
         };
-        let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<access_findings::Entity>();
-        sql::put_all(&self.db(), "storing a finding", rows, Some(conflict)).await
+        sql::replace_all(&self.db(), "storing a finding", all, row).await
     }
 }
 

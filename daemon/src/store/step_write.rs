@@ -31,6 +31,8 @@ pub struct AddedSteps {
 pub struct StepUpdate {
     /// Which step.
     pub id: StepId,
+    /// What it does ([`lapsed_core::step::Action::name`]).
+    pub action: &'static str,
     /// The counter as read.
     pub token: i64,
     /// The new state.
@@ -54,6 +56,7 @@ impl StepUpdate {
         };
         Self {
             id: step.step.id,
+            action: step.step.action.name(),
             token: step.token,
             state,
             not_before,
@@ -99,6 +102,9 @@ impl Tx {
             let these = steps::Column::Id.is_in(some.iter().map(|step| step.id.0));
             let rows = steps::Entity::find().filter(these).all(&self.db()).await.doing(doing)?;
             known.extend(rows.into_iter().map(|row| (row.id, row)));
+        }
+        for step in all {
+            self.crash_points.note(step.action.name(), StepState::Planned.name());
         }
         let counting = self.plans_that_count(known.values()).await?;
         let mut added = AddedSteps::default();
@@ -149,6 +155,9 @@ impl Tx {
         updates: &[StepUpdate],
         now: Timestamp,
     ) -> Result<Vec<StepId>, StoreError> {
+        for update in updates {
+            self.crash_points.note(update.action, update.state.name());
+        }
         let mut lost = Vec::new();
         for some in updates.chunks(sql::rows_at_once(COLUMNS)) {
             let sql = format!(

@@ -222,6 +222,7 @@ impl Tx {
                    trouble = $7, comment = $8, gone_at = $9, next_at = $10, opened_at = $11, \
                    closed_at = $12, acted_at = $13, lease_owner = NULL, lease_until = NULL, \
                    lease_token = lease_token + 1 WHERE id = $1 AND lease_token = $2";
+        self.crash_points.note("ticket", ticket.state.name());
         let row = row_of(ticket);
         let values = vec![
             row.id.into(),

@@ -2,6 +2,7 @@
 
 use super::audit::{ALARM, AuditEntry, append};
 use super::connect::{PATIENCE, Store};
+use super::crash_points::{CrashPoints, Side};
 use super::error::Doing as _;
 use super::{StoreError, sql};
 use sea_orm::{
@@ -34,6 +35,7 @@ pub struct Tx {
     pub(super) inner: DatabaseTransaction,
     pub(super) audit: Vec<AuditEntry>,
     pub(super) store: Store,
+    pub(super) crash_points: CrashPoints,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -55,7 +57,8 @@ impl Store {
             // sees every earlier write transaction.
             advisory(&(&inner).into(), "pg_advisory_xact_lock", lock::WRITES).await?;
         }
-        Ok(Tx { inner, audit: Vec::new(), store: self.clone(), _turn: turn })
+        let crash_points = CrashPoints::default();
+        Ok(Tx { inner, audit: Vec::new(), store: self.clone(), crash_points, _turn: turn })
     }
 
     /// The one place where a transaction that writes begins: on SQLite one that begins by reading
@@ -106,7 +109,9 @@ impl Tx {
         let witness = store.inner.witness.as_ref().filter(|_| !self.audit.is_empty());
         let Some(witness) = witness else {
             let head = append(&self.db(), &self.audit).await?;
+            self.crash_points.pass(Side::Before);
             self.inner.commit().await.doing(doing)?;
+            self.crash_points.pass(Side::After);
             return Ok(head.seq);
         };
         // Held over the commit, so that checkpoints stand in the file in their rows' order.
@@ -119,7 +124,9 @@ impl Tx {
         let head = append(&self.db(), &self.audit).await?;
         let checkpoint = line.next(&head);
         self.set_setting(&witness.setting(), &checkpoint.text()).await?;
+        self.crash_points.pass(Side::Before);
         self.inner.commit().await.doing(doing)?;
+        self.crash_points.pass(Side::After);
         line.committed(head.clone());
         line.write(checkpoint);
         Ok(head.seq)

@@ -24,9 +24,7 @@ impl Tx {
                 body: convert::body("wish", wish)?,
             })
         };
-        let rows = all.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        let conflict = sql::replace::<wishes::Entity>();
-        sql::put_all(&self.db(), "storing a wish", rows, Some(conflict)).await
+        sql::replace_all(&self.db(), "storing a wish", all, row).await
     }
 }
 

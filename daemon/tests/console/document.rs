@@ -59,6 +59,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::AuditAccess => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleFinding => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::AcceptBaseline => ("[BaselineRequest](#baselinerequest)", "DoneView"),
+        Call::Rosters => ("`of`", "RostersView"),
         Call::Report => ("[ReportRequest](#reportrequest)", "DoneView"),
         Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
@@ -161,6 +162,7 @@ fn schemas() -> Vec<(String, Value)> {
     add::<SuspendRequest>(&mut generator);
     add::<UnsuspendRequest>(&mut generator);
     add::<FindingsView>(&mut generator);
+    add::<RostersView>(&mut generator);
     add::<SettleRequest>(&mut generator);
     add::<BaselineRequest>(&mut generator);
     add::<ReportRequest>(&mut generator);

@@ -247,6 +247,10 @@ impl Console for FakeConsole {
     ) -> Answer<'a, DoneView> {
         self.done(&format!("accept_baseline {request:?}"), caller)
     }
+    fn rosters<'a>(&'a self, caller: &'a Caller, of: Option<&'a str>) -> Answer<'a, RostersView> {
+        self.note(format!("rosters {of:?} for {}", caller.name));
+        ready(Ok(samples::rosters()))
+    }
     fn report<'a>(&'a self, caller: &'a Caller, request: ReportRequest) -> Answer<'a, DoneView> {
         self.done(&format!("report {request:?}"), caller)
     }

@@ -143,6 +143,8 @@ pub fn person() -> PersonView {
                 step("disable account mzsmitj", "verified", "read back at 17:00:02"),
                 step(&format!("take mzsmitj out of {HOSTILE}"), "refused", "insufficient rights"),
             ],
+            held_in_trust: vec![text("direct report: Ann Li"), format!("group: {HOSTILE}")],
+            taken_over_by: Some(text("mzdoej")),
         }],
         set_aside: set_asides().rows,
         suspensions: vec![text(
@@ -265,6 +267,36 @@ pub fn suspensions() -> SuspensionsView {
             ends_on: None,
             form: Some(17),
             state: text("stopped"),
+        }],
+    }
+}
+
+pub fn rosters() -> RostersView {
+    let line = RosterLine {
+        who: text("mzsmitj"),
+        system: text("cimor"),
+        role: Some(text("night_nurse")),
+        since: text("2026-01-05"),
+        form: Some(1204),
+        last_day: Some(text("2027-01-04")),
+        state: text("not in place yet"),
+        recertified: Some(text("2026-10-01")),
+    };
+    let files = RosterLine {
+        system: text("files_of_the_location"),
+        role: None,
+        form: None,
+        last_day: None,
+        recertified: None,
+        ..line.clone()
+    };
+    RostersView {
+        of: text("mbdoej"),
+        answer_by: Some(text("recertification")),
+        unread: vec![text("directory does not answer")],
+        rosters: vec![RosterView {
+            about: text("people in the charge of mbdoej"),
+            lines: vec![line, files],
         }],
     }
 }

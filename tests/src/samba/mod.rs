@@ -33,6 +33,7 @@ const EXCHANGE: [(&str, &str, &str); 2] =
 
 const PROVISION: &str = include_str!("provision.py");
 const LOAD: &str = include_str!("load.py");
+const RELAX: &str = include_str!("relax.py");
 const INSIDE: &str = include_str!("inside.py");
 /// Where Debian's python finds Samba's modules; another python on the path would not.
 const PYTHON: &str = "/usr/bin/python3";
@@ -171,6 +172,14 @@ impl SambaAd {
         let turn = self.changes.fetch_add(1, Ordering::Relaxed);
         let file = self.scratch.write(format!("change-{turn}.ldif"), text, 0o600)?;
         self.witness().change(&file)
+    }
+
+    /// Carries out a change record that only the server itself may write, such as of `lastLogonTimestamp`.
+    pub fn change_as_server(&self, text: &str) -> Done<()> {
+        let script = self.scratch.write("relax.py", RELAX, 0o644)?;
+        let file = self.scratch.write("relax.ldif", text, 0o600)?;
+        let mut command = self.namespace.enter(Path::new(PYTHON))?;
+        run(command.arg(script).arg(self.tree.join("smb.conf")).arg(file)).map(drop)
     }
 
     /// Gives users the attributes of Exchange that the connector knows, as its setup would: their names

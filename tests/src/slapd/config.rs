@@ -57,6 +57,9 @@ fn main_database(builder: &Builder, at: &str, sync: &str) -> String {
     let mut conf = format!(
         "database mdb\nsuffix {base}\nrootdn cn=admin,{base}\nrootpw {ADMIN_PASSWORD}\nmaxsize 4294967296\ndirectory {at}/db\n{sync}"
     );
+    if builder.last_bind {
+        conf += "lastbind on\n";
+    }
     conf += "index objectClass,entryCSN,entryUUID eq\nindex uid,employeeNumber,mail,agencyMailAlias,memberUid eq\nindex cn eq,sub\n";
     conf += &match builder.service_limits {
         ServiceLimits::PagedOnly => {

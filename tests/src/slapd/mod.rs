@@ -44,6 +44,7 @@ pub struct Builder {
     pwd_lockout: bool,
     retcode_items: Vec<String>,
     idle_timeout: Option<u32>,
+    last_bind: bool,
     fsync: bool,
 }
 
@@ -63,6 +64,7 @@ impl Default for Builder {
             pwd_lockout: true,
             retcode_items: Vec::new(),
             idle_timeout: None,
+            last_bind: false,
             fsync: false,
         }
     }
@@ -148,6 +150,12 @@ impl Builder {
     #[must_use]
     pub fn idle_timeout(mut self, seconds: u32) -> Self {
         self.idle_timeout = Some(seconds);
+        self
+    }
+    /// Notes on each account when it last logged on (`lastbind`, slapd.conf(5)).
+    #[must_use]
+    pub fn last_bind(mut self) -> Self {
+        self.last_bind = true;
         self
     }
     /// Waits for the disk on every change, as in production.
@@ -328,8 +336,13 @@ impl Slapd {
     /// The Unix socket, with its path percent-encoded. SASL EXTERNAL gives the service account.
     #[must_use]
     pub fn url_ldapi(&self) -> String {
-        let path = self.scratch.path().join("run/ldapi");
+        let path = self.socket();
         format!("ldapi://{}", path.to_string_lossy().replace('%', "%25").replace('/', "%2F"))
+    }
+    /// The Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.scratch.path().join("run/ldapi")
     }
     /// Authority that signed the server's certificate.
     #[must_use]

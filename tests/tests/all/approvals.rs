@@ -1,14 +1,13 @@
 //! Approvals by other accounts over the socket, from a filed form to what it gives, on a real directory.
 
 use super::departure::{adopted, today, yesterday};
+use super::others::{can_be_others, open_to_all, said, with_client};
 use lapsed_tests::Done;
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
-use lapsed_tests::process::plain_command;
 use lapsed_tests::site::Site;
 use lapsed_tests::slapd::Slapd;
 use serde_json::{Value, json};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 
 const BASE: &str = "dc=dmh,dc=test";
 const FIRST: &str = "0191d5a0-7c1e-7b7e-9c35-3f1d2a4b5c6d";
@@ -30,8 +29,8 @@ struct Stage {
 
 impl Stage {
     fn new() -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            return None; // Only root can become somebody else.
+        if !can_be_others() {
+            return None;
         }
         let (agency, slapd, mut site) = adopted(320).unwrap();
         site.stop().unwrap();
@@ -40,9 +39,7 @@ impl Stage {
         let there = if here == 'b' { 'z' } else { 'b' };
         slapd.load_ldif(&officers(here, there)).unwrap();
         configure(&site).unwrap();
-        let binary = assert_cmd::cargo::cargo_bin("lapsed");
-        fs::copy(binary, site.path("client")).unwrap();
-        fs::set_permissions(site.path(""), Permissions::from_mode(0o755)).unwrap();
+        with_client(&site).unwrap();
         let mut stage = Self { agency, _slapd: slapd, site, person };
         stage.start();
         Some(stage)
@@ -50,7 +47,7 @@ impl Stage {
 
     fn start(&mut self) {
         self.site.start().unwrap();
-        fs::set_permissions(self.site.path("control.sock"), Permissions::from_mode(0o666)).unwrap();
+        open_to_all(&self.site).unwrap();
     }
 
     fn user_id(&self) -> &str {
@@ -59,13 +56,7 @@ impl Stage {
 
     /// A command as another account: its exit code and all that it said.
     fn said(&self, who: &str, arguments: &[&str]) -> (i32, String) {
-        let mut command = plain_command("setpriv");
-        command.args(["--reuid", who, "--regid", "nogroup", "--clear-groups"]);
-        command.arg(self.site.path("client")).arg("--socket").arg(self.site.path("control.sock"));
-        let output = command.args(arguments).output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
-        (output.status.code().unwrap(), text)
+        said(&self.site, who, arguments)
     }
 
     fn refused(&self, who: &str, arguments: &[&str], says: &str) {
@@ -185,6 +176,38 @@ fn cimors_four_steps_lead_from_a_form_to_access_in_their_order_and_by_nobody_els
     }
     assert!(audit.contains("access.approved"), "{audit}");
     assert!(stage.site.printed(&["audit", "verify"]).unwrap().to_lowercase().contains("sound"));
+}
+
+#[test]
+fn what_takes_effect_at_once_is_filed_by_the_roles_that_may_and_by_nobody_else() {
+    let Some(stage) = Stage::new() else { return };
+    let path = stage.site.path("form.json");
+    let file = path.display().to_string();
+    let user_id = stage.user_id().to_owned();
+    let asks = [
+        ("staff_access", "revoke", "filed by: Local Security Officer"),
+        ("suspension", "suspend", "filed by: Security coordinator"),
+        ("suspension", "lift", "filed by: Security coordinator"),
+        ("leave", "leave", "filed by: Human resources"),
+        ("leave", "return", "filed by: Human resources"),
+        ("password_reset", "reset_password", "Service desk"),
+        ("recertification", "recertify", "Supervisor or Local Security Officer"),
+        ("agreement", "agreement", "filed by: Human resources"),
+    ];
+    for (name, asks, role) in asks {
+        let form = json!({
+            "form": name, "version": 1, "id": FIRST, "asks": asks, "person": { "user_id": user_id },
+            "reason": "Because", "least_phi": "none", "requested_by": "lp",
+            "signatures": [
+                { "role": "staff_member", "name": "A. Li", "on": "2026-01-05", "by": "hand" },
+            ],
+        });
+        fs::write(&path, form.to_string()).unwrap();
+        stage.refused("lp", &["form", "submit", &file], role);
+    }
+    let forms = stage.site.json(&["form", "list"]).unwrap();
+    assert_eq!(forms["forms"], json!([]));
+    assert_eq!(stage.site.json(&["suspensions"]).unwrap()["suspensions"], json!([]));
 }
 
 #[test]

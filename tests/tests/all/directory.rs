@@ -13,6 +13,7 @@ mod exchange;
 mod giving;
 mod giving_support;
 mod half_shut;
+mod last_use;
 mod misbehaviour;
 mod opening;
 mod openldap;

@@ -2,6 +2,7 @@
 //! directory: it is shown once, and is nowhere else.
 
 use crate::beside::{BASE, at_slapd, openldap};
+use crate::joiners::stage::{Ended, approved, name, person};
 use jiff::Timestamp;
 use lapsed::answers::Desk;
 use lapsed::control::console::{Console as _, ErrorKind};
@@ -15,9 +16,8 @@ use lapsed::targets::Hands;
 use lapsed::views::OpenEnvelopeRequest;
 use lapsed_connectors::handover::{EnvelopeSettings, Envelopes, Handover as _, OpenError};
 use lapsed_connectors::mail::Postman;
-use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
-use lapsed_core::access::form::{AccessForm, FiledForm, FormState};
-use lapsed_core::facts::{Actor, ConnectorName, Person, PersonId, SystemName, UserId};
+use lapsed_core::access::form::{Asks, FormState};
+use lapsed_core::facts::{Actor, ConnectorName, SystemName, UserId};
 use lapsed_core::policy::access::SystemRule;
 use lapsed_core::step::Envelope;
 use lapsed_tests::agency::Agency;
@@ -28,8 +28,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
-
-type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// How the example says nothing yet, and how accounts are made here.
 const CREATE: (&str, &str) = (
@@ -44,56 +42,8 @@ fn caller(name: &str, daemon: &Daemon) -> Caller {
     Caller::new(identity, &roles)
 }
 
-/// An approved form `new`, as it lies in the state once everybody said yes.
-async fn approved(store: &Store) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
-    let person = PersonId(Uuid::from_u128(1));
-    let tx = store.begin().await?;
-    tx.save_person(&Person::new(person)).await?;
-    let number = tx.next_form_number().await?;
-    let form: AccessForm = serde_json::from_value(serde_json::json!({
-        "form": "staff_access", "version": 1, "id": Uuid::from_u128(2), "asks": "new",
-        "person": {
-            "location": "z", "kind": "staff", "supervisor": "mzbossb",
-            "name": { "last": "Quillfeather", "first": "John" },
-        },
-    }))?;
-    let system = SystemName::new("account")?;
-    let held = Entitlement {
-        id: Entitlement::id_of(form.id, &system, None),
-        person,
-        system,
-        role: None,
-        form: number,
-        state: EntitlementState::Approved,
-        starts_on: None,
-        ends_on: None,
-        approved_at: Timestamp::now(),
-        ended_at: None,
-        ended_by: None,
-        ended_because: None,
-        recertified_on: None,
-    };
-    let filed = FiledForm {
-        number,
-        form,
-        hash: number.to_string(),
-        person,
-        filed_by: Actor::new("clerk")?,
-        filed_at: Timestamp::now(),
-        state: FormState::Approved,
-        ended_because: None,
-        reserved: None,
-        reminders: 0,
-        told_on: None,
-    };
-    tx.save_access_forms(&[(filed, None)]).await?;
-    tx.save_entitlements(&[held]).await?;
-    tx.commit().await?;
-    Ok(number)
-}
-
 /// Files below a folder that have the text in them.
-fn with_text(folder: &Path, text: &str) -> Vec<String> {
+pub fn with_text(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(folder).unwrap().flatten() {
         let path = file.path();
@@ -135,7 +85,10 @@ async fn a_first_password_is_shown_once_to_the_supervisor_and_is_nowhere_else() 
         Arc::new(Daemon::new(store.clone(), config.clone(), site.config(), clock.clone(), None)?);
     let cycle = Cycle { store: store.clone(), config: Arc::new(config), eyes: hands.eyes() };
     let executor = Executor { cycle, hands, owner: "test".into(), clock, pace: Pace::default() };
-    let number = approved(&store).await?;
+    let number = approved(&store, person(1), Asks::New, &["account"], |form| {
+        form.person.name = Some(name("Quillfeather", "John"));
+    })
+    .await?;
     for _ in 0..20 {
         executor.cycle.access_round(Timestamp::now()).await?;
         executor.carry_out().await?;

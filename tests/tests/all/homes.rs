@@ -38,14 +38,14 @@ pub fn home(root: &Path, user_id: &str) -> Done<PathBuf> {
 }
 
 /// What systemd does for the helper: one process a connection, with it as standard input.
-struct Door {
+pub struct Door {
     path: PathBuf,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Door {
-    fn open(site: &Site, account: &str) -> Done<Self> {
+    pub fn open(site: &Site, account: &str) -> Done<Self> {
         let path = site.path("helper.sock");
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
@@ -89,7 +89,7 @@ impl Drop for Door {
     }
 }
 
-fn own_account() -> String {
+pub fn own_account() -> String {
     nix_name().unwrap_or_else(|| "root".into())
 }
 

@@ -5,6 +5,9 @@
 //! Devices are retired, which takes the agency's data off them; nothing here can wipe one.
 
 mod api;
+mod first_password;
+mod giving;
+mod groups;
 mod observe;
 mod probe;
 pub mod settings;
@@ -16,6 +19,7 @@ mod user;
 pub use settings::{GraphKind, GraphSettings, SyncedAccounts};
 
 use crate::contract::{Apply, Observe, Probed};
+use crate::handover::Sealer;
 use crate::http::Http;
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
 use api::Api;
@@ -23,6 +27,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::policy::access::PasswordRules;
 use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 use std::collections::HashMap;
 use std::path::Path;
@@ -33,8 +38,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Graph {
     settings: GraphSettings,
     api: Api,
-    /// From when on log-ons counted before a step ended them: what read-back compares with.
-    sessions_before: Mutex<HashMap<StepId, String>>,
+    /// What moved on with a step, as it was before: from when on log-ons counted, or when the password was
+    /// changed. Read-back compares with it.
+    before: Mutex<HashMap<StepId, String>>,
+    handover: Sealer,
+    passwords: PasswordRules,
 }
 
 impl ConnectorKind for GraphSettings {
@@ -52,6 +60,13 @@ impl ConnectorKind for GraphSettings {
         if self.deletes_mailboxes() {
             abilities.push(Ability::DeleteMailbox);
         }
+        let gives = [
+            (self.create, Ability::CreateAccount),
+            (self.create, Ability::SetPassword),
+            (self.grant, Ability::GrantAccess),
+            (self.rename, Ability::RenameAccount),
+        ];
+        abilities.extend(gives.into_iter().filter_map(|(can, ability)| can.then_some(ability)));
         abilities
     }
 
@@ -63,8 +78,12 @@ impl ConnectorKind for GraphSettings {
         true
     }
 
-    fn connect(&self, _: &ConnectorName, _: &Shared<'_>) -> Result<Arc<dyn Apply>, SettingsError> {
-        Ok(Arc::new(connect(self)?))
+    fn connect(
+        &self,
+        _: &ConnectorName,
+        shared: &Shared<'_>,
+    ) -> Result<Arc<dyn Apply>, SettingsError> {
+        Ok(Arc::new(connect(self, shared)?))
     }
 }
 
@@ -72,33 +91,40 @@ impl ConnectorKind for GraphSettings {
 ///
 /// # Errors
 /// Every problem of the settings, and of the file with the certificates.
-pub fn connect(settings: &GraphSettings) -> Result<Graph, SettingsError> {
+pub fn connect(settings: &GraphSettings, shared: &Shared<'_>) -> Result<Graph, SettingsError> {
     let problems = settings.problems();
     if !problems.is_empty() {
         return Err(SettingsError(problems));
     }
     let ca_file = settings.ca_file.as_deref();
     let http = Http::new(&settings.url, ca_file, &settings.login(), &settings.timeouts)?;
-    let (settings, sessions_before) = (settings.clone(), Mutex::default());
-    Ok(Graph { settings, api: Api { http }, sessions_before })
+    Ok(Graph {
+        settings: settings.clone(),
+        api: Api { http },
+        before: Mutex::default(),
+        handover: Sealer(shared.handover.cloned()),
+        passwords: shared.passwords.cloned().unwrap_or_default(),
+    })
 }
 
 /// The receipt's key for the moment from which on log-ons counted before.
 const SESSIONS_FROM: &str = "signInSessionsValidFromDateTime";
+/// The same for the moment at which the password was changed.
+const PASSWORD_CHANGED: &str = "lastPasswordChangeDateTime";
 
 impl Graph {
     fn window(&self) -> usize {
         usize::try_from(self.settings.window).unwrap_or(1).max(1)
     }
 
-    fn note_sessions(&self, step: StepId, before: String) {
-        let mut noted = self.sessions_before.lock().unwrap_or_else(PoisonError::into_inner);
+    fn note_before(&self, step: StepId, before: String) {
+        let mut noted = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         noted.entry(step).or_insert(before);
     }
 
     /// What was noted; it is asked for once, so that the notes do not grow for ever.
-    fn noted_sessions(&self, step: StepId) -> Option<String> {
-        self.sessions_before.lock().unwrap_or_else(PoisonError::into_inner).remove(&step)
+    fn noted_before(&self, step: StepId) -> Option<String> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).remove(&step)
     }
 }
 
@@ -113,8 +139,9 @@ impl Observe for Graph {
     }
 
     fn remind(&self, step: StepId, receipt: &Receipt) {
-        if let Some(before) = receipt.before.get(SESSIONS_FROM).and_then(|all| all.first()) {
-            self.note_sessions(step, before.clone());
+        let noted = [SESSIONS_FROM, PASSWORD_CHANGED].map(|key| receipt.before.get(key));
+        if let Some(before) = noted.into_iter().flatten().find_map(|all| all.first()) {
+            self.note_before(step, before.clone());
         }
     }
 

@@ -63,9 +63,10 @@ impl Graph {
         for some in filters.chunks(KEYS_A_FILTER) {
             for user in self.found(&some.join(" or ")).await? {
                 let wanted = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(&user.name));
-                let account =
-                    user.observed(wanted.map(|(_, user_id)| *user_id), &self.settings.never)?;
+                let wanted = wanted.map(|(_, user_id)| *user_id);
+                let mut account = user.observed(wanted, &self.settings.never)?;
                 if !accounts.iter().any(|known| known.id == account.id) {
+                    account.details.roles = self.roles_of(&user).await?;
                     accounts.push(account);
                 }
             }
@@ -73,7 +74,7 @@ impl Graph {
         Ok(())
     }
 
-    async fn found(&self, filter: &str) -> Result<Vec<User>, Fault> {
+    pub(super) async fn found(&self, filter: &str) -> Result<Vec<User>, Fault> {
         let what = "look up a person's users";
         let path = format!("/users?{SELECT}&$filter={}", query(filter));
         let entries = self.api.list(&path, &Call { what, right: READ }).await?;

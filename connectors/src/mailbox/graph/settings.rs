@@ -2,10 +2,11 @@
 
 use crate::http::{ClientSecretIn, HttpTimeouts, LoginBy, LoginSettings};
 use crate::settings::SettingsProblem;
-use lapsed_core::facts::UserId;
+use lapsed_core::facts::{SystemRole, UserId};
 use lapsed_core::policy::departure::{TemplateError, account_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -67,6 +68,25 @@ pub struct GraphSettings {
     /// Delete the user where a mailbox or an account is to be deleted. Entra ID keeps it for 30 days.
     #[serde(default)]
     pub delete_user: bool,
+    /// Make users (A1), shut, and set their first passwords (A6). Only for those that are not copied from a
+    /// directory of your own: there Entra Connect makes them.
+    #[serde(default)]
+    pub create: bool,
+    /// Let users that are given access log on (A1), and put them into the groups below.
+    #[serde(default)]
+    pub grant: bool,
+    /// Rename users (N7): principal name, mail nickname, names. Their mail addresses are Exchange's.
+    #[serde(default)]
+    pub rename: bool,
+    /// The country of new users (ISO 3166, two letters), which a licence needs: `US`.
+    #[serde(default)]
+    pub usage_location: Option<String>,
+    /// Groups (object ids) of everybody who is given access, such as one that carries a licence.
+    #[serde(default)]
+    pub groups: Vec<Uuid>,
+    /// Groups (object ids) of each role (A3). Who has not the role is taken out of them.
+    #[serde(default)]
+    pub roles: BTreeMap<SystemRole, Vec<Uuid>>,
     /// Users worked on at the same time.
     #[serde(default = "default_window")]
     #[schemars(range(min = 1, max = 64))]
@@ -138,6 +158,9 @@ impl GraphSettings {
                 "is of no use with delete_user: true; the user is deleted with all licences".into(),
             );
         }
+        if let Some(problem) = self.giving_problem() {
+            wrong(problem.0, problem.1.into());
+        }
         for (key, zero) in [
             ("window", self.window == 0),
             ("timeouts.connect_seconds", self.timeouts.connect_seconds == 0),
@@ -167,6 +190,29 @@ impl GraphSettings {
             ),
             _ => None,
         }
+    }
+
+    fn giving_problem(&self) -> Option<(&'static str, &'static str)> {
+        let is_country = |text: &String| {
+            text.len() == 2 && text.chars().all(|letter| letter.is_ascii_uppercase())
+        };
+        if self.usage_location.as_ref().is_some_and(|text| !is_country(text)) {
+            return Some(("usage_location", "is no country; write two letters, US"));
+        }
+        if self.roles.values().any(Vec::is_empty) {
+            return Some(("roles", "has a role without a group; name its groups by object id"));
+        }
+        let gives_groups = !self.roles.is_empty() || !self.groups.is_empty();
+        if gives_groups && !self.grant {
+            return Some(("grant", "is false, so that nobody gets the groups; write grant: true"));
+        }
+        if self.create && !self.grant {
+            return Some((
+                "grant",
+                "is false, so that users are made and never opened; write grant: true",
+            ));
+        }
+        None
     }
 
     /// Whether there is a way to have a mailbox deleted.
@@ -230,6 +276,10 @@ mod tests {
     #[case::everybody("user", json!("all@dmh.example.org"), "user")]
     #[case::no_domain("user", json!("{{ user_id }}"), "user")]
     #[case::broken("user", json!("{{ user_id"), "user")]
+    #[case::no_country("usage_location", json!("Missouri"), "usage_location")]
+    #[case::a_role_that_is_nothing("roles", json!({ "clerk": [] }), "roles")]
+    #[case::groups_that_nobody_gets("groups", json!([SKU]), "grant")]
+    #[case::users_that_nobody_opens("create", json!(true), "grant")]
     #[case::nobody_at_a_time("window", json!(0), "window")]
     fn what_cannot_work_is_named_by_its_key(
         #[case] key: &str,

@@ -26,11 +26,11 @@ enum Wish {
     DeleteUser,
 }
 
-fn refused(text: impl Into<String>) -> Fault {
+pub(super) fn refused(text: impl Into<String>) -> Fault {
     Fault::Refused(Cause::new(text))
 }
 
-fn otherwise(description: impl Into<String>) -> Result<Seen, Fault> {
+pub(super) fn otherwise(description: impl Into<String>) -> Result<Seen, Fault> {
     Ok(Seen::Otherwise(Found { description: description.into() }))
 }
 
@@ -53,7 +53,7 @@ impl Graph {
                 "users are not deleted here; write delete_user: true if they are to be",
             )),
             _ => Err(refused(
-                "a graph connector shuts and deletes users only; name another connector for this",
+                "a graph connector makes, opens, renames, shuts and deletes users only; name another connector for this",
             )),
         }
     }
@@ -72,6 +72,9 @@ impl Graph {
 
     /// Carries out one step.
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
+        if step.action.gives() {
+            return self.give(step).await;
+        }
         let wish = self.wish(&step.action)?;
         let Some(user) = self.api.user(&self.key(step)?).await? else {
             return Ok(Outcome::AlreadySo);
@@ -117,15 +120,7 @@ impl Graph {
     async fn disable(&self, user: &User) -> Result<(), Fault> {
         let name = &user.name;
         if user.synced {
-            let text = format!(
-                "{name} is copied from a directory of your own by Entra Connect, and can be shut there only"
-            );
-            return Err(match self.settings.synced_accounts {
-                SyncedAccounts::Refuse => refused(format!("{text}; shut the account there")),
-                SyncedAccounts::Wait => Fault::Retry(Cause::new(format!(
-                    "{text}; this goes on when that has come through: if it does not, look at the synchronisation"
-                ))),
-            });
+            return Err(self.only_there(user, "shut"));
         }
         let what = format!("shut {name}");
         let call = Call { what: &what, right: DISABLE };
@@ -133,9 +128,23 @@ impl Graph {
         self.on_user(Method::PATCH, user, "", Some(&body), Kind::Changes, &call).await
     }
 
+    /// What an account that is copied from a directory of the agency's own can't be here.
+    pub(super) fn only_there(&self, user: &User, done: &str) -> Fault {
+        let text = format!(
+            "{} is copied from a directory of your own by Entra Connect, and can be {done} there only",
+            user.name
+        );
+        match self.settings.synced_accounts {
+            SyncedAccounts::Refuse => refused(format!("{text}; have the account {done} there")),
+            SyncedAccounts::Wait => Fault::Retry(Cause::new(format!(
+                "{text}; this goes on when that has come through: if it does not, look at the synchronisation"
+            ))),
+        }
+    }
+
     async fn end_sessions(&self, step: &Step, user: &User) -> Result<(), Fault> {
         if let Some(before) = &user.sessions_from {
-            self.note_sessions(step.id, before.clone());
+            self.note_before(step.id, before.clone());
         }
         let what = format!("end sessions of {}", user.name);
         let call = Call { what: &what, right: SESSIONS };
@@ -277,7 +286,7 @@ impl Graph {
     }
 
     /// A change of the user; one who is gone meanwhile is for the next look to find.
-    async fn on_user(
+    pub(super) async fn on_user(
         &self,
         method: Method,
         user: &User,
@@ -293,13 +302,20 @@ impl Graph {
         }
     }
 
-    fn changed(&self, user: &User, mut before: BTreeMap<String, Vec<String>>) -> Outcome {
+    pub(super) fn changed(
+        &self,
+        user: &User,
+        mut before: BTreeMap<String, Vec<String>>,
+    ) -> Outcome {
         before.insert("userPrincipalName".to_owned(), vec![user.name.clone()]);
         Outcome::Changed(Receipt { before, server: Some(self.api.http.address().to_owned()) })
     }
 
     /// Looks at one step's user again.
     pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
+        if step.action.gives() {
+            return self.see_given(step).await;
+        }
         let wish = self.wish(&step.action)?;
         let Some(user) = self.api.user(&self.key(step)?).await? else {
             return Ok(Seen::AsWanted);
@@ -326,9 +342,9 @@ impl Graph {
     }
 
     fn see_sessions(&self, step: &Step, user: &User) -> Result<Seen, Fault> {
-        match (self.noted_sessions(step.id), &user.sessions_from) {
+        match (self.noted_before(step.id), &user.sessions_from) {
             (Some(before), Some(now)) if before == *now => {
-                self.note_sessions(step.id, before);
+                self.note_before(step.id, before);
                 otherwise(format!("sessions of {} were not ended", user.name))
             }
             _ => Ok(Seen::AsWanted),
@@ -338,7 +354,7 @@ impl Graph {
 
 /// Whether the user carries another number than the account for which the step was planned. A mailbox
 /// is planned for an account of a directory: there the user may show none.
-fn drift(step: &Step, user: &User) -> Option<Found> {
+pub(super) fn drift(step: &Step, user: &User) -> Option<Found> {
     let own = user.employee_number.as_ref().map(lapsed_core::facts::EmployeeNumber::folded);
     let wanted =
         step.expect.employee_number.as_ref().map(lapsed_core::facts::EmployeeNumber::folded);

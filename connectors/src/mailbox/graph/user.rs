@@ -3,7 +3,7 @@
 use super::api::{Api, Call};
 use crate::http::segment;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{ObservedAccount, Protection, Realm};
+use lapsed_core::observed::{Details, ObservedAccount, PasswordAge, Protection, Realm};
 use lapsed_core::step::{Cause, Fault};
 use lapsed_core::wildcard;
 use serde_json::Value;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 /// What of a user is read; Graph leaves most of it out unless it is asked for.
 pub(super) const SELECT: &str = "$select=id,userPrincipalName,accountEnabled,employeeId,\
     onPremisesSyncEnabled,surname,givenName,mail,proxyAddresses,mailNickname,assignedLicenses,\
-    licenseAssignmentStates,signInSessionsValidFromDateTime";
+    licenseAssignmentStates,signInSessionsValidFromDateTime,displayName,lastPasswordChangeDateTime,\
+    passwordPolicies";
 
 /// The permission for reading users.
 pub(super) const READ: &str = "User.Read.All";
@@ -29,8 +30,13 @@ pub(super) struct User {
     pub(super) licenses: Vec<License>,
     /// Log-ons from before this moment no longer count.
     pub(super) sessions_from: Option<String>,
-    person: PersonName,
-    mail: Option<String>,
+    pub(super) person: PersonName,
+    pub(super) display_name: Option<String>,
+    pub(super) mail: Option<String>,
+    pub(super) nickname: Option<String>,
+    /// When its password was last changed.
+    pub(super) password_changed: Option<String>,
+    password_never_expires: bool,
     addresses: Vec<String>,
 }
 
@@ -61,6 +67,11 @@ impl User {
             synced: json.get("onPremisesSyncEnabled").and_then(Value::as_bool) == Some(true),
             employee_number: text("employeeId").and_then(|text| EmployeeNumber::new(text).ok()),
             licenses: licenses(json),
+            display_name: text("displayName"),
+            nickname: text("mailNickname"),
+            password_changed: text("lastPasswordChangeDateTime"),
+            password_never_expires: text("passwordPolicies")
+                .is_some_and(|policies| policies.contains("DisablePasswordExpiration")),
             sessions_from: text("signInSessionsValidFromDateTime"),
             person: PersonName {
                 last: text("surname").unwrap_or_default(),
@@ -101,8 +112,19 @@ impl User {
             groups: Vec::new(),
             realm: Realm::System,
             held_in_trust: Vec::new(),
-            details: lapsed_core::observed::Details::default(),
+            details: Details {
+                display_name: self.display_name.clone(),
+                password: self.password_age(),
+                ..Details::default()
+            },
         })
+    }
+
+    /// How old the password is (A9). Who logs on elsewhere has none here that counts.
+    fn password_age(&self) -> Option<PasswordAge> {
+        let changed_at = self.password_changed.as_ref().filter(|_| !self.synced)?.parse().ok()?;
+        let never_expires = self.password_never_expires;
+        Some(PasswordAge { changed_at: Some(changed_at), never_expires })
     }
 
     /// Why the user is never touched.

@@ -137,9 +137,13 @@ fn form(asks: Asks, systems: &[(&str, bool)]) -> AccessForm {
 fn policy(own: &[&str]) -> AccessPolicy {
     let cimor = SystemRule { chain: roles(&CIMOR), ..SystemRule::default() };
     let rule = FormRule { chain: roles(own), ..FormRule::default() };
+    let (chain, personal_device) = (roles(&["owner"]), true);
+    let device = SystemRule { chain, personal_device, ..SystemRule::default() };
     AccessPolicy {
         chain: roles(&["supervisor", "local_security_officer", "supervisor"]),
-        systems: [(SystemName::new("cimor").unwrap(), cimor)].into(),
+        systems: [("cimor", cimor), ("telephone", device)]
+            .map(|(name, rule)| (SystemName::new(name).unwrap(), rule))
+            .into(),
         forms: [(FormName::new("staff_access").unwrap(), rule)].into(),
         ..AccessPolicy::default()
     }
@@ -149,6 +153,12 @@ fn policy(own: &[&str]) -> AccessPolicy {
 #[case::agencys(&[], "mail", &["supervisor", "local_security_officer"])]
 #[case::systems(&[], "cimor", &CIMOR)]
 #[case::forms_own(&["facility_director"], "cimor", &["facility_director"])]
+#[case::on_a_personal_device(&[], "telephone", &["supervisor", "owner"])]
+#[case::on_one_by_a_form_of_its_own(
+    &["facility_director"], "telephone", &["supervisor", "facility_director"]
+)]
+#[case::whoever_is_asked_already(&["facility_director", "supervisor"], "telephone",
+    &["facility_director", "supervisor"])]
 fn the_chain_is_the_forms_own_else_the_systems_else_the_agencys(
     #[case] own: &[&str],
     #[case] system: &str,

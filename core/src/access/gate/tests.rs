@@ -43,8 +43,10 @@ fn policy() -> AccessPolicy {
         },
         "always": ["electronic_resources", "security_clearance"],
         "with_phi": ["hipaa_training"],
+        "personal_device": { "gate": "personal_device_agreement" },
         "systems": {
             "mail": {},
+            "mail_on_a_telephone": { "personal_device": true },
             "cimor": { "phi": true, "only_by_exception": ["volunteer"] },
         },
     }))
@@ -55,6 +57,10 @@ fn policy() -> AccessPolicy {
 #[case::the_agreement_gates_everything("mail", &["staff"], &["device_agreement", "electronic_resources"])]
 #[case::training_gates_health_information(
     "cimor", &["staff"], &["device_agreement", "electronic_resources", "hipaa_training"]
+)]
+#[case::a_personal_device_has_its_agreement(
+    "mail_on_a_telephone", &["staff"],
+    &["device_agreement", "electronic_resources", "personal_device_agreement"]
 )]
 #[case::clearance_is_for_providers_only(
     "mail", &["Contract_Provider"], &["device_agreement", "electronic_resources", "security_clearance"]

@@ -115,6 +115,122 @@ fn who_comes_back_gets_a_new_engagement_that_the_old_notice_does_not_end() {
     assert_eq!(standing(&back, now, &jiff::tz::TimeZone::UTC), Standing::Employed);
 }
 
+/// HR lists the person all along; the security officer's notice ended it all.
+fn listed_and_gone(last_day: Option<Date>) -> Person {
+    use crate::facts::{About, Notice, NoticeState};
+    let mut listed = person(1, Some("mzdoej"), Some("104"));
+    let at = "2026-06-30T22:00:00Z".parse().unwrap();
+    listed.notices.push(Notice {
+        source: SourceName::new("lso").unwrap(),
+        about: About::Person,
+        last_day,
+        effective_at: at,
+        for_cause: false,
+        received_at: at,
+        brought_by: "form 3".into(),
+        state: NoticeState::Standing,
+    });
+    listed
+}
+
+#[rstest]
+#[case::gone("2026-11-20T12:00:00Z", true)]
+#[case::leaves_tonight("2026-06-30T12:00:00Z", false)]
+fn whom_hr_lists_and_a_notice_ended_is_there_again_in_hrs_own_engagement(
+    #[case] now: Timestamp,
+    #[case] is_back: bool,
+) {
+    use crate::standing::{Standing, standing};
+    let mut person = listed_and_gone(Some(date(2026, 6, 30)));
+    assert_eq!(take_back(&mut person, now), is_back);
+    assert_eq!(person.engagements.len(), 1, "no second one that HR never ends");
+    let later = "2026-11-20T12:00:00Z".parse().unwrap();
+    let employed = standing(&person, later, &jiff::tz::TimeZone::UTC) == Standing::Employed;
+    assert_eq!(employed, is_back);
+    assert!(!take_back(&mut person, now), "once");
+}
+
+#[rstest]
+#[case::the_same_again(Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), true)]
+#[case::another_day(Some(date(2026, 6, 30)), Some(date(2026, 11, 19)), false)]
+#[case::at_once(None, None, false)]
+fn a_notice_that_is_over_is_not_brought_back_by_the_same_file(
+    #[case] known: Option<Date>,
+    #[case] said: Option<Date>,
+    #[case] stays: bool,
+) {
+    use crate::absorb::{Context, notice};
+    use crate::facts::About;
+    use crate::policy::departure::DeparturePolicy;
+    use crate::standing::{Standing, standing};
+    let mut person = listed_and_gone(known);
+    let now = "2026-11-20T12:00:00Z".parse().unwrap();
+    take_back(&mut person, now);
+    let (policy, source) = (DeparturePolicy::default(), SourceName::new("lso").unwrap());
+    let context = Context {
+        source: &source,
+        notices_only: true,
+        received_at: now,
+        brought_by: "again.csv",
+        policy: &policy,
+        zone: &jiff::tz::TimeZone::UTC,
+    };
+    notice(&mut person, About::Person, said, false, context, &mut Vec::new()).unwrap();
+    let stands = standing(&person, now, &jiff::tz::TimeZone::UTC);
+    assert_eq!(stands == Standing::Employed, stays, "{stands:?}");
+}
+
+#[test]
+fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends() {
+    use crate::absorb::{Context, absorb};
+    use crate::facts::Statement;
+    use crate::policy::departure::DeparturePolicy;
+    use crate::standing::{Standing, standing};
+    let mut known = Person::new(PersonId(Uuid::from_u128(9)));
+    let (policy, feed) = (DeparturePolicy::default(), SourceName::new("hr").unwrap());
+    let zone = jiff::tz::TimeZone::UTC;
+    let says = |known: &mut Person, status, ends_on, at: &str| {
+        let statement = Statement {
+            line: 1,
+            employee_number: EmployeeNumber::new("104").ok(),
+            former_employee_number: None,
+            user_id: None,
+            record: "0".into(),
+            name: None,
+            status,
+            starts_on: None,
+            ends_on,
+            for_cause: false,
+            worksite: None,
+            kind: None,
+            supervisor: None,
+            gates: Vec::new(),
+        };
+        let context = Context {
+            source: &feed,
+            notices_only: false,
+            received_at: at.parse().unwrap(),
+            brought_by: "hr.csv",
+            policy: &policy,
+            zone: &zone,
+        };
+        absorb(known, &statement, context).unwrap();
+        standing(known, at.parse().unwrap(), &zone)
+    };
+    says(&mut known, Status::Active, None, "2026-05-01T12:00:00Z");
+    let june = Some(date(2026, 6, 30));
+    let gone = says(&mut known, Status::Departed, june, "2026-07-02T12:00:00Z");
+    assert!(matches!(gone, Standing::Left(_)));
+    assert!(take_on(&mut known, &taken_on(), None, TODAY));
+    // HR's file still lists the old end, and then the person again.
+    let back = says(&mut known, Status::Departed, june, "2026-12-02T12:00:00Z");
+    assert_eq!(back, Standing::Employed);
+    assert_eq!(says(&mut known, Status::Active, None, "2026-12-03T12:00:00Z"), Standing::Employed);
+    let day = Some(date(2027, 1, 5));
+    let gone = says(&mut known, Status::Departed, day, "2027-01-07T12:00:00Z");
+    assert!(matches!(gone, Standing::Left(_)), "{known:?}");
+}
+
 #[test]
 fn a_changed_name_or_place_is_taken_over_only_where_no_feed_says_it() {
     let change = form(json!({

@@ -1,6 +1,6 @@
 //! What must be signed or done before access is given (A4).
 
-use crate::facts::PersonKind;
+use crate::facts::{ApproverRole, GateName, PersonKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,4 +18,20 @@ pub struct GateRule {
     pub tell_days_before: u16,
     /// Who has to see to it, for people: HR, the privacy officer.
     pub from: String,
+}
+
+/// What comes before a system that is used on a personal device (A4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonalDeviceRule {
+    /// The agreement that must be signed; wanted where a system has `personal_device: true`.
+    pub gate: Option<GateName>,
+    /// Who says yes first, also where the chain does not have them.
+    pub approver: Option<ApproverRole>,
+}
+
+impl Default for PersonalDeviceRule {
+    fn default() -> Self {
+        Self { gate: None, approver: ApproverRole::new("supervisor").ok() }
+    }
 }

@@ -13,8 +13,8 @@ mod texts;
 pub use accounts::{AccountRules, HandoverRules, MoveRules, PasswordRules};
 pub use approvers::{ApproverRule, Deadlines, Per};
 pub use forms::{ExceptionRule, FormRule, SignatureRule};
-pub use gates::GateRule;
-pub use reports::ReportRules;
+pub use gates::{GateRule, PersonalDeviceRule};
+pub use reports::{ReportRules, RosterFor};
 pub use restore::RestoreRules;
 pub use standing::{AuditRules, SuspensionRules};
 pub use systems::{Included, RoleRule, SystemRequest, SystemRule, Who};
@@ -43,6 +43,8 @@ pub struct AccessPolicy {
     pub always: Vec<GateName>,
     /// Gates before every system with protected health information (A4).
     pub with_phi: Vec<GateName>,
+    /// What comes before the systems that are used on a personal device (A4).
+    pub personal_device: PersonalDeviceRule,
     /// The systems that people can be given, by a name of your choice.
     pub systems: BTreeMap<SystemName, SystemRule>,
     /// Systems that come with every form `new` (A1).

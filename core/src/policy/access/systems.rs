@@ -37,7 +37,8 @@ pub struct SystemRule {
     /// Locked after so many days without use (S3); absent: never. The lag of the connector's source of
     /// that time is added.
     pub lock_after_days: Option<u16>,
-    /// The supervisor's approval on the form of a personal device is needed beside the chain (A4).
+    /// It is used on a personal device: mail on one's own telephone. The agreement and the approval of
+    /// `access.personal_device` come before it (A4).
     pub personal_device: bool,
 }
 

@@ -183,15 +183,28 @@ impl AccessPolicy {
         let location = policy.locations.keys().next();
         let kind = policy.naming.kinds.keys().next();
         let holder = Holder { name: &name, user_id: &user_id, location, kind };
-        let fault = |key: &str, problem: String| RuleFault { key: key.to_owned(), problem };
+        let fault = |key: &str, problem: String| RuleFault {
+            key: key.to_owned(),
+            // Where the fault is told, its key stands before it already.
+            problem: match problem.split_once(": ") {
+                Some((before, rest)) if before.starts_with("access.") => rest.to_owned(),
+                _ => problem,
+            },
+        };
         let mut faults = Vec::new();
         if let Err(error) = policy.display_name(&holder) {
             faults.push(fault("access.accounts.display_name", told(&error)));
         }
-        match policy.mail_address(&holder) {
+        // A template may give some kinds of person none; one that gives nobody any is a mistake.
+        let kinds = policy.naming.kinds.keys().map(Some).chain([None]);
+        let tried = kinds.map(|kind| policy.mail_address(&Holder { kind, ..holder }));
+        match tried.collect::<Result<Vec<_>, _>>() {
             Err(error) => faults.push(fault("access.accounts.mail_address", told(&error))),
-            Ok(None) if !self.accounts.mail_address.is_empty() => {
-                faults.push(fault("access.accounts.mail_address", "gives no mail address".into()));
+            Ok(given)
+                if !self.accounts.mail_address.is_empty() && given.iter().all(Option::is_none) =>
+            {
+                let problem = "gives nobody a mail address; write it as \"{{ first }}.{{ last }}@dmh.test\", or \"\" for none";
+                faults.push(fault("access.accounts.mail_address", problem.into()));
             }
             Ok(_) => {}
         }
@@ -199,10 +212,17 @@ impl AccessPolicy {
             faults.push(fault("access.accounts.home", told(&error)));
         }
         for (name, rule) in &self.systems {
-            for role in std::iter::once(None).chain(rule.roles.keys().map(Some)) {
-                let given = policy.groups_given((name.as_str(), rule), role, location, kind);
-                if let Err(problem) = given {
-                    faults.push(fault(&format!("access.systems.{name}.groups"), problem));
+            let tried = |role| policy.groups_given((name.as_str(), rule), role, location, kind);
+            if let Err(problem) = tried(None) {
+                faults.push(fault(&format!("access.systems.{name}.groups"), problem));
+                continue;
+            }
+            for role in rule.roles.keys() {
+                if let Err(problem) = tried(Some(role)) {
+                    faults.push(fault(
+                        &format!("access.systems.{name}.roles.{role}.groups"),
+                        problem,
+                    ));
                 }
             }
         }

@@ -29,7 +29,7 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         self.end_in_directory(connector, account, held)?;
-        self.fill(connector, account, &given)
+        self.fill((connector, account), held, &given)
     }
 
     /// The form in whose case the account itself is made: a form `new` before any other.
@@ -154,8 +154,8 @@ impl<'a> Work<'a> {
     /// Groups, home and mailbox; then the password; then, last, the account is opened.
     fn fill(
         &mut self,
-        connector: &ConnectorName,
-        account: &'a ObservedAccount,
+        (connector, account): (&ConnectorName, &'a ObservedAccount),
+        held: &[&'a Entitlement],
         given: &[&'a Entitlement],
     ) -> Result<(), String> {
         let Some(form) = self.leading(given) else { return Ok(()) };
@@ -183,13 +183,9 @@ impl<'a> Work<'a> {
             }
             return Ok(());
         }
-        if !gives_account {
-            self.out.stuck = true;
-            self.out.doubtful.insert(format!(
-                "account {} is shut, and form {} asks for more access, not for an account: it stays shut; \
-                 have a form `new` filed if the person is to have it again",
-                account.user_id, form.number
-            ));
+        // A directory's account is opened by what asks for an account, and never by what comes to it.
+        if !gives_account || !self.opens(form, (connector, account), held, given) {
+            self.note_shut(form, connector, account);
             return Ok(());
         }
         if self.shut_again(form, connector, account) {

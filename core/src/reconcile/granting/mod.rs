@@ -12,12 +12,14 @@ mod moving;
 mod others;
 mod ownership;
 mod place;
+mod shut;
 
 pub use forms::ended_by_move;
 pub(super) use groups::groups_of;
 pub use groups::{KnownGroups, wanted_groups};
 pub use moving::rename_request;
 pub use place::{Whereabouts, whereabouts};
+pub use shut::{Accounts as ShutHere, shut_here};
 
 use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::form::{Asks, FiledForm, FormState};
@@ -41,6 +43,8 @@ pub struct Reach {
     pub directory: bool,
     /// It makes accounts.
     pub creates: bool,
+    /// It is a system that sets first passwords; a directory always does.
+    pub sets_passwords: bool,
     /// It gives access to accounts, with roles.
     pub grants: bool,
     /// It renames accounts; never a mainframe.
@@ -97,6 +101,8 @@ pub struct Granting<'a> {
     pub uid_number: Option<u32>,
     /// Targets where the person's access is suspended.
     pub suspended: &'a BTreeSet<ConnectorName>,
+    /// Accounts that lapsed itself shut, and nobody but it: see [`shut_here`].
+    pub shut_here: &'a ShutHere,
     /// The agency's rules.
     pub policy: &'a Policy,
     /// Today in the agency's zone.
@@ -174,6 +180,8 @@ struct Work<'a> {
     input: &'a Granting<'a>,
     /// The person's own accounts: neither an `adm-` one beside them nor one that may be somebody else's.
     own: Vec<(&'a ConnectorName, &'a ObservedAccount)>,
+    /// Accounts beside the person's own (`adm-…`).
+    beside: Vec<(&'a ConnectorName, &'a ObservedAccount)>,
     /// Targets with an account that may be somebody else's: nothing is made there before a person looked.
     doubted: BTreeSet<&'a ConnectorName>,
     /// Forms after which the person is called as they say, everywhere.
@@ -186,6 +194,7 @@ impl<'a> Work<'a> {
         Self {
             input,
             own: Vec::new(),
+            beside: Vec::new(),
             doubted: BTreeSet::new(),
             renamed: BTreeSet::new(),
             out: Granted::default(),
@@ -204,7 +213,7 @@ impl<'a> Work<'a> {
                         user_id: account.user_id.clone(),
                     });
                 }
-                Ownership::Beside => {}
+                Ownership::Beside => self.beside.push((connector, account)),
                 Ownership::Doubtful(because) => {
                     self.doubted.insert(connector);
                     self.out.doubtful.insert(format!(

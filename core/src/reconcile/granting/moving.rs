@@ -220,6 +220,7 @@ impl<'a> Work<'a> {
         let Some((connector, account)) = directories.first().copied() else { return Ok(true) };
         let before = self.before(form, connector, account);
         let from = before.user_id.clone();
+        self.tell_accounts_beside(form, &from, new);
         let mut whole = true;
         if from.folded() != new.folded() {
             whole &= self.move_home_and_mailbox(form, account, &before);
@@ -233,6 +234,23 @@ impl<'a> Work<'a> {
             }
         }
         Ok(whole & self.ask_to_rename(form, account, &from))
+    }
+
+    /// An account beside the person's own keeps its name: the naming standard (N7) renames the user's account,
+    /// and what a privileged one is called is its security officer's to say. At a departure it is found by
+    /// the name of before as well.
+    fn tell_accounts_beside(&mut self, form: &FiledForm, from: &UserId, new: &UserId) {
+        if from.folded() == new.folded() {
+            return;
+        }
+        for (connector, account) in &self.beside {
+            self.out.doubtful.insert(format!(
+                "account {} in {connector} keeps its name, though its owner is called {new} and no longer \
+                 {from} (form {}): privileged accounts are not renamed by themselves; have the security \
+                 officer decide, and rename it by hand if it is to follow",
+                account.user_id, form.number
+            ));
+        }
     }
 
     fn move_home_and_mailbox(

@@ -52,11 +52,11 @@ impl<'a> Work<'a> {
             self.out.ended.extend(ending.iter().map(|e| e.id));
             return Ok(());
         }
-        if !account.enabled && self.stays_shut(form, connector, held, &given) {
+        if !account.enabled && !self.opens(form, (connector, account), held, &given) {
             self.note_shut(form, connector, account);
             return Ok(());
         }
-        if self.may_touch(form, account) {
+        if self.may_touch(form, account) && self.has_password(form, connector, account) {
             self.grant(
                 form,
                 connector,
@@ -69,34 +69,16 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// An account that is shut though something of it is in place was shut by somebody's word: only a form
-    /// `new`, or the one that made it, opens it. What only takes away opens nothing at all.
-    fn stays_shut(
-        &self,
-        form: &FiledForm,
-        connector: &ConnectorName,
-        held: &[&Entitlement],
-        given: &[&Entitlement],
-    ) -> bool {
-        let opens = form.form.asks == Asks::New || self.was_made(form, connector);
-        let in_place = held.iter().any(|e| e.state == EntitlementState::InPlace);
-        given.is_empty() || (in_place && !opens)
-    }
-
-    fn note_shut(
+    /// Before an account is opened that logs on by a password of its own, there is a new one (A6).
+    fn has_password(
         &mut self,
         form: &FiledForm,
         connector: &ConnectorName,
         account: &ObservedAccount,
-    ) {
-        self.out.stuck = true;
-        if !self.input.suspended.contains(connector) {
-            self.out.doubtful.insert(format!(
-                "account {} in {connector} is shut, and form {} does not ask for an account: it stays shut; \
-                 have a form `new` filed if the person is to have it again",
-                account.user_id, form.number
-            ));
-        }
+    ) -> bool {
+        account.enabled
+            || !self.reach(connector).sets_passwords
+            || self.password(form, connector, account) == Progress::Done
     }
 
     /// Nobody has an account there yet: it is made, or made by being given access, as the system does it.

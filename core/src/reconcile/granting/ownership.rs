@@ -90,9 +90,12 @@ fn last_names(input: &Granting<'_>) -> Vec<String> {
 fn is_beside(input: &Granting<'_>, account: &ObservedAccount) -> bool {
     let templates = &input.policy.departure.linked_accounts;
     let observed = input.accounts.iter().filter(|(_, a)| a.id != account.id);
-    let bases = observed
-        .map(|(_, a)| &a.user_id)
-        .chain(input.person.accounts.iter().filter(|a| a.id != account.id).map(|a| &a.user_id));
+    let known = input.person.accounts.iter().filter(|a| a.id != account.id);
+    // After a rename the account beside it goes on bearing the name of before.
+    let earlier = input.person.user_ids();
+    let renamed = input.forms.iter().filter_map(|form| form.form.old_user_id.as_ref());
+    let bases = observed.map(|(_, a)| &a.user_id).chain(known.map(|a| &a.user_id));
+    let bases = bases.chain(&earlier).chain(renamed);
     bases.into_iter().any(|base| {
         departure::linked_user_ids(templates, base)
             .is_ok_and(|linked| linked.iter().any(|id| id.folded() == account.user_id.folded()))

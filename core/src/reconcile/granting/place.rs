@@ -2,6 +2,7 @@
 
 use crate::access::entitlement::Entitlement;
 use crate::access::form::{Asks, FiledForm, FormState};
+use crate::access::person::worksite;
 use crate::facts::{LocationId, Person, PersonKind, PersonName};
 
 /// What names, groups and log-on names are made of.
@@ -27,7 +28,7 @@ pub fn whereabouts(
 ) -> Whereabouts {
     let mut found = Whereabouts {
         name: person.name().cloned(),
-        location: person.engagements.iter().rev().find_map(|e| e.worksite.clone()),
+        location: worksite(person).cloned(),
         kind: person.engagements.iter().rev().find_map(|e| e.kind.clone()),
         position: None,
     };

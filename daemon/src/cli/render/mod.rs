@@ -18,6 +18,7 @@ mod person;
 mod plans;
 mod requests;
 mod restore;
+mod rosters;
 mod standing;
 mod status;
 mod tickets;

@@ -34,6 +34,14 @@ fn departure(page: &mut Page, case: &CaseView) {
         page.gap();
         steps(page, &case.steps);
     }
+    if !case.held_in_trust.is_empty() {
+        page.list("Answered for, and to be taken over", &case.held_in_trust);
+        let boss = case.taken_over_by.as_deref();
+        page.field(
+            "taken over by",
+            boss.unwrap_or("nobody whom HR names: account management is told"),
+        );
+    }
 }
 
 /// Steps of a departure or a plan.

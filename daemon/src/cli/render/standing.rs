@@ -28,6 +28,8 @@ impl Text for SuspensionsView {
                 ]
             }),
         );
+        page.gap();
+        page.line("One is lifted with `lapsed unsuspend WHO --authority … --reason …`, by whoever may order it.");
     }
 }
 
@@ -53,6 +55,11 @@ impl Text for FindingsView {
                     Piece::from(when(&one.found)),
                 ]
             }),
+        );
+        page.gap();
+        page.line(
+            "What was put right is gone after the next audit (`lapsed findings --now --reason …`). What is as it \
+             should be: `lapsed findings settle ID --reason …`.",
         );
     }
 }

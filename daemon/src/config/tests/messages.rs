@@ -32,6 +32,8 @@ refused! {
     a_time_zone_that_is_not_there: with("America/Chicago", "Amerika/Tschikago");
     a_fixed_offset_is_no_zone: with("America/Chicago", "UTC-6");
     a_bad_cron_pattern: format!("{SMALL}schedule:\n  full_reconcile: \"30 25 * * *\"\n");
+    times_of_audit_and_rosters_that_never_come: format!("{SMALL}access:\n  audit: {{ at: nightly }}\n  reports:\n    roster_at: \"0 6 32 * *\"\n    yearly_at: \"\"\n    yearly_to: [\"cso at dmh\"]\n    location_roles: [lso]\n");
+    templates_of_access_that_can_not_be_carried_out: format!("{SMALL}access:\n  accounts:\n    mail_address: \"{{{{ first \"\n    display_name: \"{{{{ surname }}}}\"\n  systems:\n    files: {{ title: Files, connector: directory, groups: [\"Files {{{{ place }}}}\"] }}\n    wards: {{ title: Wards, connector: directory, roles: {{ nurse: {{ title: Nurse, groups: [\"Ward {{{{ ward }}}}\"] }} }} }}\n");
     an_unknown_location_class: with("class: central_office", "class: Facility");
     an_unknown_role: with("operator:", "security_officer:");
     an_unknown_rule_in_citations: format!("{SMALL}citations:\n  D99: Our own clause\n");
@@ -67,6 +69,7 @@ refused! {
     a_location_with_a_mistake_is_not_missed_elsewhere: with("class: unstated", "class: unstatd");
     one_location_in_two_cases: format!("{SMALL}  Z:\n    name: Other\n    class: facility\n");
     an_empty_value_where_one_is_needed: with("name: Department", "name:");
+    a_personal_device_without_its_agreement: format!("{SMALL}access:\n  systems:\n    telephone: {{ title: Mail on a telephone, connector: directory, personal_device: true }}\n");
     a_tab_as_indentation: with("  name: Department", "\tname: Department");
     an_unclosed_quote: with("name: Department", "name: \"Department");
     an_unclosed_bracket: with("[account-management]", "[account-management");

@@ -5,6 +5,7 @@ use crate::config::Role;
 use crate::control::peer::MachineAccounts;
 use crate::control::roles::Caller;
 use crate::store::{FormFilter, Reader, StoreError};
+use futures_util::future::join_all;
 use jiff::civil::Date;
 use lapsed_core::access::authority::{Matter, Member};
 use lapsed_core::access::chain::{self, Progress};
@@ -12,11 +13,12 @@ use lapsed_core::access::decision::Absence;
 use lapsed_core::access::form::{AccessForm, Asks, FiledForm, FormState};
 use lapsed_core::access::person;
 use lapsed_core::facts::{
-    Actor, EmployeeNumber, Engagement, LocationId, Person, SystemName, SystemRole, UserId,
+    Actor, ConnectorName, EmployeeNumber, Engagement, LocationId, Person, SystemName, SystemRole,
+    UserId,
 };
 use lapsed_core::observed::{PersonKeys, Realm, Scope};
 use lapsed_core::reconcile::granting::whereabouts;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// So long a directory is waited for when it is asked for somebody's groups: a person waits for the answer.
@@ -58,12 +60,28 @@ pub struct FormKnown {
     pub progress: Progress,
 }
 
+/// Names of groups, and why some could not be read.
+type Groups = (BTreeSet<String>, Vec<String>);
+
+/// What directories said of who is in which groups, for one round or one question of a person. A directory
+/// that did not answer is not waited for once more.
+#[derive(Debug, Default)]
+pub struct GroupsAsked {
+    known: HashMap<String, Groups>,
+    away: BTreeMap<ConnectorName, String>,
+}
+
 /// Systems that come by themselves, each in its role.
 type Included = Vec<(SystemName, Option<SystemRole>)>;
 
 impl Cycle {
-    /// Somebody who would decide, with their groups in the directories as far as these can be asked.
-    pub(crate) async fn member(&self, account: &Account) -> Result<Member, CycleError> {
+    /// Somebody who would decide, with their groups in the directories as far as these can be asked. What
+    /// was asked before is not asked again. Never called within a transaction: targets may be slow.
+    pub(crate) async fn member(
+        &self,
+        account: &Account,
+        asked: &mut GroupsAsked,
+    ) -> Result<Member, CycleError> {
         let mut also = Vec::new();
         if let Ok(user_id) = UserId::new(account.name.as_str()) {
             // Two people with one name are nobody's further accounts, but both are looked at.
@@ -71,7 +89,7 @@ impl Cycle {
                 also.extend(person.user_ids());
             }
         }
-        let (directory_groups, unread) = self.directory_groups(&account.name).await;
+        let (directory_groups, unread) = self.directory_groups(&account.name, asked).await;
         Ok(Member {
             name: account.name.clone(),
             also,
@@ -83,25 +101,34 @@ impl Cycle {
     }
 
     /// Names of the groups that the live accounts of a log-on name are in, and what could not be asked.
-    async fn directory_groups(&self, name: &Actor) -> (BTreeSet<String>, Vec<String>) {
-        let (mut groups, mut unread) = (BTreeSet::new(), Vec::new());
+    async fn directory_groups(&self, name: &Actor, asked: &mut GroupsAsked) -> Groups {
         let rules = &self.config.policy.access.approvers;
-        let Ok(user_id) = UserId::new(name.as_str()) else { return (groups, unread) };
+        let Ok(user_id) = UserId::new(name.as_str()) else { return Groups::default() };
         if rules.values().all(|rule| rule.groups.is_empty()) {
-            return (groups, unread);
+            return Groups::default();
+        }
+        if let Some(known) = asked.known.get(&user_id.folded()) {
+            return known.clone();
         }
         let keys = PersonKeys { user_ids: vec![user_id.clone()], ..PersonKeys::default() };
         let scope = Scope::People(vec![keys]);
-        for (connector, eye) in self.directories() {
-            let accounts = match tokio::time::timeout(PATIENCE, eye.observe(&scope)).await {
+        let answering = self.directories().filter(|(name, _)| !asked.away.contains_key(*name));
+        let answers = join_all(answering.map(|(connector, eye)| {
+            let scope = &scope;
+            async move { (connector, tokio::time::timeout(PATIENCE, eye.observe(scope)).await) }
+        }));
+        let mut groups = BTreeSet::new();
+        for (connector, answer) in answers.await {
+            let accounts = match answer {
                 Ok(Ok(observed)) => observed.accounts,
                 Ok(Err(fault)) => {
                     tracing::warn!(%connector, %fault, "groups of a caller can't be read");
-                    unread.push(format!("{connector} can't be read"));
+                    asked.away.insert(connector.clone(), format!("{connector} can't be read"));
                     continue;
                 }
                 Err(_) => {
-                    unread.push(format!("{connector} does not answer"));
+                    tracing::warn!(%connector, "groups of a caller can't be read: no answer");
+                    asked.away.insert(connector.clone(), format!("{connector} does not answer"));
                     continue;
                 }
             };
@@ -113,7 +140,9 @@ impl Cycle {
             });
             groups.extend(own.flat_map(|account| account.groups).map(|group| group.name));
         }
-        (groups, unread)
+        let found = (groups, asked.away.values().cloned().collect());
+        asked.known.insert(user_id.folded(), found.clone());
+        found
     }
 
     /// Those in whose place somebody decides today.
@@ -121,20 +150,21 @@ impl Cycle {
         &self,
         deputy: &Actor,
         today: Date,
+        asked: &mut GroupsAsked,
     ) -> Result<Vec<(Absence, Member)>, CycleError> {
         let mut all = self.store.read().absences(today).await?;
         all.retain(|absence| absence.deputy.folded() == deputy.folded() && absence.from <= today);
         let mut found = Vec::new();
         for absence in all {
             let account = self.account_of(&absence.away).await;
-            let member = self.member(&account).await?;
+            let member = self.member(&account, asked).await?;
             found.push((absence, member));
         }
         Ok(found)
     }
 
     /// An account of this machine by its name; one that the machine does not know has no groups here.
-    async fn account_of(&self, name: &Actor) -> Account {
+    pub(crate) async fn account_of(&self, name: &Actor) -> Account {
         let wanted = name.clone();
         // Names may come over the network: not on the runtime's own threads.
         let asked = tokio::task::spawn_blocking(move || MachineAccounts::of_name(&wanted));

@@ -1,6 +1,6 @@
 //! Who may file which form: a form asserts nothing by itself, its filer does (A1, A2, D1).
 
-use super::authority::Account;
+use super::authority::{Account, GroupsAsked};
 use super::filing::{FilingError, Submission};
 use super::{Cycle, CycleError};
 use crate::store::Reader;
@@ -24,12 +24,16 @@ pub struct Filer {
 
 impl Cycle {
     /// The filer, with their groups in the directories only where a role decides on who may file.
-    pub(super) async fn filing_member(&self, given: &Submission) -> Result<Member, CycleError> {
+    pub(super) async fn filing_member(
+        &self,
+        given: &Submission,
+        asked: &mut GroupsAsked,
+    ) -> Result<Member, CycleError> {
         let (form, account) = (&given.form, &given.filer.account);
         let rule = self.config.policy.access.forms.get(&form.form);
         let by_role = rule.and_then(|rule| rule.filed_by.get(&form.asks));
         if by_role.is_some_and(|roles| !roles.is_empty()) {
-            return self.member(account).await;
+            return self.member(account, asked).await;
         }
         Ok(Member {
             name: account.name.clone(),

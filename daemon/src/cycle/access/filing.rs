@@ -1,6 +1,7 @@
 //! Takes access forms: complete ones about exactly one person go on record with a number and wait for their
 //! approvals; of any other nothing is done, and every reason is told (A1).
 
+use super::authority::GroupsAsked;
 use super::filer::Filer;
 use super::{Cycle, CycleError};
 use crate::cycle::DAEMON;
@@ -107,17 +108,19 @@ fn one(found: FormProblem) -> Stop {
 }
 
 impl Cycle {
-    /// Takes a form, whole or not at all; either way it goes on record.
+    /// Takes a form, whole or not at all; either way it goes on record. Who takes several in one go asks the
+    /// directories with one memory.
     ///
     /// # Errors
     /// Documents or state can't be written now: the form is to be filed again.
     pub async fn file_form(
         &self,
         given: &Submission,
+        asked: &mut GroupsAsked,
         now: Timestamp,
     ) -> Result<Filing, FilingError> {
         // Directories are asked before the transaction, which waits for nobody.
-        let member = self.filing_member(given).await?;
+        let member = self.filing_member(given, asked).await?;
         match self.judge(&self.store.read(), (given, &member), now).await? {
             Ok(_) => {}
             Err(stop) => return self.stopped(given, stop, now).await,

@@ -19,22 +19,22 @@ mod store;
 use super::{Cycle, CycleError};
 use crate::cycle::decide::Decided;
 use crate::cycle::departing::Accounts;
-use crate::store::{CaseFilter, FormFilter, StepFilter};
+use crate::store::{CaseFilter, FormFilter, StepFilter, StoredStep};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::access::entitlement::Entitlement;
 use lapsed_core::access::form::FiledForm;
+use lapsed_core::access::suspension::Suspension;
 use lapsed_core::facts::{
     Case, CaseId, CaseKind, CaseState, ConnectorName, GroupName, Person, PersonId,
 };
-use lapsed_core::journal::StepState;
 use lapsed_core::observed::Scope;
 use lapsed_core::plan::{Plan, PlanState};
 use lapsed_core::reconcile::granting::{
-    FormFacts, Granted, Granting, KnownGroups, Reach, granting, wanted_groups,
+    FormFacts, Granted, Granting, KnownGroups, Reach, granting, shut_here, wanted_groups,
 };
-use lapsed_core::step::{Step, StepId};
+use reserve::Taken;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A target is asked for so many people in one go.
@@ -64,12 +64,12 @@ impl Cycle {
     ) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.end_what_is_over(now).await?;
         let people = self.store.read().people_to_grant(now).await?;
-        let mut decided = Decided::default();
+        let (mut decided, mut taken) = (Decided::default(), Taken::default());
         let mut plans = Vec::new();
         for block in people.chunks(PEOPLE_A_QUESTION) {
             let holders = self.access_holders(block, now).await?;
-            let holders = self.reserve(holders, &mut decided, now).await?;
-            let looked = self.look_at_holders(holders, &mut decided, now).await?;
+            let holders = self.reserve(holders, (&mut taken, &mut decided), now).await?;
+            let looked = self.look_at_holders(holders, (&mut taken, &mut decided), now).await?;
             plans.extend(self.store_granted(looked, now).await?);
         }
         Ok(plans)
@@ -124,7 +124,7 @@ impl Cycle {
     async fn look_at_holders(
         &self,
         holders: Vec<Holder>,
-        decided: &mut Decided,
+        (taken, decided): (&mut Taken, &mut Decided),
         now: Timestamp,
     ) -> Result<Vec<Looked>, CycleError> {
         if holders.is_empty() {
@@ -134,9 +134,12 @@ impl Cycle {
             holders.iter().map(|h| (h.person.clone(), nobodys_case(h.person.id, now))).collect();
         let accounts = self.accounts_of(&asked, decided).await;
         let groups = self.find_groups(&holders, decided).await?;
-        let journal = self.journal_of(&holders).await?;
+        let steps = self.journal_of(&holders).await?;
+        let begun = steps.iter().map(|s| (&s.step, &s.state, s.first_started_at));
+        let shut_here = shut_here(begun);
+        let journal = steps.into_iter().map(|s| (s.step.id, (s.step, s.state))).collect();
         let (facts, mut addressless) = self.known_of_forms(&holders).await?;
-        let numbers = self.numbers_of(&holders, decided, now).await?;
+        let numbers = self.numbers_of(&holders, (taken, decided), now).await?;
         let suspended = self.suspended_targets(&holders, now).await?;
         let mut all = Vec::new();
         for (holder, (accounts, readable)) in holders.into_iter().zip(accounts) {
@@ -152,6 +155,7 @@ impl Cycle {
                 targets: &targets,
                 groups: &groups,
                 uid_number: numbers.get(&id).copied(),
+                shut_here: &shut_here,
                 suspended: suspended.get(&id).unwrap_or(&BTreeSet::new()),
                 policy: &self.config.policy,
                 today: self.today(now),
@@ -180,6 +184,7 @@ impl Cycle {
         let reach = |name: &ConnectorName| Reach {
             directory: self.able(name, Ability::Accounts),
             creates: self.able(name, Ability::CreateAccount),
+            sets_passwords: self.able(name, Ability::SetPassword),
             grants: self.able(name, Ability::GrantAccess),
             renames: self.able(name, Ability::RenameAccount),
             makes_homes: self.able(name, Ability::CreateHome),
@@ -225,19 +230,22 @@ impl Cycle {
         Ok(known)
     }
 
-    /// The journal of the cases of some people's forms.
-    async fn journal_of(
-        &self,
-        holders: &[Holder],
-    ) -> Result<HashMap<StepId, (Step, StepState)>, CycleError> {
-        let cases: Vec<CaseId> =
+    /// The journal of some people: of their forms, and of what shut their accounts.
+    async fn journal_of(&self, holders: &[Holder]) -> Result<Vec<StoredStep>, CycleError> {
+        let people: Vec<PersonId> = holders.iter().map(|h| h.person.id).collect();
+        let mut cases: Vec<CaseId> =
             holders.iter().flat_map(|h| h.forms.iter().map(FiledForm::case)).collect();
+        cases.extend(holders.iter().flat_map(|h| {
+            let episodes = 0..=h.person.episode;
+            episodes.map(|episode| CaseId::departure(h.person.id, episode))
+        }));
+        let suspensions = self.store.read().suspensions_of(&people).await?;
+        cases.extend(suspensions.iter().map(Suspension::case));
         if cases.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(Vec::new());
         }
         let filter = StepFilter { cases, ..StepFilter::default() };
-        let steps = self.store.read().steps(&filter).await?;
-        Ok(steps.into_iter().map(|s| (s.step.id, (s.step, s.state))).collect())
+        Ok(self.store.read().steps(&filter).await?)
     }
 
     /// What else is known of each form: its mail address, who opens its envelopes, how it was before; and

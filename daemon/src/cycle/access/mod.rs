@@ -9,6 +9,7 @@ mod facts;
 mod filer;
 pub mod filing;
 mod granting;
+mod mending;
 pub mod nightly;
 pub mod restoring;
 mod settling;
@@ -25,7 +26,12 @@ impl Cycle {
     pub async fn access_round(&self, now: Timestamp) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.suspend(now).await?;
         self.settle_forms(now).await?;
+        // An order by form waits for no further round (S2).
+        self.suspend(now).await?;
         self.end_restorations(now).await?;
         self.grant(now).await
     }
 }
+
+#[cfg(test)]
+mod tests;

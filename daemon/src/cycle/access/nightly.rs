@@ -72,6 +72,7 @@ impl Cycle {
         tx.save_access_findings(&changed).await?;
         self.ticket_findings(&tx, &fresh, &gone, now).await?;
         self.mend(&mut tx, &fresh, &nightly.audited, now).await?;
+        self.take_out_of_groups(&mut tx, &changed, &nightly.audited, now).await?;
         self.lock_unused(&mut tx, &nightly.audited, now).await?;
         self.stop_expired(&mut tx, now).await?;
         let said = format!(
@@ -235,7 +236,7 @@ impl Cycle {
     }
 
     /// Mends what the configuration wants mended: a leaver is planned for anew, a suspension shuts again,
-    /// what is missing is given again. Groups added elsewhere are told only: who added them may know why.
+    /// what is missing is given again.
     async fn mend(
         &self,
         tx: &mut Tx,

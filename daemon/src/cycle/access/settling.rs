@@ -99,7 +99,7 @@ impl Cycle {
         (!comes_back).then_some(end)
     }
 
-    fn left(&self, person: Option<&Person>, now: Timestamp) -> Option<End> {
+    pub(super) fn left(&self, person: Option<&Person>, now: Timestamp) -> Option<End> {
         match standing(person?, now, &self.config.time_zone) {
             Standing::Left(end) => Some(end),
             Standing::Employed | Standing::Leaving(_) | Standing::Unknown => None,
@@ -242,8 +242,8 @@ impl Cycle {
                 self.in_place(tx, approved).await
             }
             Asks::New | Asks::NameChange | Asks::LocationChange => {
-                self.take_facts(tx, &approved, now).await?;
-                Ok(tx.save_access_forms(&[(approved, None)]).await?)
+                tx.save_access_forms(&[(approved.clone(), None)]).await?;
+                self.take_facts(tx, &approved, now).await
             }
             Asks::Change | Asks::ResetPassword | Asks::Revoke => {
                 Ok(tx.save_access_forms(&[(approved, None)]).await?)

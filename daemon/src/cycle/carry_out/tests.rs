@@ -147,8 +147,12 @@ async fn is_looked_at_again(executor: &Executor) {
 async fn what_was_given_after_the_look_is_found(#[case] answer: fn() -> Result<Outcome, Fault>) {
     let (executor, name) = giving().await;
     let slow = Slow { store: executor.cycle.store.clone(), answer };
-    executor.drain(&name, &slow, &CancellationToken::new()).await.unwrap();
+    let round = executor.drain(&name, &slow, &CancellationToken::new()).await.unwrap();
     is_looked_at_again(&executor).await;
+    assert_eq!(round.given, 1, "so that the deciding is woken");
+    // And woken once: without a step there is nothing to look at.
+    let round = executor.drain(&name, &slow, &CancellationToken::new()).await.unwrap();
+    assert_eq!(round.given, 0);
 }
 
 #[tokio::test]

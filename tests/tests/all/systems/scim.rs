@@ -2,7 +2,7 @@
 
 use super::support::*;
 use lapsed_connectors::contract::{Apply, Observe};
-use lapsed_connectors::scim::{self, Update};
+use lapsed_connectors::scim::{self, LastUseAttributes, ScimSettings, Update};
 use lapsed_core::observed::{Protection, Scope};
 use lapsed_core::step::{Fault, Outcome, Seen};
 use lapsed_tests::dovecot::Dovecot;
@@ -91,6 +91,30 @@ async fn hostile_keys_find_nobody() {
     let system = scim::connect(&of(&server)).unwrap();
     let hostile = ["ann\" or userName pr", "\\", "a&filter=x", "../ann", "ann%22", "ann\u{301}"];
     assert_eq!(found(&system, &hostile, &["\" or active eq true"]).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_the_server_shows_of_the_last_use_is_read_with_its_lag() {
+    let server = Scim::start().unwrap();
+    let ann = server.add("ann", "00123", "Smith").unwrap();
+    let mut settings = of(&server);
+    // The one time of an account that changes by itself on this server.
+    settings.last_use =
+        Some(LastUseAttributes { attribute: "meta.lastModified".into(), lag_days: 2 });
+    let shown = server.shown(&ann).unwrap()["meta"]["lastModified"].as_str().unwrap().to_owned();
+    let used = async |settings: &ScimSettings| {
+        let accounts = found(&scim::connect(settings).unwrap(), &["ann"], &[]).await.unwrap();
+        accounts[0].details.last_use
+    };
+    let last = used(&settings).await.unwrap();
+    assert_eq!((last.at, last.lag_days), (shown.parse().ok(), 2));
+    assert!(last.at.is_some() && last.made_at.is_some());
+    // An attribute that the account has not: it was never used. A text that is no time: nobody knows.
+    for (attribute, never) in [("meta.lastLogOn", true), ("userName", false)] {
+        settings.last_use = Some(LastUseAttributes { attribute: attribute.into(), lag_days: 2 });
+        let last = used(&settings).await;
+        assert_eq!(last.is_some_and(|last| last.at.is_none()), never, "{attribute}: {last:?}");
+    }
 }
 
 #[tokio::test]

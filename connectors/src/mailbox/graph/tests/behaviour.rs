@@ -89,7 +89,7 @@ async fn an_account_with_another_number_is_not_touched() {
 #[tokio::test]
 async fn break_glass_accounts_are_never_touched() {
     let lab = Lab::start().await;
-    lab.ann(|ann| ann.name = "BreakGlass1@dmh.test");
+    lab.ann(|ann| ann.name = "BreakGlass1@dmh.test".into());
     let graph = lab.open();
     let all = graph.observe(&Scope::AllAccounts).await.unwrap().accounts;
     assert!(matches!(all[0].protection, Some(Protection::Never { .. })));
@@ -105,7 +105,7 @@ async fn an_account_copied_from_a_directory_is_shut_there() {
     lab.ann(|ann| ann.synced = true);
     let ending = apply(&lab.open(), revocation()).await;
     assert!(
-        matches!(&ending, Err(Fault::Refused(c)) if c.message.contains("shut the account there"))
+        matches!(&ending, Err(Fault::Refused(c)) if c.message.contains("have the account shut there"))
     );
     lab.settings.synced_accounts = SyncedAccounts::Wait;
     let graph = lab.open();

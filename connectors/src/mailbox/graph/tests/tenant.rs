@@ -3,6 +3,7 @@
 use super::super::{Graph, GraphSettings, connect};
 use crate::contract::{Apply, Observe};
 use crate::http::double::{Asked, Double, Play};
+use crate::settings::Shared;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, ConnectorName, EmployeeNumber, PersonId, StableId, UserId};
 use lapsed_core::step::{Action, Due, Expect, Fault, Outcome, Receipt, Seen, Step, Target};
@@ -14,13 +15,27 @@ pub(super) const ANN: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 pub(super) const BOB: &str = "bbbbbbbb-0000-4000-8000-000000000002";
 pub(super) const VISIO: &str = "c5928f49-12ba-48f7-ada3-0d743a3601d5";
 pub(super) const OFFICE: &str = "6fd2c87f-b296-42f0-b197-1e91e994b900";
+/// Groups that take members, and those that take none.
+pub(super) const GROUP: &str = "10000000-0000-4000-8000-000000000001";
+pub(super) const LICENCE_GROUP: &str = "10000000-0000-4000-8000-000000000002";
+pub(super) const OTHER_GROUP: &str = "10000000-0000-4000-8000-000000000003";
+pub(super) const DYNAMIC_GROUP: &str = "10000000-0000-4000-8000-000000000004";
+pub(super) const SYNCED_GROUP: &str = "10000000-0000-4000-8000-000000000005";
+pub(super) const NO_GROUP: &str = "10000000-0000-4000-8000-000000000006";
 const SECRET: &str = "s3cret-of-the-test";
 
 pub(super) struct User {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) number: Option<&'static str>,
-    pub(super) last: &'static str,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) number: Option<String>,
+    pub(super) last: String,
+    pub(super) shown: String,
+    pub(super) nickname: String,
+    /// So often was its password changed.
+    pub(super) passwords: u32,
+    pub(super) groups: Vec<String>,
+    /// So many looks do not show it yet.
+    pub(super) hidden: u32,
     pub(super) enabled: bool,
     pub(super) synced: bool,
     pub(super) licenses: Vec<&'static str>,
@@ -36,6 +51,12 @@ pub(super) struct Tenant {
     /// Says yes to changes and makes none.
     pub(super) lies: bool,
     pub(super) page: usize,
+    /// Does the next change, and ends the connection without a word.
+    pub(super) loses_reply: bool,
+    /// Users that are made are not shown for so many looks.
+    pub(super) slow: u32,
+    /// The identities of users that were deleted.
+    pub(super) deleted: Vec<String>,
 }
 
 pub(super) type Bad = Option<Box<dyn Fn(&Asked) -> Option<Play> + Send + Sync>>;
@@ -47,12 +68,17 @@ pub(super) struct Lab {
     _folder: tempfile::TempDir,
 }
 
-fn user(id: &'static str, name: &'static str, number: &'static str, last: &'static str) -> User {
+fn user(id: &str, name: &str, number: &str, last: &str) -> User {
     User {
-        id,
-        name,
-        number: Some(number),
-        last,
+        id: id.into(),
+        name: name.into(),
+        number: Some(number.into()),
+        last: last.into(),
+        shown: format!("Some {last}"),
+        nickname: name.split('@').next().unwrap().into(),
+        passwords: 0,
+        groups: vec![OTHER_GROUP.into()],
+        hidden: 0,
         enabled: true,
         synced: false,
         licenses: vec![VISIO, OFFICE],
@@ -71,12 +97,25 @@ impl Lab {
     pub(super) async fn with(bad: Bad) -> Self {
         let users =
             vec![user(ANN, "zann@dmh.test", "E-1", "Li"), user(BOB, "zbob@dmh.test", "E-2", "Ng")];
-        let tenant = Arc::new(Mutex::new(Tenant { users, tokens: 0, lies: false, page: 100 }));
+        let tenant = Arc::new(Mutex::new(Tenant {
+            users,
+            tokens: 0,
+            lies: false,
+            page: 100,
+            loses_reply: false,
+            slow: 0,
+            deleted: Vec::new(),
+        }));
         let inner = Arc::clone(&tenant);
         let double = Double::start(move |asked| {
             let mut tenant = inner.lock().unwrap();
             let said = bad.as_ref().and_then(|bad| bad(asked));
-            said.unwrap_or_else(|| tenant.answer(asked))
+            let said = said.unwrap_or_else(|| tenant.answer(asked));
+            let changes = asked.method != "GET" && !asked.path.contains("oauth2");
+            match changes && std::mem::take(&mut tenant.loses_reply) {
+                true => Play::HangUp,
+                false => said,
+            }
         })
         .await;
         let folder = tempfile::tempdir().unwrap();
@@ -98,7 +137,7 @@ impl Lab {
     }
 
     pub(super) fn open(&self) -> Graph {
-        connect(&self.settings).unwrap()
+        connect(&self.settings, &Shared::default()).unwrap()
     }
 
     pub(super) fn ann<T>(&self, see: impl FnOnce(&mut User) -> T) -> T {
@@ -138,10 +177,24 @@ impl Tenant {
                 Play::answer(200, json!({ "value": [] }))
             }
             ("POST", ["deviceManagement", "managedDevices", id, "retire"]) => self.retire(id),
+            ("POST", ["users"]) => self.make(&asked.json()),
+            ("GET", ["directory", "deletedItems", id]) => {
+                match self.deleted.iter().any(|gone| gone == id) {
+                    true => Play::answer(200, json!({ "id": id })),
+                    false => not_found(),
+                }
+            }
+            ("GET", ["groups", id]) => group(id),
+            (method, ["groups", id, "members", rest @ ..]) => self.member(method, id, rest, asked),
             (method, ["users", key, rest @ ..]) => {
                 let key = key.replace("%40", "@");
-                let place = self.users.iter().position(|u| u.id == key || u.name == key);
+                let of = |u: &User| u.id == key || u.name.eq_ignore_ascii_case(&key);
+                let place = self.users.iter().position(of);
                 match place {
+                    Some(place) if self.users[place].hidden > 0 => {
+                        self.users[place].hidden -= 1;
+                        not_found()
+                    }
                     Some(place) => self.user(place, method, rest, asked),
                     None => not_found(),
                 }
@@ -178,7 +231,10 @@ impl Tenant {
                 let value = value.trim_matches('\'').to_lowercase();
                 match field {
                     "userPrincipalName" => user.name.to_lowercase() == value,
-                    "employeeId" => user.number.is_some_and(|n| n.to_lowercase() == value),
+                    "employeeId" => user
+                        .number
+                        .as_ref()
+                        .is_some_and(|n| n.to_lowercase() == value && user.hidden == 0),
                     "id" => user.id == value,
                     other => panic!("{other}"),
                 }
@@ -207,11 +263,72 @@ impl Tenant {
         Play::answer(204, "")
     }
 
+    fn make(&mut self, body: &Value) -> Play {
+        let text = |key: &str| body[key].as_str().map(str::to_owned);
+        let profile = &body["passwordProfile"];
+        let shut = body["accountEnabled"] == json!(false);
+        let long = profile["password"].as_str().is_some_and(|password| password.len() >= 16);
+        let (Some(name), Some(shown), Some(nickname)) =
+            (text("userPrincipalName"), text("displayName"), text("mailNickname"))
+        else {
+            return error(400, "Request_BadRequest");
+        };
+        let is_empty = |value: &Value| value.as_str() == Some("");
+        let taken = self.users.iter().any(|user| user.name.eq_ignore_ascii_case(&name));
+        if !shut || !long || taken || body.as_object().unwrap().values().any(is_empty) {
+            return error(400, "Request_BadRequest");
+        }
+        if !self.lies {
+            let id = format!("cccccccc-0000-4000-8000-{:012}", self.users.len());
+            let mut new = user(&id, &name, "", &text("surname").unwrap_or_default());
+            (new.shown, new.nickname, new.number) = (shown, nickname, text("employeeId"));
+            (new.enabled, new.hidden) = (false, self.slow);
+            (new.licenses, new.devices, new.groups) = (Vec::new(), Vec::new(), Vec::new());
+            self.users.push(new);
+        }
+        Play::answer(201, json!({ "id": "said" }))
+    }
+
+    fn member(&mut self, method: &str, id: &str, rest: &[&str], asked: &Asked) -> Play {
+        let ours = [GROUP, LICENCE_GROUP].contains(&id);
+        let (who, joins) = match (method, rest) {
+            ("POST", ["$ref"]) => {
+                let member = asked.json()["@odata.id"].as_str().unwrap().to_owned();
+                let of = format!("http://{}/v1.0/directoryObjects/", asked.header("host").unwrap());
+                (member.strip_prefix(&of).unwrap().to_owned(), true)
+            }
+            ("DELETE", [who, "$ref"]) => ((*who).to_owned(), false),
+            _ => return error(400, "BadRequest"),
+        };
+        if id == NO_GROUP {
+            return not_found();
+        }
+        let lies = self.lies;
+        let Some(user) = self.users.iter_mut().find(|user| user.id == who) else {
+            return not_found();
+        };
+        let is_in = user.groups.iter().any(|group| group == id);
+        match (ours, joins, is_in) {
+            (false, ..) | (_, true, true) => error(400, "Request_BadRequest"),
+            (_, false, false) => not_found(),
+            _ if lies => Play::answer(204, ""),
+            (_, true, false) => {
+                user.groups.push(id.to_owned());
+                Play::answer(204, "")
+            }
+            (_, false, true) => {
+                user.groups.retain(|group| group != id);
+                Play::answer(204, "")
+            }
+        }
+    }
+
     fn user(&mut self, place: usize, method: &str, rest: &[&str], asked: &Asked) -> Play {
         let lies = self.lies;
         if (method, rest) == ("DELETE", &[]) {
             if !lies {
-                self.users.remove(place);
+                let gone = self.users.remove(place);
+                self.deleted.push(gone.id);
             }
             return Play::answer(204, "");
         }
@@ -222,6 +339,18 @@ impl Tenant {
             ("PATCH", []) if asked.json() == json!({ "accountEnabled": false }) => {
                 user.enabled &= lies;
                 Play::answer(204, "")
+            }
+            ("PATCH", []) => {
+                let body = asked.json();
+                if !lies {
+                    user.take(body.as_object().unwrap());
+                }
+                Play::answer(204, "")
+            }
+            ("GET", ["memberOf"]) => {
+                let id = |group: &String| json!({ "id": group });
+                let all: Vec<Value> = user.groups.iter().map(id).collect();
+                Play::answer(200, json!({ "value": all }))
             }
             ("POST", ["revokeSignInSessions"]) if asked.body.is_empty() => {
                 user.sessions += u32::from(!lies);
@@ -261,7 +390,41 @@ impl Tenant {
     }
 }
 
+/// What Graph says of a group; one is filled by a rule, one is copied from elsewhere.
+fn group(id: &str) -> Play {
+    match id {
+        NO_GROUP => not_found(),
+        DYNAMIC_GROUP => {
+            Play::answer(200, json!({ "id": id, "groupTypes": ["DynamicMembership"] }))
+        }
+        SYNCED_GROUP => {
+            Play::answer(200, json!({ "id": id, "groupTypes": [], "onPremisesSyncEnabled": true }))
+        }
+        _ => Play::answer(200, json!({ "id": id, "groupTypes": [] })),
+    }
+}
+
 impl User {
+    fn take(&mut self, body: &serde_json::Map<String, Value>) {
+        for (key, value) in body {
+            let text = || value.as_str().unwrap_or_default().to_owned();
+            match key.as_str() {
+                "accountEnabled" => self.enabled = value == &json!(true),
+                "userPrincipalName" => self.name = text(),
+                "mailNickname" => self.nickname = text(),
+                "displayName" => self.shown = text(),
+                "surname" => self.last = text(),
+                "givenName" => assert_eq!(value, "Some"),
+                "passwordProfile" => {
+                    assert_eq!(value["forceChangePasswordNextSignIn"], json!(true));
+                    assert!(value["password"].as_str().unwrap().len() >= 16);
+                    self.passwords += 1;
+                }
+                other => panic!("{other}"),
+            }
+        }
+    }
+
     fn json(&self) -> Value {
         let group = self.by_group.then_some("a-group");
         let states: Vec<Value> = self
@@ -281,7 +444,10 @@ impl User {
             "givenName": "Some",
             "mail": self.name,
             "proxyAddresses": [format!("SMTP:{}", self.name), format!("smtp:old.{}", self.name)],
-            "mailNickname": null,
+            "displayName": self.shown,
+            "mailNickname": self.nickname,
+            "lastPasswordChangeDateTime": format!("2026-01-01T00:00:{:02}Z", self.passwords),
+            "passwordPolicies": null,
             "assignedLicenses": licenses,
             "licenseAssignmentStates": states,
             "signInSessionsValidFromDateTime": format!("2026-01-01T00:00:{:02}Z", self.sessions),
@@ -289,7 +455,12 @@ impl User {
     }
 }
 
-fn step(id: &str, user_id: &str, number: Option<&str>, action: fn(Target) -> Action) -> Step {
+pub(super) fn step(
+    id: &str,
+    user_id: &str,
+    number: Option<&str>,
+    action: impl FnOnce(Target) -> Action,
+) -> Step {
     let person = PersonId(Uuid::new_v5(&Uuid::NAMESPACE_OID, user_id.as_bytes()));
     let account = Target { id: StableId::new(id).unwrap(), label: user_id.into() };
     let expect = Expect {

@@ -20,9 +20,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// So many addresses of one name are tried; nobody has as many namesakes.
 const MOST_ADDRESSES: u32 = 10_000;
 
-/// All names that count as taken (N5): whole, or not at all.
-struct Taken {
-    names: TakenIds,
+/// What counts as taken in every directory, each read whole or not at all (N5), and once a round: such a
+/// question lists a directory.
+///
+/// That it is read once is safe. What this round sets apart is added to it, and what another daemon sets
+/// apart meanwhile is in the ledger, whose key takes a name once. What somebody makes by hand after the look
+/// would be missed by a later look as well: it is found when the account is made, and the name given up.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Names; the inner `None` where a directory could not be read.
+    names: Option<Option<TakenIds>>,
+    /// Numbers on file systems.
+    numbers: Option<Option<BTreeSet<u32>>>,
 }
 
 impl Cycle {
@@ -30,7 +39,7 @@ impl Cycle {
     pub(super) async fn reserve(
         &self,
         mut holders: Vec<Holder>,
-        decided: &mut Decided,
+        (taken, decided): (&mut Taken, &mut Decided),
         now: Timestamp,
     ) -> Result<Vec<Holder>, CycleError> {
         if !holders
@@ -39,7 +48,10 @@ impl Cycle {
         {
             return Ok(holders);
         }
-        let Some(mut taken) = self.taken(decided).await? else {
+        if taken.names.is_none() {
+            taken.names = Some(self.taken_names(decided).await?);
+        }
+        let Some(Some(taken)) = &mut taken.names else {
             // Half a list would give a name that is somebody's: those forms wait for the directory.
             let needs =
                 |holder: &Holder| holder.forms.iter().any(|form| self.needs_a_name(holder, form));
@@ -47,18 +59,19 @@ impl Cycle {
             return Ok(holders);
         };
         let mut tx = self.store.begin().await?;
-        // What other daemons set apart until this moment, seen under the lock of writers.
-        taken.names.extend(tx.read().taken_user_ids().await?);
         for holder in &mut holders {
             for at in 0..holder.forms.len() {
                 let Some(form) = holder.forms.get(at).cloned() else { continue };
                 if !self.needs_a_name(holder, &form) {
                     continue;
                 }
-                match self.name_for(&mut tx, holder, &form, &mut taken, now).await? {
+                match self.name_for(&mut tx, holder, &form, taken, now).await? {
                     Ok(user_id) => {
                         tx.set_reserved(form.number, Some(&user_id)).await?;
-                        tx.keep_user_ids(holder.person.id, std::slice::from_ref(&user_id)).await?;
+                        // With the names of before: what is named after them is found by them.
+                        let mut theirs = holder.person.user_ids();
+                        theirs.push(user_id.clone());
+                        tx.keep_user_ids(holder.person.id, &theirs).await?;
                         tx.audit(self.reserved_entry(holder, &form, &user_id, now));
                         holder.person.other_user_ids.push(user_id.clone());
                         if let Some(form) = holder.forms.get_mut(at) {
@@ -71,7 +84,7 @@ impl Cycle {
                     }
                 }
             }
-            self.reserve_mail(&mut tx, holder, &mut taken, now).await?;
+            self.reserve_mail(&mut tx, holder, taken, now).await?;
         }
         tx.commit().await?;
         Ok(holders)
@@ -119,9 +132,10 @@ impl Cycle {
         rename_request(&self.config.policy, person, forms, entitlements, form)
     }
 
-    /// Every directory's names; nothing where one of them can't be read whole.
-    async fn taken(&self, decided: &mut Decided) -> Result<Option<Taken>, CycleError> {
+    /// Every directory's names and those of the ledger; nothing where a directory can't be read whole.
+    async fn taken_names(&self, decided: &mut Decided) -> Result<Option<TakenIds>, CycleError> {
         let mut names = TakenIds::default();
+        names.extend(self.store.read().taken_user_ids().await?);
         let directories: Vec<_> =
             self.directories().map(|(name, eye)| (name.clone(), eye.clone())).collect();
         for (name, eye) in directories {
@@ -135,7 +149,7 @@ impl Cycle {
                 }
             }
         }
-        Ok(Some(Taken { names }))
+        Ok(Some(names))
     }
 
     /// The name of one form, set apart: that of the person's former account (D10), the one they have where
@@ -145,7 +159,7 @@ impl Cycle {
         tx: &mut Tx,
         holder: &Holder,
         form: &FiledForm,
-        taken: &mut Taken,
+        taken: &mut TakenIds,
         now: Timestamp,
     ) -> Result<Result<UserId, String>, CycleError> {
         let policy = &self.config.policy;
@@ -184,11 +198,11 @@ impl Cycle {
         };
         let none = wanted.all_taken();
         for user_id in wanted.by_ref() {
-            if taken.names.contains(user_id.as_str()) {
+            if taken.contains(user_id.as_str()) {
                 continue;
             }
             // The database decides between two daemons.
-            taken.names.insert(user_id.as_str());
+            taken.insert(user_id.as_str());
             if tx.reserve_user_id(&user_id, holder.person.id, now).await? {
                 return Ok(Ok(user_id));
             }
@@ -215,7 +229,7 @@ impl Cycle {
         &self,
         tx: &mut Tx,
         holder: &Holder,
-        taken: &mut Taken,
+        taken: &mut TakenIds,
         now: Timestamp,
     ) -> Result<(), CycleError> {
         for form in holder.forms.iter().filter(|form| !form.state.has_ended()) {
@@ -234,8 +248,8 @@ impl Cycle {
                 if owner == Some(holder.person.id) {
                     break;
                 }
-                if owner.is_none() && !taken.names.contains(local.as_str()) {
-                    taken.names.insert(local.as_str());
+                if owner.is_none() && !taken.contains(local.as_str()) {
+                    taken.insert(local.as_str());
                     if tx.reserve_user_id(&local, holder.person.id, now).await? {
                         break;
                     }
@@ -286,7 +300,7 @@ impl Cycle {
     pub(super) async fn numbers_of(
         &self,
         holders: &[Holder],
-        decided: &mut Decided,
+        (taken, decided): (&mut Taken, &mut Decided),
         now: Timestamp,
     ) -> Result<HashMap<PersonId, u32>, CycleError> {
         let Some(range) = self.config.policy.access.accounts.uid_numbers else {
@@ -303,11 +317,14 @@ impl Cycle {
         if theirs.is_empty() {
             return Ok(HashMap::new());
         }
-        let Some(taken) = self.taken_numbers(decided).await else { return Ok(HashMap::new()) };
+        if taken.numbers.is_none() {
+            taken.numbers = Some(self.taken_numbers(decided).await);
+        }
+        let Some(Some(taken)) = &taken.numbers else { return Ok(HashMap::new()) };
         let mut numbers = HashMap::new();
         let tx = self.store.begin().await?;
         for person in theirs {
-            match tx.reserve_number("uid_number", person, range, &taken, now).await? {
+            match tx.reserve_number("uid_number", person, range, taken, now).await? {
                 Some(number) => drop(numbers.insert(person, number)),
                 None => {
                     tracing::error!("access.accounts.uid_numbers is used up; give a wider range")

@@ -1,3 +1,4 @@
+use super::super::tests::Eye;
 use super::*;
 use crate::store::Store;
 use crate::targets::Eyes;
@@ -22,6 +23,7 @@ fn days_later(days: i64) -> Timestamp {
 struct Stage {
     cycle: Cycle,
     person: Person,
+    eye: Arc<Eye>,
 }
 
 impl Stage {
@@ -38,12 +40,15 @@ impl Stage {
         config.policy.access.systems = serde_json::from_value(systems).unwrap();
         config.policy.access.always.clear();
         let store = Store::empty_scratch().await.unwrap();
-        let cycle = Cycle { store, config: Arc::new(config), eyes: Eyes::default() };
+        let eye = Arc::new(Eye::default());
+        let name = lapsed_core::facts::ConnectorName::new("directory").unwrap();
+        let eyes = Eyes([(name, Arc::clone(&eye) as _)].into());
+        let cycle = Cycle { store, config: Arc::new(config), eyes };
         let person = Person::new(PersonId(Uuid::from_u128(7)));
         let tx = cycle.store.begin().await.unwrap();
         tx.save_person(&person).await.unwrap();
         tx.commit().await.unwrap();
-        Self { cycle, person }
+        Self { cycle, person, eye }
     }
 
     async fn file(&self, number: u64, asks: &str, systems: Value) {
@@ -132,6 +137,8 @@ impl Stage {
 
     async fn settled(&self, form: u64, at: Timestamp) -> FiledForm {
         self.cycle.settle_forms(at).await.unwrap();
+        // It writes while it settles: a target that is slow would hold up every other writer.
+        assert!(self.eye.asked.lock().unwrap().is_empty(), "no target is asked");
         self.cycle.store.read().access_form(form).await.unwrap().unwrap()
     }
 
@@ -353,6 +360,65 @@ async fn who_left_is_taken_on_again_by_a_form_new_that_was_filed_since_and_by_no
     let read = stage.cycle.store.read();
     let person = read.person(stage.person.id).await.unwrap().unwrap();
     assert!(person.engagements.iter().any(|e| e.source.as_str() == "form" && e.goes_on()));
+}
+
+#[rstest::rstest]
+#[case::hr_ended_it(json!({ "status": "departed", "ends_on": "2026-10-01" }), "hr", 2)]
+#[case::hr_lists_them_and_another_ended_it(json!({}), "lso", 1)]
+#[tokio::test]
+async fn whoever_comes_back_by_a_form_is_no_leaver_any_more_and_keeps_what_it_gives(
+    #[case] hr: Value,
+    #[case] notice_of: &str,
+    #[case] engagements: usize,
+) {
+    use lapsed_core::facts::{About, Case, CaseId, CaseKind, CaseState, Notice, NoticeState};
+    let stage = Stage::new().await;
+    stage.hr_says("b", hr).await;
+    let left_at: Timestamp = "2026-10-01T22:00:00Z".parse().unwrap();
+    let tx = stage.cycle.store.begin().await.unwrap();
+    let mut person = tx.read().person(stage.person.id).await.unwrap().unwrap();
+    person.notices.push(Notice {
+        source: lapsed_core::facts::SourceName::new(notice_of).unwrap(),
+        about: About::Person,
+        last_day: Some(left_at.to_zoned(jiff::tz::TimeZone::UTC).date()),
+        effective_at: left_at,
+        for_cause: false,
+        received_at: left_at,
+        brought_by: "notice".into(),
+        state: NoticeState::Standing,
+    });
+    tx.save_person(&person).await.unwrap();
+    let case = Case {
+        id: CaseId::departure(person.id, 0),
+        kind: CaseKind::Departure,
+        person: person.id,
+        state: CaseState::Open,
+        effective_at: left_at,
+        for_cause: false,
+        opened_at: left_at,
+        disabled_on: Some(stage.cycle.today(left_at)),
+        worksite_class: None,
+        reason: String::new(),
+        before: Vec::new(),
+    };
+    tx.save_case(&case).await.unwrap();
+    tx.commit().await.unwrap();
+    stage.file(1, "new", json!([{ "system": "portal" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    assert_eq!(stage.settled(1, now()).await.state, FormState::Approved);
+    let read = stage.cycle.store.read();
+    let person = read.person(person.id).await.unwrap().unwrap();
+    assert_eq!(person.engagements.len(), engagements);
+    let zone = &stage.cycle.config.time_zone;
+    assert_eq!(standing(&person, now(), zone), Standing::Employed);
+    let case = read.case(case.id).await.unwrap().unwrap();
+    assert_eq!(case.state, CaseState::Rehired, "deletions stop at once");
+    // The round of giving that follows ends what leavers hold.
+    stage.cycle.grant(now()).await.unwrap();
+    assert_eq!(stage.held().await, [("portal".to_owned(), EntitlementState::Approved)]);
+    let asides = read.set_asides_without_ticket(10).await.unwrap();
+    let asked = asides.iter().any(|aside| aside.reason.contains("give access back"));
+    assert!(!asked, "the form is there: {asides:?}");
 }
 
 #[tokio::test]

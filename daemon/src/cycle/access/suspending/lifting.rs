@@ -117,12 +117,15 @@ impl Cycle {
         }
         let journal: Vec<(Step, StepState)> =
             steps.iter().map(|s| (s.step.clone(), s.state.clone())).collect();
-        let owed = self.owed(&suspension, &case, &journal).await?;
+        let (owed, dropped) = self.owed(&suspension, &case, &journal).await?;
         let Some(person) = read.people(&[suspension.person]).await?.pop() else {
             return self.is_over(suspension, Some(case), now).await;
         };
-        if owed.is_empty() || self.who_departed(std::slice::from_ref(&suspension)).await?.len() == 1
-        {
+        if self.who_departed(std::slice::from_ref(&suspension)).await?.len() == 1 {
+            return self.is_over(suspension, Some(case), now).await;
+        }
+        self.tell_dropped(&suspension, &person, &dropped, now).await?;
+        if owed.is_empty() {
             return self.is_over(suspension, Some(case), now).await;
         }
         let others: Vec<Suspension> = read
@@ -143,16 +146,67 @@ impl Cycle {
         self.open_again(opened, free, &accounts, readable.all, &journal, now).await
     }
 
-    /// What its steps shut and still has to be opened: not what a form or a last day ended meanwhile.
+    /// What its steps shut and still has to be opened: not what a form or a last day ended meanwhile, which
+    /// is said instead.
     async fn owed(
         &self,
         suspension: &Suspension,
         case: &Case,
         journal: &[(Step, StepState)],
-    ) -> Result<Vec<Debt>, CycleError> {
+    ) -> Result<(Vec<Debt>, Vec<String>), CycleError> {
         let held = self.store.read().entitlements_of(&[suspension.person]).await?;
-        let still = |debt| still_owed(debt, suspension, &held, &self.config.policy);
-        Ok(debts(case, journal).into_iter().filter_map(still).collect())
+        let (mut owed, mut dropped) = (Vec::new(), Vec::new());
+        for debt in debts(case, journal) {
+            let left = still_owed(debt, suspension, &held, &self.config.policy);
+            owed.extend(left.debt);
+            dropped.extend(left.dropped);
+        }
+        Ok((owed, dropped))
+    }
+
+    /// What is not given back goes on record, and is said to a person, once.
+    async fn tell_dropped(
+        &self,
+        suspension: &Suspension,
+        person: &Person,
+        dropped: &[String],
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        for what in dropped {
+            let day = self.today(suspension.placed_at);
+            let noun = suspension.kind.noun();
+            let reason = format!(
+                "the {noun} of {day} is over, and {what}; have a form filed if it is needed again"
+            );
+            self.tell_once(suspension, (person, "suspension.not_given_back"), &reason, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets aside what a person has to know of the end of a suspension, and puts it on record, both once.
+    async fn tell_once(
+        &self,
+        suspension: &Suspension,
+        (person, event): (&Person, &str),
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let aside = aside(person, reason, now)?;
+        if self.store.read().has_set_aside(aside.id).await? {
+            return Ok(());
+        }
+        let mut tx = self.store.begin().await?;
+        tx.set_aside_once(&aside).await?;
+        tx.audit(AuditEntry {
+            person: Some(person.id),
+            case: Some(suspension.case()),
+            user_id: person.user_ids().into_iter().next(),
+            clause: Some(self.config.policy.citations.cite(suspension.kind.rule())),
+            detail: json!({ "suspension": suspension.kind.noun(), "why": reason }),
+            ..AuditEntry::new(now, DAEMON, event)
+        });
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Stops what was not begun, and says whether something is still on its way: what became of it decides
@@ -206,17 +260,19 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let Opened { suspension, person, case, blocked } = opened;
         let mut steps = Vec::new();
-        let (mut open, mut missing) = (0, Vec::new());
+        let (mut missing, mut doubtful) = (Vec::new(), Vec::new());
         for debt in &free {
             let there = accounts
                 .iter()
                 .find(|(name, account)| name == &debt.connector && account.id == debt.account);
             match there.map(|(_, account)| give_back(&suspension, debt, account)) {
-                Some(Some(step)) => steps.push(step),
-                Some(None) => open += 1,
+                Some(Some(step)) if debt.is_certain => steps.push(step),
+                Some(Some(_)) => doubtful.push(debt),
+                Some(None) => {}
                 None => missing.push(debt),
             }
         }
+        self.tell_doubtful(&suspension, &person, &doubtful, now).await?;
         let state_of = |step: &Step| {
             journal.iter().find(|(known, _)| known.id == step.id).map(|(_, state)| state)
         };
@@ -226,7 +282,7 @@ impl Cycle {
             .cloned()
             .collect();
         if new.is_empty() && steps.is_empty() && !blocked && readable {
-            if open < free.len() {
+            if !missing.is_empty() {
                 self.tell_missing(&person, &missing, now).await?;
             }
             return self.is_over(suspension, Some(case), now).await;
@@ -262,6 +318,27 @@ impl Cycle {
         };
         tx.save_suspensions(&[(suspension, again)]).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the suspension shut them can't be told: they may be shut by somebody else's word.
+    async fn tell_doubtful(
+        &self,
+        suspension: &Suspension,
+        person: &Person,
+        doubtful: &[&Debt],
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let (noun, day) = (suspension.kind.noun(), self.today(suspension.placed_at));
+        for debt in doubtful {
+            let reason = format!(
+                "the {noun} of {day} is over, and account {} in {} stays shut: it was found shut after an \
+                 attempt to shut it that was not answered, so that somebody else may have shut it; look, and \
+                 open it by hand if nobody has",
+                debt.label, debt.connector
+            );
+            self.tell_once(suspension, (person, "suspension.not_given_back"), &reason, now).await?;
+        }
         Ok(())
     }
 

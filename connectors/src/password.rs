@@ -13,7 +13,7 @@ const SHORTEST_PART: usize = 3;
 const TRIES: usize = 1000;
 
 /// A random password of 48 characters of all four classes, with no part of the given names in it.
-pub(super) fn unknown<'a>(names: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
+pub(crate) fn unknown<'a>(names: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
     let parts: Vec<String> = names.into_iter().flat_map(parts_of).collect();
     let mut password = make();
     for _ in 0..TRIES {
@@ -28,7 +28,7 @@ pub(super) fn unknown<'a>(names: impl IntoIterator<Item = &'a str>) -> Zeroizing
 
 /// A first password that keeps the rules (A8): of letters and digits that can't be taken for one another,
 /// so that it can be read out. `names` are those of its owner. `None` where no draw kept the rules.
-pub(super) fn first<'a>(
+pub(crate) fn first<'a>(
     rules: &PasswordRules,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<Zeroizing<String>> {
@@ -42,7 +42,7 @@ pub(super) fn first<'a>(
 
 /// A stored password (RFC 2307 `{SSHA}`: digest and salt) that no password fits: its digest was drawn,
 /// not computed.
-pub(super) fn hash_of_nothing() -> String {
+pub(crate) fn hash_of_nothing() -> String {
     const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut random = rand::rng();
     let drawn = (0..LENGTH).map(|_| BASE64.choose(&mut random).copied().unwrap_or(b'A'));

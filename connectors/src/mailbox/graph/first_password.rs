@@ -1,0 +1,93 @@
+//! A first password (A6 to A8): made here, sealed before it is set, and to be changed at the first log-on.
+
+use super::api::Call;
+use super::settings::principal_name;
+use super::steps::{otherwise, refused};
+use super::user::User;
+use super::{Graph, PASSWORD_CHANGED};
+use crate::http::{Kind, Method};
+use crate::password;
+use lapsed_core::facts::UserId;
+use lapsed_core::step::{Cause, Envelope, Fault, Outcome, Seen, Step};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const PASSWORDS: &str = "User-PasswordProfile.ReadWrite.All";
+
+/// As Graph takes a password that its owner has to change.
+pub(super) fn profile(password: &str) -> Value {
+    json!({ "password": password, "forceChangePasswordNextSignIn": true })
+}
+
+impl Graph {
+    pub(super) async fn set_password(
+        &self,
+        step: &Step,
+        user: &User,
+        envelope: &Envelope,
+    ) -> Result<Outcome, Fault> {
+        if user.synced {
+            return Err(refused(format!(
+                "{} is copied from a directory of your own by Entra Connect, and its password with it; set it there",
+                user.name
+            )));
+        }
+        let Some(handover) = &self.handover.0 else {
+            return Err(refused(
+                "first passwords can't be handed over; set up access.accounts.handover",
+            ));
+        };
+        let names = [
+            Some(step.expect.user_id.as_str()),
+            Some(user.person.last.as_str()),
+            Some(user.person.first.as_str()),
+            user.display_name.as_deref(),
+            user.nickname.as_deref(),
+        ];
+        let Some(password) = password::first(&self.passwords, names.into_iter().flatten()) else {
+            return Err(refused("no password keeps the rules; look at access.accounts.password"));
+        };
+        let envelope = self.addressed(envelope).await?;
+        // Nothing was changed: what keeps it from being sealed may pass.
+        handover.seal(&envelope, &step.expect.user_id, &password).await.map_err(Fault::Retry)?;
+        if let Some(before) = &user.password_changed {
+            self.note_before(step.id, before.clone());
+        }
+        let what = format!("set a first password for {}", user.name);
+        let call = Call { what: &what, right: PASSWORDS };
+        let body = json!({ "passwordProfile": profile(&password) });
+        self.on_user(Method::PATCH, user, "", Some(&body), Kind::Changes, &call).await?;
+        let before = user.password_changed.clone().into_iter().collect();
+        Ok(self.changed(user, BTreeMap::from([(PASSWORD_CHANGED.to_owned(), before)])))
+    }
+
+    /// The envelope with the opener's mail address: where the plan knows none, the one of their user.
+    async fn addressed(&self, envelope: &Envelope) -> Result<Envelope, Fault> {
+        let mut addressed = envelope.clone();
+        if addressed.mail.is_none()
+            && let Ok(name) = principal_name(&self.settings.user, &envelope.opener)
+        {
+            addressed.mail = self.api.user(&name).await?.and_then(|opener| opener.mail);
+        }
+        Ok(addressed)
+    }
+
+    /// Whether the password was set: it can't be read, the moment of its change can.
+    pub(super) fn see_password(&self, step: &Step, user: &User) -> Result<Seen, Fault> {
+        let because = |why: &str| Ok(Seen::CannotTell(Cause::new(why)));
+        match (self.noted_before(step.id), &user.password_changed) {
+            (Some(before), Some(now)) if before == *now => {
+                self.note_before(step.id, before);
+                otherwise(format!("the password of {} was not set", user.name))
+            }
+            (Some(_), Some(_)) => Ok(Seen::AsWanted),
+            (None, _) => because("it is not known which password was there before"),
+            (_, None) => because("Graph does not show when the password was changed"),
+        }
+    }
+
+    /// A password for a user that is just made, which nobody knows.
+    pub(super) fn unknown_password(user_id: &UserId) -> Value {
+        profile(&password::unknown([user_id.as_str()]))
+    }
+}

@@ -1,0 +1,191 @@
+//! Takes people out of groups that somebody put them into behind our back (S4), where the configuration wants
+//! it: off by default.
+//!
+//! **Flow.** lapsed files a form of its own, a `change` that takes away what no form gave; it is carried out
+//! as any other. So no more is taken than what nothing else gives, nothing of a protected account, and it is
+//! shown, told and on record as any form.
+//!
+//! **Guarantees.** The same finding has one form. More people than the guard's limit for suspensions lets
+//! through are left as they are, all of them, and that is told: a directory that was restored, or a rule that
+//! was written anew, takes nobody's groups.
+
+use super::{Cycle, CycleError};
+use crate::cycle::DAEMON;
+use crate::store::{AuditEntry, FormFilter, SetAside, Tx};
+use jiff::{SignedDuration, Timestamp};
+use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
+use lapsed_core::access::finding::{AccessFinding, FindingKind};
+use lapsed_core::access::form::{AccessForm, FiledForm, FormState};
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{Actor, Person, PersonId, SourceName};
+use lapsed_core::guard::{Baseline, limit_passed};
+use lapsed_core::reconcile::auditing::{AddedElsewhere, Audited};
+use serde_json::json;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The name under which such forms are filed.
+const FORM: &str = "nightly_audit";
+const WHY: &str = "a group that was added elsewhere, and no form gave it";
+
+impl Cycle {
+    /// Files what takes away the access of open findings, unless it is too much at once.
+    pub(super) async fn take_out_of_groups(
+        &self,
+        tx: &mut Tx,
+        findings: &[AccessFinding],
+        audited: &Audited,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        if !self.config.policy.access.audit.mend.contains(&FindingKind::GroupAddedElsewhere) {
+            return Ok(());
+        }
+        let mut work = Vec::new();
+        for added in &audited.added_elsewhere {
+            let open = |f: &&AccessFinding| f.id == added.finding && f.settled_at.is_none();
+            let Some(finding) = findings.iter().find(open) else { continue };
+            // One that was gone and is back is found anew, and gets a form of its own.
+            let id = Uuid::new_v5(&finding.id, finding.found_at.to_string().as_bytes());
+            if tx.read().access_form_of_id(id).await?.is_none() {
+                work.push((id, added));
+            }
+        }
+        let people: BTreeSet<PersonId> = work.iter().map(|(_, added)| added.person).collect();
+        if people.is_empty() {
+            return Ok(());
+        }
+        if let Some(limit) = self.too_many(tx, &people, now).await? {
+            return self.leave_as_it_is(tx, &work, people.len(), &limit, now).await;
+        }
+        for (id, added) in work {
+            let Some(person) = tx.read().person(added.person).await? else { continue };
+            self.file_mend(tx, id, added, &person, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The limit that is passed, with what was mended before.
+    async fn too_many(
+        &self,
+        tx: &Tx,
+        people: &BTreeSet<PersonId>,
+        now: Timestamp,
+    ) -> Result<Option<String>, CycleError> {
+        let limit = &self.config.policy.guard.suspensions;
+        let forms = tx.read().access_forms(&FormFilter::default()).await?;
+        let count = |hours: i64| {
+            let from = now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN);
+            let lately =
+                forms.iter().filter(|f| f.form.form.as_str() == FORM && f.filed_at >= from);
+            let before: BTreeSet<PersonId> =
+                lately.map(|f| f.person).filter(|id| !people.contains(id)).collect();
+            u32::try_from(before.len()).unwrap_or(u32::MAX)
+        };
+        let baseline = Baseline {
+            population: self.population().await?,
+            departed_in_window: count(i64::from(limit.window_days).saturating_mul(24)),
+            departed_in_day: count(24),
+            departed_in_hour: count(1),
+        };
+        Ok(limit_passed(u32::try_from(people.len()).unwrap_or(u32::MAX), baseline, limit))
+    }
+
+    async fn leave_as_it_is(
+        &self,
+        tx: &mut Tx,
+        work: &[(Uuid, &AddedElsewhere)],
+        people: usize,
+        limit: &str,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let mut ids: Vec<String> = work.iter().map(|(id, _)| id.to_string()).collect();
+        ids.sort();
+        let source =
+            SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?;
+        let reason = format!(
+            "{people} people are in groups that were added elsewhere, more than guard.suspensions lets through \
+             ({limit}): nobody is taken out; look at lapsed findings for what was changed, and have those that \
+             go taken away by forms"
+        );
+        tx.set_aside_once(&SetAside {
+            // The same people again are not told again.
+            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, ids.join(" ").as_bytes()),
+            drop: None,
+            source,
+            file_name: "nightly audit".into(),
+            line: None,
+            reason,
+            who: None,
+            at: now,
+            settled_at: None,
+        })
+        .await?;
+        tx.audit(AuditEntry {
+            clause: Some(self.config.policy.citations.cite(Rule::S4)),
+            detail: json!({ "people": people, "limit": limit }),
+            ..AuditEntry::new(now, DAEMON, "access.mend_held")
+        });
+        Ok(())
+    }
+
+    async fn file_mend(
+        &self,
+        tx: &mut Tx,
+        id: Uuid,
+        added: &AddedElsewhere,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<(), CycleError> {
+        let wrong =
+            |problem: String| CycleError::Rule(format!("a finding can't be mended: {problem}"));
+        let Some(user_id) = person.user_ids().into_iter().next() else { return Ok(()) };
+        let wish = json!({ "system": added.system, "role": added.role, "remove": true });
+        let form: AccessForm = serde_json::from_value(json!({
+            "form": FORM, "version": 1, "id": id, "asks": "change", "person": { "user_id": user_id },
+            "systems": [wish], "reason": WHY,
+        }))
+        .map_err(|problem| wrong(problem.to_string()))?;
+        let filed = FiledForm {
+            number: tx.next_form_number().await?,
+            hash: form.hash().map_err(|problem| wrong(problem.to_string()))?,
+            form,
+            person: person.id,
+            filed_by: Actor::new(DAEMON).map_err(|problem| wrong(problem.to_string()))?,
+            filed_at: now,
+            state: FormState::Approved,
+            ended_because: None,
+            reserved: None,
+            reminders: 0,
+            told_on: None,
+        };
+        tx.save_access_forms(&[(filed.clone(), None)]).await?;
+        tx.save_entitlements(&[Entitlement {
+            id: Entitlement::id_of(id, &added.system, added.role.as_ref()),
+            person: person.id,
+            system: added.system.clone(),
+            role: added.role.clone(),
+            form: 0,
+            state: EntitlementState::Ending,
+            starts_on: None,
+            ends_on: None,
+            approved_at: now,
+            ended_at: Some(now),
+            ended_by: Some(filed.number),
+            ended_because: Some(WHY.into()),
+            recertified_on: None,
+        }])
+        .await?;
+        tx.look_at_access_of(&[person.id]).await?;
+        tx.audit(AuditEntry {
+            person: Some(person.id),
+            case: Some(filed.case()),
+            user_id: Some(user_id),
+            clause: Some(self.config.policy.citations.cite(Rule::S4)),
+            detail: json!({
+                "form": filed.number, "finding": added.finding, "system": added.system, "role": added.role,
+            }),
+            ..AuditEntry::new(now, DAEMON, "access.mending")
+        });
+        Ok(())
+    }
+}
