@@ -1,6 +1,6 @@
 //! Answers about access: forms, approvals, suspensions, findings, and what was undone or late.
 
-use super::{HOSTILE, step, text};
+use super::{HOSTILE, text};
 use lapsed::views::*;
 
 pub fn findings() -> FindingsView {
