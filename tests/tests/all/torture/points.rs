@@ -2,7 +2,7 @@
 
 use super::picture::{Picture, surplus};
 use super::stage::{Kept, Stage};
-use lapsed_tests::torture_report::Figures;
+use lapsed_tests::torture_report::{Figures, is_long};
 use lapsed_tests::{Done, Failure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,17 +19,19 @@ struct Ordeal {
     left: Option<Passed>,
     passed: Passed,
     kills: u64,
+    /// Whether the last round came to its end.
+    ended: bool,
 }
 
 impl Ordeal {
     fn undisturbed() -> Self {
-        Self { left: None, passed: Passed::new(), kills: 0 }
+        Self { left: None, passed: Passed::new(), kills: 0, ended: false }
     }
 
     /// At each of these moments so many times.
     fn at(moments: &BTreeSet<String>, times: u64) -> Self {
         let left = moments.iter().map(|moment| (moment.clone(), times)).collect();
-        Self { left: Some(left), passed: Passed::new(), kills: 0 }
+        Self { left: Some(left), passed: Passed::new(), kills: 0, ended: false }
     }
 
     /// One round; whether it came to its end and passed nothing.
@@ -52,6 +54,7 @@ impl Ordeal {
             println!("killed at {last}");
             self.was_hit(&last)?;
         }
+        self.ended = ended;
         Ok(ended && text.is_empty())
     }
 
@@ -73,7 +76,12 @@ impl Ordeal {
             }
             let mut quiet = 0;
             for _ in 0..MOST_ROUNDS {
-                quiet = if self.round(stage)? { quiet + 1 } else { 0 };
+                let nothing_passed = self.round(stage)?;
+                let under_way = stage.under_way()? > 0;
+                quiet = if nothing_passed && !under_way { quiet + 1 } else { 0 };
+                if self.ended && under_way {
+                    stage.wait();
+                }
                 if quiet == 2 {
                     break;
                 }
@@ -109,6 +117,13 @@ fn judged(ours: &Picture, undisturbed: &Picture, kills: u64) -> (Figures, Vec<St
     (Figures { kills, lost, doubled, wrong, unverified, ..Figures::default() }, told)
 }
 
+/// The moments at which most can go wrong: an effect is there that is not on record, or the other way
+/// round. `make torture` takes all.
+fn telling(moment: &str) -> bool {
+    let ends = ["started/after", "done/before", "asked/before", "planned/before"];
+    moment.starts_with("notice/") || ends.iter().any(|end| moment.ends_with(end))
+}
+
 fn tortured(kept: Kept, part: &str, least_kills: u64) {
     let mut stage = Stage::new(kept).unwrap();
     let mut quiet = Ordeal::undisturbed();
@@ -116,11 +131,18 @@ fn tortured(kept: Kept, part: &str, least_kills: u64) {
     let undisturbed = Picture::of(&stage).unwrap();
     drop(stage);
     assert_eq!(undisturbed.unverified, 0, "{undisturbed:#?}");
-    let moments: BTreeSet<String> = quiet.passed.keys().cloned().collect();
+    let mut moments: BTreeSet<String> = quiet.passed.keys().cloned().collect();
+    let times = if is_long() { 3 } else { 1 };
+    if !is_long() {
+        moments.retain(|moment| telling(moment));
+    }
+    if !is_long() && kept == Kept::Postgres {
+        moments.retain(|moment| !moment.contains("planned"));
+    }
     println!("{} moments: {moments:?}", moments.len());
 
     let mut stage = Stage::new(kept).unwrap();
-    let mut ordeal = Ordeal::at(&moments, 1);
+    let mut ordeal = Ordeal::at(&moments, times);
     ordeal.through(&mut stage).unwrap();
     let ours = Picture::of(&stage).unwrap();
     let (figures, told) = judged(&ours, &undisturbed, ordeal.kills);
@@ -134,7 +156,7 @@ fn tortured(kept: Kept, part: &str, least_kills: u64) {
 
 #[test]
 fn killed_at_every_moment_of_the_journal_it_ends_as_if_it_had_not_been() {
-    tortured(Kept::Sqlite, "crashes-sqlite", 60);
+    tortured(Kept::Sqlite, "crashes-sqlite", 50);
 }
 
 #[test]

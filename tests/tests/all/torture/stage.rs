@@ -249,12 +249,25 @@ impl Stage {
         self.site.drop_file("hr-2.csv", self.agency.to_hr_csv(&HrOptions::full(DAY, 2, departures)))
     }
 
-    /// The next round's clock: ten minutes on, so that what waits for another attempt gets it.
+    /// The next round's clock: a minute on.
     fn tick(&mut self) {
         let (day, minutes) = self.clock;
-        self.clock.1 += 10;
+        self.clock.1 += 1;
         let (hour, minute) = (9 + minutes / 60, minutes % 60);
-        self.site.set_clock(&format!("{day} {:02}:{minute:02}:00", hour.min(23)));
+        self.site.set_clock(&format!("{day} {hour:02}:{minute:02}:00"));
+    }
+
+    /// Time passes, so that what waits for another attempt gets it.
+    pub fn wait(&mut self) {
+        self.clock.1 += 15;
+    }
+
+    /// How much is begun and not ended.
+    pub fn under_way(&self) -> Done<u64> {
+        let steps = "SELECT COUNT(*) FROM steps WHERE state IN ('started', 'waiting', 'unknown')";
+        let notices = "SELECT COUNT(*) FROM notices WHERE state = 'sending'";
+        let count = |sql: &str| -> Done<u64> { Ok(self.state(sql)?.parse().unwrap_or(0)) };
+        Ok(count(steps)? + count(notices)?)
     }
 
     /// The second act: the day on which everything is due.
