@@ -23,6 +23,7 @@ pub mod scim;
 pub mod site;
 pub mod slapd;
 pub mod smtp;
+pub mod torture_report;
 pub mod witness;
 
 pub use failure::{Done, Failure};

@@ -4,6 +4,7 @@ use crate::process::{PATIENCE, plain_command, tail, wait_until};
 use crate::{Done, Failure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use tempfile::TempDir;
@@ -37,6 +38,7 @@ pub struct Site {
     daemon: Option<Child>,
     binary: PathBuf,
     faketime: Option<String>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Site {
@@ -48,6 +50,7 @@ impl Site {
             daemon: None,
             binary: assert_cmd::cargo::cargo_bin("lapsed"),
             faketime: None,
+            environment: Vec::new(),
         };
         for name in ["inbox", "accepted", "rejected"] {
             fs::create_dir(site.path(name))?;
@@ -124,6 +127,18 @@ impl Site {
         self.faketime = Some(local.to_owned());
     }
 
+    /// Variables of the environment that the daemon gets from its next start on; no command gets them.
+    pub fn set_environment(&mut self, variables: &[(&'static str, String)]) {
+        self.environment = variables.to_vec();
+    }
+
+    /// The daemon's own command.
+    fn daemon_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
     /// A `lapsed` command of this site, not run yet.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -161,7 +176,7 @@ impl Site {
     /// Starts the daemon and does not wait for it.
     pub fn launch(&mut self) -> Done<()> {
         let log = File::options().append(true).create(true).open(self.path("log"))?;
-        let child = self.command(&["run"]).stderr(log).spawn()?;
+        let child = self.daemon_command(&["run"]).stderr(log).spawn()?;
         self.daemon = Some(child);
         Ok(())
     }
@@ -188,6 +203,25 @@ impl Site {
         let said = String::from_utf8_lossy(&output.stderr);
         fs::write(self.path("log"), said.as_bytes())?;
         if output.status.success() { Ok(()) } else { Err(Failure::new(said.into_owned())) }
+    }
+
+    /// One round, which may be killed in the middle: whether it came to its end.
+    pub fn once_unless_killed(&self) -> Done<bool> {
+        let output = self.daemon_command(&["run", "--once"]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        fs::write(self.path("log"), said.as_bytes())?;
+        if output.status.signal() == Some(Signal::KILL.as_raw()) {
+            return Ok(false);
+        }
+        if output.status.success() { Ok(true) } else { Err(Failure::new(said.into_owned())) }
+    }
+
+    /// Waits until the daemon that was launched ends by itself: killed at a moment that it was told.
+    pub fn wait_for_end(&mut self) -> Done<()> {
+        let Some(daemon) = self.daemon.as_mut() else { return Ok(()) };
+        wait_until(PATIENCE, || Ok(daemon.try_wait()?.is_some()))?;
+        self.daemon = None;
+        Ok(())
     }
 
     /// The daemon's process.

@@ -2,8 +2,9 @@
 //! just after each commit that takes a step, a notice or a ticket to another state.
 //!
 //! A moment is called `WHAT/STATE/before` or `/after`, `disable/started/after` for example.
-//! `LAPSED_CRASH_AT` names the one at which to die; `LAPSED_CRASH_LOG` names a file that gets the name of
-//! each moment that is passed, a line each. A release build has none of this.
+//! `LAPSED_CRASH_AT` names those at which to die, with commas between: the first that comes counts.
+//! `LAPSED_CRASH_LOG` names a file that gets the name of each moment that is passed, a line each. A release
+//! build has none of this.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -50,19 +51,21 @@ mod asked {
     use std::sync::OnceLock;
 
     struct Asked {
-        at: Option<String>,
+        at: Vec<String>,
         log: Option<String>,
     }
 
     fn asked() -> &'static Asked {
         static ASKED: OnceLock<Asked> = OnceLock::new();
         let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        ASKED.get_or_init(|| Asked { at: of("LAPSED_CRASH_AT"), log: of("LAPSED_CRASH_LOG") })
+        let names = |text: String| text.split(',').map(str::to_owned).collect();
+        let at = || of("LAPSED_CRASH_AT").map(names).unwrap_or_default();
+        ASKED.get_or_init(|| Asked { at: at(), log: of("LAPSED_CRASH_LOG") })
     }
 
     pub(super) fn pass(name: &str, side: Side) {
         let asked = asked();
-        if asked.at.is_none() && asked.log.is_none() {
+        if asked.at.is_empty() && asked.log.is_none() {
             return;
         }
         let side = if side == Side::Before { "before" } else { "after" };
@@ -72,7 +75,7 @@ mod asked {
         {
             let _ = writeln!(file, "{moment}");
         }
-        if asked.at.as_deref() == Some(moment.as_str()) {
+        if asked.at.contains(&moment) {
             let _ = kill_process(getpid(), Signal::KILL);
         }
     }

@@ -42,4 +42,5 @@ mod store;
 mod suspensions;
 mod systems;
 mod tables;
+mod torture;
 mod wishes;
