@@ -136,6 +136,7 @@ fn listed_and_gone(last_day: Option<Date>) -> Person {
 #[rstest]
 #[case::gone("2026-11-20T12:00:00Z", true)]
 #[case::leaves_tonight("2026-06-30T12:00:00Z", false)]
+#[case::filed_before_the_notice("2026-06-30T21:59:59Z", false)]
 fn whom_hr_lists_and_a_notice_ended_is_there_again_in_hrs_own_engagement(
     #[case] now: Timestamp,
     #[case] is_back: bool,
@@ -148,6 +149,32 @@ fn whom_hr_lists_and_a_notice_ended_is_there_again_in_hrs_own_engagement(
     let employed = standing(&person, later, &jiff::tz::TimeZone::UTC) == Standing::Employed;
     assert_eq!(employed, is_back);
     assert!(!take_back(&mut person, now), "once");
+}
+
+#[rstest]
+#[case::dismissed_since("operator", "2026-11-06T15:00:00Z", "2026-11-06T15:00:00Z", true)]
+#[case::said_again_by_an_operator("operator", "2026-10-01T15:00:00Z", "2026-11-06T15:00:00Z", true)]
+#[case::said_again_by_a_form("form:lso", "2026-10-01T15:00:00Z", "2026-11-06T15:00:00Z", true)]
+#[case::listed_again_by_a_file("lso", "2026-10-01T15:00:00Z", "2026-11-06T15:00:00Z", false)]
+#[case::ends_after_the_form("lso", "2026-11-06T23:00:00Z", "2026-10-01T15:00:00Z", true)]
+#[case::is_still_to_come("operator", "2026-12-31T23:00:00Z", "2026-11-06T15:00:00Z", false)]
+fn a_form_answers_no_notice_that_came_after_it(
+    #[case] source: &str,
+    #[case] effective_at: Timestamp,
+    #[case] received_at: Timestamp,
+    #[case] is_news: bool,
+) {
+    use crate::standing::{Standing, standing};
+    let filed_at: Timestamp = "2026-11-05T12:00:00Z".parse().unwrap();
+    let now: Timestamp = "2026-11-07T12:00:00Z".parse().unwrap();
+    let mut person = listed_and_gone(Some(date(2026, 6, 30)));
+    let source = SourceName::new(source).unwrap();
+    let known = person.notices[0].clone();
+    person.notices.push(crate::facts::Notice { source, effective_at, received_at, ..known });
+    assert_eq!(noticed_since(&person, filed_at, now).is_some(), is_news);
+    take_back(&mut person, filed_at);
+    let stands = standing(&person, now, &jiff::tz::TimeZone::UTC);
+    assert_eq!(matches!(stands, Standing::Left(_)), is_news, "{stands:?}");
 }
 
 #[rstest]
