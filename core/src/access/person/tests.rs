@@ -178,33 +178,47 @@ fn a_form_answers_no_notice_that_came_after_it(
 }
 
 #[rstest]
-#[case::the_same_again(Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), true)]
-#[case::another_day(Some(date(2026, 6, 30)), Some(date(2026, 11, 19)), false)]
-#[case::at_once(None, None, false)]
-fn a_notice_that_is_over_is_not_brought_back_by_the_same_file(
+#[case::the_same_again("lso", true, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), true)]
+#[case::the_same_without_a_day("lso", true, None, None, true)]
+#[case::another_day("lso", true, Some(date(2026, 6, 30)), Some(date(2026, 11, 19)), false)]
+#[case::left_out_meanwhile("lso", false, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), false)]
+#[case::by_an_operator("operator", false, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), false)]
+#[case::by_another_form("form:lso", false, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), false)]
+#[case::dismissed_again("operator", false, None, None, false)]
+fn a_notice_that_is_over_is_brought_back_by_a_new_word_and_not_by_the_same_row(
+    #[case] source: &str,
+    #[case] listed_before: bool,
     #[case] known: Option<Date>,
     #[case] said: Option<Date>,
     #[case] stays: bool,
 ) {
-    use crate::absorb::{Context, notice};
+    use crate::absorb::{Context, notice, withdraw};
     use crate::facts::About;
     use crate::policy::departure::DeparturePolicy;
     use crate::standing::{Standing, standing};
     let mut person = listed_and_gone(known);
     let now = "2026-11-20T12:00:00Z".parse().unwrap();
+    let (policy, source) = (DeparturePolicy::default(), SourceName::new(source).unwrap());
+    person.notices[0].source = source.clone();
     take_back(&mut person, now);
-    let (policy, source) = (DeparturePolicy::default(), SourceName::new("lso").unwrap());
     let context = Context {
         source: &source,
         notices_only: true,
+        listed_before,
         received_at: now,
         brought_by: "again.csv",
         policy: &policy,
         zone: &jiff::tz::TimeZone::UTC,
     };
+    let mut other = person.clone();
     notice(&mut person, About::Person, said, false, context, &mut Vec::new()).unwrap();
     let stands = standing(&person, now, &jiff::tz::TimeZone::UTC);
     assert_eq!(stands == Standing::Employed, stays, "{stands:?}");
+    // A row that said something else in between says the departure anew.
+    withdraw(&mut other, About::Person, &source, &mut Vec::new());
+    notice(&mut other, About::Person, said, false, context, &mut Vec::new()).unwrap();
+    let stands = standing(&other, now, &jiff::tz::TimeZone::UTC);
+    assert!(matches!(stands, Standing::Left(_)), "{stands:?}");
 }
 
 #[test]
@@ -236,6 +250,7 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
         let context = Context {
             source: &feed,
             notices_only: false,
+            listed_before: false,
             received_at: at.parse().unwrap(),
             brought_by: "hr.csv",
             policy: &policy,
@@ -309,6 +324,7 @@ fn a_feed_that_lists_somebody_later_goes_on_with_the_engagement_of_the_form() {
         policy: &policy,
         zone: &jiff::tz::TimeZone::UTC,
         notices_only: false,
+        listed_before: false,
     };
     absorb(&mut known, &says(Status::Active, None), context).unwrap();
     let [one] = known.engagements.as_slice() else { panic!("doubled: {known:?}") };

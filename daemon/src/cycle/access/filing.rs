@@ -462,6 +462,7 @@ impl Cycle {
             policy: &self.config.policy.departure,
             zone: &self.config.time_zone,
             notices_only: true,
+            listed_before: false,
         };
         let mut changes = Vec::new();
         let about = About::Person;
