@@ -280,11 +280,9 @@ fn engagement_of(
         }
         Some(place) => return place,
     };
-    // Whom only a form described so far is now described by a feed: one engagement, and not two of which the
-    // form's would never end (D12).
-    if let Some(place) =
-        by_form(person, statement).filter(|_| is_listed(statement) || latest.is_none())
-    {
+    // Whom only a form described so far is now described by a feed, if only as departed: one engagement, and
+    // not two of which the form's would never end (D12).
+    if let Some(place) = by_form(person, statement) {
         let engagement = &mut person.engagements[place];
         engagement.source = source.clone();
         engagement.record = statement.record.clone();

@@ -230,7 +230,7 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
     let mut known = Person::new(PersonId(Uuid::from_u128(9)));
     let (policy, feed) = (DeparturePolicy::default(), SourceName::new("hr").unwrap());
     let zone = jiff::tz::TimeZone::UTC;
-    let says = |known: &mut Person, status, ends_on, at: &str| {
+    let on = |known: &mut Person, status, starts_on, ends_on, at: &str| {
         let statement = Statement {
             line: 1,
             employee_number: EmployeeNumber::new("104").ok(),
@@ -239,7 +239,7 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
             record: "0".into(),
             name: None,
             status,
-            starts_on: None,
+            starts_on,
             ends_on,
             for_cause: false,
             worksite: None,
@@ -259,11 +259,18 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
         absorb(known, &statement, context).unwrap();
         standing(known, at.parse().unwrap(), &zone)
     };
+    let says = |known: &mut Person, status, ends_on, at: &str| on(known, status, None, ends_on, at);
     says(&mut known, Status::Active, None, "2026-05-01T12:00:00Z");
     let june = Some(date(2026, 6, 30));
     let gone = says(&mut known, Status::Departed, june, "2026-07-02T12:00:00Z");
     assert!(matches!(gone, Standing::Left(_)));
     assert!(take_on(&mut known, &taken_on(), None, TODAY));
+    // A feed of changes tells of the time since only when it is over.
+    let (start, end) = (Some(date(2026, 12, 1)), Some(date(2026, 12, 15)));
+    let mut short = known.clone();
+    let gone = on(&mut short, Status::Departed, start, end, "2026-12-16T12:00:00Z");
+    assert!(matches!(gone, Standing::Left(_)), "{short:?}");
+    assert_eq!(short.engagements.len(), 2);
     // HR's file still lists the old end, and then the person again.
     let back = says(&mut known, Status::Departed, june, "2026-12-02T12:00:00Z");
     assert_eq!(back, Standing::Employed);
