@@ -4,8 +4,8 @@ use super::check::FormProblem;
 use super::form::{AccessForm, Asks};
 use crate::citation::Rule;
 use crate::facts::{
-    About, EmployeeNumber, Engagement, LocationId, Notice, NoticeState, Person, PersonKind, SourceName,
-    Status,
+    About, EmployeeNumber, Engagement, LocationId, Notice, NoticeState, Person, PersonKind,
+    SourceName, Status,
 };
 use crate::policy::Policy;
 use jiff::Timestamp;

@@ -464,7 +464,8 @@ async fn a_notice_that_came_after_the_form_was_filed_is_not_answered_by_it(
     assert_eq!(stage.settled(1, later).await.state, state);
     let read = stage.cycle.store.read();
     let person = read.person(stage.person.id).await.unwrap().unwrap();
-    let has_left = matches!(standing(&person, later, &stage.cycle.config.time_zone), Standing::Left(_));
+    let has_left =
+        matches!(standing(&person, later, &stage.cycle.config.time_zone), Standing::Left(_));
     assert_eq!(has_left, state == FormState::Ended, "{person:?}");
     assert_eq!(stage.held().await.is_empty(), has_left);
 }
