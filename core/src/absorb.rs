@@ -22,6 +22,9 @@ pub struct Context<'a> {
     pub zone: &'a TimeZone,
     /// The source gives notices about people whom another source lists, and describes nobody itself.
     pub notices_only: bool,
+    /// The feed's file before this one had the row too, in these words or in others: a departure that is over
+    /// since is not noticed anew by it. False of what an operator or a form says.
+    pub listed_before: bool,
 }
 
 /// Whom a statement is about.
@@ -277,11 +280,9 @@ fn engagement_of(
         }
         Some(place) => return place,
     };
-    // Whom only a form described so far is now described by a feed: one engagement, and not two of which the
-    // form's would never end (D12).
-    if let Some(place) =
-        by_form(person, statement).filter(|_| is_listed(statement) || latest.is_none())
-    {
+    // Whom only a form described so far is now described by a feed, if only as departed: one engagement, and
+    // not two of which the form's would never end (D12).
+    if let Some(place) = by_form(person, statement) {
         let engagement = &mut person.engagements[place];
         engagement.source = source.clone();
         engagement.record = statement.record.clone();
@@ -383,11 +384,13 @@ pub fn notice(
     let effective_at = effective_at(last_day, for_cause, context.received_at, moment, context.zone)
         .map_err(|error| error.to_string())?;
     let same_again = |n: &Notice| {
-        let is_same = &n.source == context.source && n.about == about && n.for_cause == for_cause;
-        n.state == NoticeState::Over && is_same && last_day.is_some() && n.last_day == last_day
+        let is_same = n.last_day == last_day && n.for_cause == for_cause;
+        n.state == NoticeState::Over && is_same
     };
+    let mut theirs = person.notices.iter().rev();
+    let latest = theirs.find(|n| &n.source == context.source && n.about == about);
     // A file that still lists a departure after which the person was taken on again says nothing new.
-    if person.notices.iter().any(same_again) {
+    if context.listed_before && latest.is_some_and(same_again) {
         changes.push(Change::Repeated);
         return Ok(());
     }
@@ -417,12 +420,17 @@ pub fn notice(
     Ok(())
 }
 
-/// Takes a source's own standing notices back (D10).
+/// Takes a source's own standing notices back (D10). Those that are over are taken back too: the same said
+/// once more is news.
 pub fn withdraw(person: &mut Person, about: About, source: &SourceName, changes: &mut Vec<Change>) {
-    for known in &mut person.notices {
-        if known.state == NoticeState::Standing && &known.source == source && known.about == about {
-            known.state = NoticeState::Withdrawn;
-            changes.push(Change::NoticeWithdrawn);
-        }
+    let theirs = |n: &&mut Notice| &n.source == source && n.about == about;
+    for known in person.notices.iter_mut().filter(theirs) {
+        let change = match known.state {
+            NoticeState::Standing => Change::NoticeWithdrawn,
+            NoticeState::Over => Change::Updated,
+            NoticeState::Replaced | NoticeState::Withdrawn => continue,
+        };
+        known.state = NoticeState::Withdrawn;
+        changes.push(change);
     }
 }

@@ -132,6 +132,20 @@ text_newtype!(
     Actor, "actor", 64
 );
 
+impl SourceName {
+    /// The source of what operators say.
+    pub const OPERATOR: &str = "operator";
+    /// What the sources of notices by access forms begin with; the role or the form follows.
+    pub const OF_FORMS: &str = "form:";
+
+    /// Whether each notice of this source is an act of its own, of an operator or by a form, and not a row of
+    /// a file. No feed may have such a name.
+    #[must_use]
+    pub fn is_an_act(&self) -> bool {
+        self.as_str() == Self::OPERATOR || self.as_str().starts_with(Self::OF_FORMS)
+    }
+}
+
 impl StableId {
     /// Stands for an account that is still to be made, by the log-on name that is reserved for it.
     #[must_use]
@@ -351,6 +365,15 @@ pub struct Notice {
     pub brought_by: String,
     /// Whether it counts.
     pub state: NoticeState,
+}
+
+impl Notice {
+    /// Whether it was given after a moment, or ends access only after it. A file that lists what it listed
+    /// before says nothing anew; an operator or a form that says the same again does.
+    #[must_use]
+    pub fn is_later_than(&self, moment: Timestamp) -> bool {
+        self.effective_at > moment || (self.source.is_an_act() && self.received_at > moment)
+    }
 }
 
 /// An account in a target that belongs to a person.

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::finding::{AccessFinding, FindingKind};
+use lapsed_core::access::form::{FiledForm, FormState};
 use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::facts::*;
 use lapsed_core::observed::*;
@@ -13,7 +14,7 @@ use lapsed_core::policy::Policy;
 use lapsed_core::policy::access::SystemRule;
 use lapsed_core::reconcile::auditing::{Audited, Auditing, audit, compared};
 use rstest::rstest;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 fn now() -> Timestamp {
@@ -161,6 +162,7 @@ struct Scene {
     people: Vec<Person>,
     accounts: Vec<(ConnectorName, ObservedAccount)>,
     entitlements: Vec<Entitlement>,
+    forms: Vec<FiledForm>,
     suspensions: Vec<Suspension>,
     has_baseline: bool,
     cut: bool,
@@ -184,6 +186,7 @@ impl Scene {
             whole: &whole,
             with_groups: &whole,
             entitlements: &self.entitlements,
+            forms: &HashMap::from([(person().id, self.forms.clone())]),
             suspensions: &self.suspensions,
             under_way: &HashSet::new(),
             has_baseline: self.has_baseline,
@@ -279,6 +282,73 @@ fn approved_access_that_is_missing_is_found_only_where_the_listing_was_whole() {
     scene.suspensions.clear();
     scene.cut = true;
     scene.accounts.clear();
+    assert_eq!(scene.kinds(), []);
+}
+
+/// A form about the person.
+fn filed(number: u64, fields: serde_json::Value) -> FiledForm {
+    let mut form = serde_json::json!({
+        "form": "staff_access", "version": 1, "id": Uuid::from_u128(number.into()),
+        "person": { "user_id": "mzsmitj" },
+    });
+    for (key, value) in fields.as_object().unwrap() {
+        form[key] = value.clone();
+    }
+    FiledForm {
+        number,
+        hash: "5f".into(),
+        form: serde_json::from_value(form).unwrap(),
+        person: person().id,
+        filed_by: Actor::new("clerk").unwrap(),
+        filed_at: days_ago(100),
+        state: FormState::InPlace,
+        ended_because: None,
+        reserved: None,
+        reminders: 0,
+        told_on: None,
+    }
+}
+
+/// HR lists `z`; form 3 asked for access there, and form 5 moved the person to `q`.
+#[rstest]
+#[case::given_at_the_new_place(5, &["CIMOR-Q"], &[])]
+#[case::still_at_the_old_one(5, &["CIMOR-Z"], &[FindingKind::GroupAddedElsewhere, FindingKind::ApprovedAccessMissing])]
+#[case::put_back_into_the_old_one(5, &["CIMOR-Q", "CIMOR-Z"], &[FindingKind::GroupAddedElsewhere])]
+#[case::given_before_the_move(3, &["CIMOR-Z"], &[])]
+#[case::of_the_baseline(0, &["CIMOR-Q"], &[])]
+#[case::taken_away(5, &[], &[FindingKind::ApprovedAccessMissing])]
+fn whoever_moved_by_a_form_is_judged_by_the_place_that_what_gives_knows(
+    #[case] form: u64,
+    #[case] groups: &[&str],
+    #[case] kinds: &[FindingKind],
+) {
+    let own = account("mzsmitj", Realm::Directory);
+    let own = groups.iter().fold(own, |own, group| in_group(own, group));
+    let held = Entitlement { form, ..entitlement("cimor", EntitlementState::InPlace) };
+    let scene = Scene {
+        entitlements: vec![held],
+        forms: vec![
+            filed(3, serde_json::json!({ "asks": "change" })),
+            filed(5, serde_json::json!({ "asks": "location_change", "new_location": "q" })),
+        ],
+        ..Scene::of("ad", own)
+    };
+    let audited = scene.audit();
+    let found: BTreeSet<String> =
+        audited.findings.iter().map(|f| format!("{:?}", f.kind)).collect();
+    assert_eq!(found, kinds.iter().map(|kind| format!("{kind:?}")).collect());
+    // Who took the system away would take what the form gave.
+    assert_eq!((audited.added_elsewhere, audited.unapproved), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn whose_newest_engagement_names_no_place_is_judged_by_the_one_before() {
+    let mut scene = Scene::of("ad", in_group(account("mzsmitj", Realm::Directory), "cimor-z"));
+    let further =
+        Engagement { worksite: None, ordinal: 1, ..scene.people[0].engagements[0].clone() };
+    scene.people[0].engagements.push(further);
+    assert_eq!(scene.kinds(), [FindingKind::AccessWithoutForm]);
+    scene.entitlements = vec![entitlement("cimor", EntitlementState::InPlace)];
     assert_eq!(scene.kinds(), []);
 }
 

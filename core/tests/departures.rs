@@ -60,6 +60,7 @@ fn take(person: &mut Person, said: &[(&str, &str, Statement)]) -> Result<Vec<Cha
             policy: &policy,
             zone: &zone(),
             notices_only: false,
+            listed_before: false,
         };
         last = absorb(person, statement, context);
     }
@@ -166,6 +167,7 @@ fn a_stale_active_row_does_not_lift_an_operators_notice() {
         policy: &policy,
         zone: &zone(),
         notices_only: false,
+        listed_before: false,
     };
     notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
     take(&mut p, &[("hr", "2026-11-03T09:00", says(Status::Active, None))]).unwrap();
@@ -198,6 +200,7 @@ fn the_earliest_of_two_sources_counts() {
         policy: &policy,
         zone: &zone(),
         notices_only: false,
+        listed_before: false,
     };
     notice(&mut p, About::Person, Some(day("2026-11-30")), false, context, &mut Vec::new())
         .unwrap();
@@ -275,6 +278,7 @@ fn an_operators_notice_from_before_a_rehire_does_not_reach_the_new_engagement() 
         policy: &policy,
         zone: &zone(),
         notices_only: false,
+        listed_before: false,
     };
     notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
     let back = Statement { starts_on: Some(day("2026-11-01")), ..says(Status::Active, None) };

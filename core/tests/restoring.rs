@@ -210,6 +210,8 @@ fn what_was_taken_is_put_back_and_a_second_look_finds_nothing_more() {
 #[case::no_opener(|w: &mut World| w.opener = Err("nobody may".into()), 3, "help desk has to reset it: nobody may")]
 #[case::open_already(|w: &mut World| w.now[0].1.enabled = true, 2, "open by other hands")]
 #[case::locked_before(|w: &mut World| w.taken[0] = taken("ad", Action::Disable { account: at() }, Some(receipt(&[(WAS_LOCKED, "true")]))), 2, "others had shut it before")]
+#[case::others_were_first(|w: &mut World| w.taken[0].state = StepState::Done { receipt: None }, 2, "others had shut it before")]
+#[case::nobody_knows(|w: &mut World| w.taken[0] = taken("ad", Action::Disable { account: at() }, Some(receipt(&[(EARLIER_ATTEMPT, "")]))), 2, "somebody else may have shut it")]
 #[case::under_way(|w: &mut World| w.taken[3].state = StepState::Unknown { cause: Cause::new("lost") }, 3, "still under way")]
 fn what_is_no_longer_right_is_left_and_said(
     #[case] change: fn(&mut World),
@@ -227,8 +229,10 @@ fn what_is_no_longer_right_is_left_and_said(
 #[test]
 fn what_a_lost_receipt_does_not_say_the_image_from_before_does() {
     let mut world = world();
+    let lost = receipt(&[(REPLY_LOST, "")]);
     for one in &mut world.taken {
-        one.state = StepState::Done { receipt: None };
+        let shuts = matches!(one.step.action, Action::Disable { .. });
+        one.state = StepState::Done { receipt: shuts.then(|| lost.clone()) };
     }
     assert_eq!(done(&restored(&world)), WHOLE);
 }
@@ -262,6 +266,29 @@ fn a_systems_access_comes_back_with_the_roles_of_before(
     assert_eq!(done(&restored), steps);
     assert!(restored.not_restored.iter().all(|one| one.why.contains(why)));
     assert_eq!(restored.not_restored.is_empty(), grants);
+}
+
+#[rstest]
+#[case::others_were_first(None, "others had shut it")]
+#[case::nobody_knows(Some(EARLIER_ATTEMPT), "somebody else may have shut it")]
+#[case::its_reply_was_lost(Some(REPLY_LOST), "")]
+fn a_systems_access_that_others_may_have_ended_is_for_a_person_to_give(
+    #[case] evidence: Option<&str>,
+    #[case] why: &str,
+) {
+    let mut world = world();
+    world.realm = Realm::System;
+    world.now = vec![(connector("omis"), shut(Realm::System))];
+    world.targets.grants.insert(connector("omis"));
+    let receipt = evidence.map(|evidence| receipt(&[(evidence, "")]));
+    world.taken = vec![taken("omis", Action::RevokeAccess { account: at() }, receipt)];
+    let restored = restored(&world);
+    assert_eq!(restored.steps.is_empty(), !why.is_empty(), "{:?}", done(&restored));
+    let said: Vec<&str> = restored.not_restored.iter().map(|one| one.why.as_str()).collect();
+    assert!(
+        said.iter().all(|said| said.contains(why)) && said.is_empty() == why.is_empty(),
+        "{said:?}"
+    );
 }
 
 #[test]

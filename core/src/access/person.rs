@@ -4,8 +4,8 @@ use super::check::FormProblem;
 use super::form::{AccessForm, Asks};
 use crate::citation::Rule;
 use crate::facts::{
-    About, EmployeeNumber, Engagement, LocationId, NoticeState, Person, PersonKind, SourceName,
-    Status,
+    About, EmployeeNumber, Engagement, LocationId, Notice, NoticeState, Person, PersonKind,
+    SourceName, Status,
 };
 use crate::policy::Policy;
 use jiff::Timestamp;
@@ -203,8 +203,9 @@ pub fn take_on(
 
 /// Has somebody back whom their feed lists as employed and whose departure others' notices brought about:
 /// an approved form `new` takes the person on again (D10), and from then on the feed's word counts as before.
-/// The notices that took effect are over; what is still to come stays. True if anything changed.
-pub fn take_back(person: &mut Person, now: Timestamp) -> bool {
+/// The notices that took effect before the form was filed are over: it answers them, and none that came after
+/// it. True if anything changed.
+pub fn take_back(person: &mut Person, filed_at: Timestamp) -> bool {
     let listed: Vec<(u32, SourceName)> = person
         .engagements
         .iter()
@@ -219,12 +220,23 @@ pub fn take_back(person: &mut Person, now: Timestamp) -> bool {
                 listed.iter().any(|(of, source)| *of == ordinal && *source != notice.source)
             }
         };
-        if by_others && notice.state == NoticeState::Standing && notice.effective_at <= now {
+        let answered = !notice.is_later_than(filed_at);
+        if by_others && answered && notice.state == NoticeState::Standing {
             notice.state = NoticeState::Over;
             changed = true;
         }
     }
     changed
+}
+
+/// The first standing notice that came after a form `new` was filed, or took effect after it: what the form
+/// answers is older. What is still to come does not count.
+#[must_use]
+pub fn noticed_since(person: &Person, filed_at: Timestamp, now: Timestamp) -> Option<&Notice> {
+    let news = |n: &&Notice| {
+        n.state == NoticeState::Standing && n.effective_at <= now && n.is_later_than(filed_at)
+    };
+    person.notices.iter().filter(news).min_by_key(|notice| notice.received_at)
 }
 
 /// True where every engagement has a standing notice that is past: a form takes the person on anew.

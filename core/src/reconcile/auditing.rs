@@ -5,13 +5,11 @@
 
 use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::finding::{AccessFinding, FindingKind};
+use crate::access::form::FiledForm;
 use crate::access::suspension::{Suspension, SuspensionKind};
-use crate::facts::{
-    ConnectorName, LocationId, Person, PersonId, PersonKind, StableId, SystemName, SystemRole,
-};
-use crate::observed::{ObservedAccount, Protection, Realm};
+use crate::facts::{ConnectorName, Person, PersonId, StableId, SystemName, SystemRole};
+use crate::observed::{ObservedAccount, Protection};
 use crate::policy::Policy;
-use crate::policy::access::SystemRule;
 use crate::policy::departure::linked_user_ids;
 use crate::standing::{Standing, standing};
 use crate::wildcard;
@@ -20,6 +18,8 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
+
+mod places;
 
 /// The root of the ids of findings.
 const FINDINGS: Uuid = Uuid::from_u128(0x6c61_7073_6564_0000_6669_6e64_696e_6773);
@@ -36,6 +36,8 @@ pub struct Auditing<'a> {
     pub with_groups: &'a BTreeSet<ConnectorName>,
     /// What is held, ended entitlements too.
     pub entitlements: &'a [Entitlement],
+    /// Every form ever filed, by whom it is about: they say where people work before HR does.
+    pub forms: &'a HashMap<PersonId, Vec<FiledForm>>,
     /// All suspensions, lifted ones too.
     pub suspensions: &'a [Suspension],
     /// Accounts about which a step is under way.
@@ -268,66 +270,6 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// What of a system an account shows: roles with the group or the account that says so.
-    fn shown_of(
-        &mut self,
-        person: &Person,
-        connector: &ConnectorName,
-        account: &ObservedAccount,
-        (system, rule): (&SystemName, &SystemRule),
-    ) -> Vec<(Option<SystemRole>, String)> {
-        let gives_groups =
-            !rule.groups.is_empty() || rule.roles.values().any(|role| !role.groups.is_empty());
-        if !gives_groups {
-            let what = match account.realm {
-                Realm::Directory => "the account",
-                Realm::System => "access",
-            };
-            let role = account.details.roles.iter().find(|role| rule.roles.contains_key(*role));
-            return vec![(role.cloned(), what.to_owned())];
-        }
-        if !self.input.with_groups.contains(connector) {
-            return Vec::new();
-        }
-        let mut roles: Vec<Option<SystemRole>> = rule.roles.keys().cloned().map(Some).collect();
-        if roles.is_empty() {
-            roles.push(None);
-        }
-        let mut shown = Vec::new();
-        for role in roles {
-            let groups = self.groups_given(person, (system, rule), role.as_ref());
-            let is_in = |name: &String| {
-                account.groups.iter().any(|group| group.name.to_lowercase() == *name)
-            };
-            // Of a role, its own groups decide; what all roles share says nothing of which one it is.
-            let shared = self.groups_given(person, (system, rule), None);
-            let own: Vec<&String> = groups.iter().filter(|g| !shared.contains(*g)).collect();
-            let telling: Vec<&String> = if own.is_empty() { groups.iter().collect() } else { own };
-            if let Some(group) = telling.into_iter().find(|name| is_in(name)) {
-                shown.push((role, format!("group {group}")));
-            }
-        }
-        shown
-    }
-
-    fn groups_given(
-        &mut self,
-        person: &Person,
-        (system, rule): (&SystemName, &SystemRule),
-        role: Option<&SystemRole>,
-    ) -> BTreeSet<String> {
-        let latest = person.engagements.iter().rev().find(|e| e.goes_on());
-        let location: Option<&LocationId> = latest.and_then(|e| e.worksite.as_ref());
-        let kind: Option<&PersonKind> = latest.and_then(|e| e.kind.as_ref());
-        match self.input.policy.groups_given((system.as_str(), rule), role, location, kind) {
-            Ok(groups) => groups.iter().map(crate::facts::GroupName::folded).collect(),
-            Err(why) => {
-                self.out.troubles.insert(why);
-                BTreeSet::new()
-            }
-        }
-    }
-
     fn unapproved(
         &mut self,
         person: &Person,
@@ -342,11 +284,12 @@ impl<'a> Work<'a> {
             held.state != EntitlementState::Ended
                 && (held.role.is_none() || role.is_none() || held.role == role)
         };
-        if of_system().any(|held| fits(&held)) {
+        let by_group = seen.starts_with("group");
+        let has_it = of_system().any(|held| fits(&held));
+        if has_it && !by_group {
             return;
         }
-        let elsewhere =
-            seen.starts_with("group") && (self.input.has_baseline || of_system().count() > 0);
+        let elsewhere = by_group && (self.input.has_baseline || of_system().count() > 0);
         let kind = match elsewhere {
             true => FindingKind::GroupAddedElsewhere,
             false => FindingKind::AccessWithoutForm,
@@ -358,8 +301,12 @@ impl<'a> Work<'a> {
             person.shown(),
             account.user_id
         );
-        self.out.unapproved.push((person.id, system.clone(), role.clone()));
         self.find(kind, Some(person), (connector, account), &format!("{system} {seen}"), text);
+        // Nothing but the group is too much: who took the system away would take what a form gave.
+        if has_it {
+            return;
+        }
+        self.out.unapproved.push((person.id, system.clone(), role.clone()));
         // An `adm-` account beside their own, and one of an administrator, is for a person to see to.
         let own = account.user_ids().any(|id| person.user_ids().iter().any(|own| own == id));
         if let (true, true, None, Some(finding)) =
@@ -488,7 +435,8 @@ impl<'a> Work<'a> {
         if moving {
             return;
         }
-        let groups = self.groups_given(person, (&held.system, rule), held.role.as_ref());
+        let place = self.place_of(person, held.form);
+        let groups = self.groups_given(&place, (&held.system, rule), held.role.as_ref());
         let in_all = |account: &&&ObservedAccount| {
             let has = |name: &String| account.groups.iter().any(|g| g.name.to_lowercase() == *name);
             !self.input.with_groups.contains(connector) || groups.iter().all(has)

@@ -6,7 +6,7 @@ use crate::cycle::decide::OPERATOR;
 use crate::service::Daemon;
 use crate::store::AuditEntry;
 use crate::views::{DepartRequest, DoneView};
-use lapsed_core::absorb::{Context, agrees, notice, withdraw};
+use lapsed_core::absorb::{Change, Context, agrees, notice, withdraw};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{About, LinkedAccount, Person, PersonId, SourceName, UserId};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Scope};
@@ -33,6 +33,7 @@ pub(super) async fn depart(
         policy: &cycle.config.policy.departure,
         zone: &cycle.config.time_zone,
         notices_only: true,
+        listed_before: false,
     };
     let mut tx = daemon.store.begin().await?;
     // As the person is by now: a drop may have been taken while the directory was asked.
@@ -45,7 +46,7 @@ pub(super) async fn depart(
     let mut changes = Vec::new();
     if request.withdraw {
         withdraw(&mut person, About::Person, &source, &mut changes);
-        if changes.is_empty() {
+        if !changes.contains(&Change::NoticeWithdrawn) {
             return Err(ConsoleError::new(
                 ErrorKind::Conflict,
                 format!("no operator's notice stands about {}", person.shown()),

@@ -6,7 +6,7 @@ use crate::order_form::Kind;
 use lapsed_core::access::check::REQUIRABLE;
 use lapsed_core::access::form::Asks;
 use lapsed_core::access::person;
-use lapsed_core::facts::{GateName, PersonKind, SystemName};
+use lapsed_core::facts::{GateName, PersonKind, SourceName, SystemName};
 use lapsed_core::policy::access::FormRule;
 
 impl Judge<'_> {
@@ -36,7 +36,7 @@ impl Judge<'_> {
             for gate in feed.spec.columns.gates.keys() {
                 self.known_gate(&format!("feeds.{name}.columns.gates.{gate}"), gate);
             }
-            if name.as_str() == person::SOURCE || name.as_str().starts_with("form:") {
+            if name.as_str() == person::SOURCE || name.as_str().starts_with(SourceName::OF_FORMS) {
                 let message = "this name stands for what access forms say";
                 self.wrong(&format!("feeds.{name}"), message, "give the feed another name");
             }

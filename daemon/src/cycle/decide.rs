@@ -19,7 +19,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// The source of notices that operators give themselves.
-pub const OPERATOR: &str = "operator";
+pub const OPERATOR: &str = SourceName::OPERATOR;
 
 /// What one round decided.
 #[derive(Debug, Default)]

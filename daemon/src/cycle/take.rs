@@ -165,7 +165,7 @@ impl Cycle {
         let id = Uuid::now_v7();
         let mode = self.config.feeds.get(drop.feed).map(|f| f.spec.mode);
         let notices_only = mode == Some(Mode::Notices);
-        let is_full = self.config.feeds.get(drop.feed).is_some_and(|f| f.spec.mode == Mode::Full);
+        let is_full = mode == Some(Mode::Full);
         let mut work = Work {
             cycle: self,
             drop,
@@ -188,7 +188,7 @@ impl Cycle {
         }
         let population = population(&statements);
         work.summary.taken.statements = statements;
-        let (summary, gone) = work.finish(is_full);
+        let (summary, gone) = work.finish(mode);
         tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
         tx.set_aside(&waiting(id, drop, summary.set_aside(), now)).await?;
         if is_full {
@@ -198,8 +198,8 @@ impl Cycle {
             let measure = before.unwrap_or(population);
             tx.set_setting(&format!("population.{}", drop.feed), &measure).await?;
             tx.set_setting(&listed, &population).await?;
-            tx.forget_statements(drop.feed, &gone).await?;
         }
+        tx.forget_statements(drop.feed, &gone).await?;
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::D1)),
             detail: json!({
@@ -426,6 +426,7 @@ impl Work<'_> {
             policy: &self.cycle.config.policy.departure,
             zone: &self.cycle.config.time_zone,
             notices_only: self.notices_only,
+            listed_before: self.known.contains_key(&statement_key(statement)),
         };
         let changes = absorb(&mut person, statement, context)?;
         self.summary.new_people += u64::from(is_new);
@@ -481,11 +482,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The summary, and the keys of statements that the last full drop had and this one has not.
-    fn finish(self, is_full: bool) -> (Summary, Vec<String>) {
+    /// The summary, and the keys of statements that the last drop had and this one has not: what a full feed
+    /// misses, and what a feed of notices says anew where it comes again.
+    fn finish(self, mode: Option<Mode>) -> (Summary, Vec<String>) {
         let mut summary = self.summary;
         let mut gone = Vec::new();
-        if is_full {
+        if matches!(mode, Some(Mode::Full | Mode::Notices)) {
             let mut missing: BTreeMap<&str, ()> = BTreeMap::new();
             // Who is listed in a row that was set aside is not missing.
             let aside = summary.set_aside().filter_map(|row| row.who.as_deref());
@@ -499,8 +501,13 @@ impl Work<'_> {
                 missing.insert(key.split('\u{1f}').next().unwrap_or(key), ());
                 gone.push(key.clone());
             }
-            summary.missing = missing.into_keys().map(str::to_owned).collect();
+            if mode == Some(Mode::Full) {
+                summary.missing = missing.into_keys().map(str::to_owned).collect();
+            }
         }
         (summary, gone)
     }
 }
+
+#[cfg(test)]
+mod tests;

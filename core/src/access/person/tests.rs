@@ -136,6 +136,7 @@ fn listed_and_gone(last_day: Option<Date>) -> Person {
 #[rstest]
 #[case::gone("2026-11-20T12:00:00Z", true)]
 #[case::leaves_tonight("2026-06-30T12:00:00Z", false)]
+#[case::filed_before_the_notice("2026-06-30T21:59:59Z", false)]
 fn whom_hr_lists_and_a_notice_ended_is_there_again_in_hrs_own_engagement(
     #[case] now: Timestamp,
     #[case] is_back: bool,
@@ -151,33 +152,73 @@ fn whom_hr_lists_and_a_notice_ended_is_there_again_in_hrs_own_engagement(
 }
 
 #[rstest]
-#[case::the_same_again(Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), true)]
-#[case::another_day(Some(date(2026, 6, 30)), Some(date(2026, 11, 19)), false)]
-#[case::at_once(None, None, false)]
-fn a_notice_that_is_over_is_not_brought_back_by_the_same_file(
+#[case::dismissed_since("operator", "2026-11-06T15:00:00Z", "2026-11-06T15:00:00Z", true)]
+#[case::said_again_by_an_operator("operator", "2026-10-01T15:00:00Z", "2026-11-06T15:00:00Z", true)]
+#[case::said_again_by_a_form("form:lso", "2026-10-01T15:00:00Z", "2026-11-06T15:00:00Z", true)]
+#[case::listed_again_by_a_file("lso", "2026-10-01T15:00:00Z", "2026-11-06T15:00:00Z", false)]
+#[case::ends_after_the_form("lso", "2026-11-06T23:00:00Z", "2026-10-01T15:00:00Z", true)]
+#[case::is_still_to_come("operator", "2026-12-31T23:00:00Z", "2026-11-06T15:00:00Z", false)]
+fn a_form_answers_no_notice_that_came_after_it(
+    #[case] source: &str,
+    #[case] effective_at: Timestamp,
+    #[case] received_at: Timestamp,
+    #[case] is_news: bool,
+) {
+    use crate::standing::{Standing, standing};
+    let filed_at: Timestamp = "2026-11-05T12:00:00Z".parse().unwrap();
+    let now: Timestamp = "2026-11-07T12:00:00Z".parse().unwrap();
+    let mut person = listed_and_gone(Some(date(2026, 6, 30)));
+    let source = SourceName::new(source).unwrap();
+    let known = person.notices[0].clone();
+    person.notices.push(crate::facts::Notice { source, effective_at, received_at, ..known });
+    assert_eq!(noticed_since(&person, filed_at, now).is_some(), is_news);
+    take_back(&mut person, filed_at);
+    let stands = standing(&person, now, &jiff::tz::TimeZone::UTC);
+    assert_eq!(matches!(stands, Standing::Left(_)), is_news, "{stands:?}");
+}
+
+#[rstest]
+#[case::the_same_again("lso", true, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), true)]
+#[case::the_same_without_a_day("lso", true, None, None, true)]
+#[case::another_day("lso", true, Some(date(2026, 6, 30)), Some(date(2026, 11, 19)), false)]
+#[case::left_out_meanwhile("lso", false, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), false)]
+#[case::by_an_operator("operator", false, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), false)]
+#[case::by_another_form("form:lso", false, Some(date(2026, 6, 30)), Some(date(2026, 6, 30)), false)]
+#[case::dismissed_again("operator", false, None, None, false)]
+fn a_notice_that_is_over_is_brought_back_by_a_new_word_and_not_by_the_same_row(
+    #[case] source: &str,
+    #[case] listed_before: bool,
     #[case] known: Option<Date>,
     #[case] said: Option<Date>,
     #[case] stays: bool,
 ) {
-    use crate::absorb::{Context, notice};
+    use crate::absorb::{Context, notice, withdraw};
     use crate::facts::About;
     use crate::policy::departure::DeparturePolicy;
     use crate::standing::{Standing, standing};
     let mut person = listed_and_gone(known);
     let now = "2026-11-20T12:00:00Z".parse().unwrap();
+    let (policy, source) = (DeparturePolicy::default(), SourceName::new(source).unwrap());
+    person.notices[0].source = source.clone();
     take_back(&mut person, now);
-    let (policy, source) = (DeparturePolicy::default(), SourceName::new("lso").unwrap());
     let context = Context {
         source: &source,
         notices_only: true,
+        listed_before,
         received_at: now,
         brought_by: "again.csv",
         policy: &policy,
         zone: &jiff::tz::TimeZone::UTC,
     };
+    let mut other = person.clone();
     notice(&mut person, About::Person, said, false, context, &mut Vec::new()).unwrap();
     let stands = standing(&person, now, &jiff::tz::TimeZone::UTC);
     assert_eq!(stands == Standing::Employed, stays, "{stands:?}");
+    // A row that said something else in between says the departure anew.
+    withdraw(&mut other, About::Person, &source, &mut Vec::new());
+    notice(&mut other, About::Person, said, false, context, &mut Vec::new()).unwrap();
+    let stands = standing(&other, now, &jiff::tz::TimeZone::UTC);
+    assert!(matches!(stands, Standing::Left(_)), "{stands:?}");
 }
 
 #[test]
@@ -189,7 +230,7 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
     let mut known = Person::new(PersonId(Uuid::from_u128(9)));
     let (policy, feed) = (DeparturePolicy::default(), SourceName::new("hr").unwrap());
     let zone = jiff::tz::TimeZone::UTC;
-    let says = |known: &mut Person, status, ends_on, at: &str| {
+    let on = |known: &mut Person, status, starts_on, ends_on, at: &str| {
         let statement = Statement {
             line: 1,
             employee_number: EmployeeNumber::new("104").ok(),
@@ -198,7 +239,7 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
             record: "0".into(),
             name: None,
             status,
-            starts_on: None,
+            starts_on,
             ends_on,
             for_cause: false,
             worksite: None,
@@ -209,6 +250,7 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
         let context = Context {
             source: &feed,
             notices_only: false,
+            listed_before: false,
             received_at: at.parse().unwrap(),
             brought_by: "hr.csv",
             policy: &policy,
@@ -217,11 +259,18 @@ fn whom_hr_lists_again_after_a_form_took_them_on_has_one_engagement_that_hr_ends
         absorb(known, &statement, context).unwrap();
         standing(known, at.parse().unwrap(), &zone)
     };
+    let says = |known: &mut Person, status, ends_on, at: &str| on(known, status, None, ends_on, at);
     says(&mut known, Status::Active, None, "2026-05-01T12:00:00Z");
     let june = Some(date(2026, 6, 30));
     let gone = says(&mut known, Status::Departed, june, "2026-07-02T12:00:00Z");
     assert!(matches!(gone, Standing::Left(_)));
     assert!(take_on(&mut known, &taken_on(), None, TODAY));
+    // A feed of changes tells of the time since only when it is over.
+    let (start, end) = (Some(date(2026, 12, 1)), Some(date(2026, 12, 15)));
+    let mut short = known.clone();
+    let gone = on(&mut short, Status::Departed, start, end, "2026-12-16T12:00:00Z");
+    assert!(matches!(gone, Standing::Left(_)), "{short:?}");
+    assert_eq!(short.engagements.len(), 2);
     // HR's file still lists the old end, and then the person again.
     let back = says(&mut known, Status::Departed, june, "2026-12-02T12:00:00Z");
     assert_eq!(back, Standing::Employed);
@@ -282,6 +331,7 @@ fn a_feed_that_lists_somebody_later_goes_on_with_the_engagement_of_the_form() {
         policy: &policy,
         zone: &jiff::tz::TimeZone::UTC,
         notices_only: false,
+        listed_before: false,
     };
     absorb(&mut known, &says(Status::Active, None), context).unwrap();
     let [one] = known.engagements.as_slice() else { panic!("doubled: {known:?}") };

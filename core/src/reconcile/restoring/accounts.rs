@@ -4,7 +4,8 @@ use super::{Taken, Work, target};
 use crate::citation::Rule;
 use crate::facts::{ConnectorName, GroupName, StableId, SystemRole};
 use crate::observed::{GroupKind, ObservedAccount, Realm};
-use crate::step::{Action, Envelope, Kept, Target, WAS_LOCKED};
+use crate::reconcile::suspending::{ShutBy, shut_by};
+use crate::step::{Action, Envelope, Kept, Target};
 use uuid::Uuid;
 
 impl<'a> Work<'a> {
@@ -71,12 +72,8 @@ impl<'a> Work<'a> {
         let shown = format!("account {} in {connector}", now.user_id);
         let shut = done.iter().find(|one| matches!(one.step.action, Action::Disable { .. }));
         let Some(shut) = shut else { return };
-        let locked = shut.state.receipt().is_some_and(|r| r.before.contains_key(WAS_LOCKED));
-        // Where the receipt was lost in a crash, the image taken before the departure says it.
-        let was_open = before.map_or(shut.state.receipt().is_some(), |account| account.enabled);
-        if locked || !was_open {
-            return self
-                .not(shown, "others had shut it before the departure; it stays as they left it");
+        if let Err(why) = shut_by_departure(shut, before) {
+            return self.not(shown, why);
         }
         if now.enabled {
             self.out.notes.push(format!("{shown} is open already"));
@@ -270,9 +267,8 @@ impl<'a> Work<'a> {
         let revoked =
             done.iter().find(|one| matches!(one.step.action, Action::RevokeAccess { .. }));
         let Some(revoked) = revoked else { return };
-        let was_open = before.map_or(revoked.state.receipt().is_some(), |account| account.enabled);
-        if !was_open {
-            return self.not(shown, "others had ended it before the departure");
+        if let Err(why) = shut_by_departure(revoked, before) {
+            return self.not(shown, why);
         }
         if now.enabled {
             self.out.notes.push(format!("{shown} is open already"));
@@ -299,6 +295,26 @@ impl<'a> Work<'a> {
         self.add(connector, now, action, Rule::D10);
     }
 }
+
+/// Whether the departure shut an account, or why that is not certain: what others shut, for security perhaps,
+/// is theirs to open.
+fn shut_by_departure(shut: &Taken, before: Option<&ObservedAccount>) -> Result<(), &'static str> {
+    let seen_shut = before.is_some_and(|account| !account.enabled);
+    match shut_by(&shut.step, &shut.state) {
+        ShutBy::Others => Err(SHUT_BY_OTHERS),
+        ShutBy::Step | ShutBy::LostReply if seen_shut => Err(SHUT_BY_OTHERS),
+        ShutBy::Step => Ok(()),
+        // It was seen open, it was to be shut, and it was shut a moment later.
+        ShutBy::LostReply if before.is_some() => Ok(()),
+        ShutBy::LostReply | ShutBy::Nobody => Err(
+            "it was found shut after an attempt to shut it that was not answered, so that somebody else may \
+             have shut it; look, and open it by hand if nobody has",
+        ),
+    }
+}
+
+const SHUT_BY_OTHERS: &str =
+    "others had shut it before the departure did; it stays as they left it";
 
 /// Why an account is no longer what the departure shut.
 fn changed_hands(

@@ -22,7 +22,7 @@ impl Cycle {
         let Some(mut person) = tx.read().person(filed.person).await? else { return Ok(()) };
         let left = self.left(Some(&person), now).is_some();
         let changed = match form.asks {
-            Asks::New if left && take_back(&mut person, now) => true,
+            Asks::New if left && take_back(&mut person, filed.filed_at) => true,
             Asks::New => {
                 let supervisor = self.supervisor_of(&tx.read(), form).await?;
                 take_on(&mut person, form, supervisor, self.today(now))

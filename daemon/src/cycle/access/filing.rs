@@ -452,7 +452,7 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Result<String, FormProblem>, FilingError> {
         let form = &filed.form;
-        let name = format!("form:{}", role.unwrap_or(form.form.as_str()));
+        let name = format!("{}{}", SourceName::OF_FORMS, role.unwrap_or(form.form.as_str()));
         let source = SourceName::new(name).map_err(|error| CycleError::Rule(error.to_string()))?;
         let brought_by = format!("form {}, by {}", filed.number, filed.filed_by);
         let context = absorb::Context {
@@ -462,6 +462,7 @@ impl Cycle {
             policy: &self.config.policy.departure,
             zone: &self.config.time_zone,
             notices_only: true,
+            listed_before: false,
         };
         let mut changes = Vec::new();
         let about = About::Person;

@@ -6,19 +6,20 @@
 use super::super::departing::Accounts;
 use super::{Cycle, CycleError};
 use crate::cycle::DAEMON;
-use crate::store::{AuditEntry, SetAside, StepFilter, Tx};
+use crate::store::{AuditEntry, FormFilter, SetAside, StepFilter, Tx};
 use jiff::Timestamp;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::finding::{AccessFinding, FindingKind};
+use lapsed_core::access::form::FiledForm;
 use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{ConnectorName, Person, PersonId, SourceName, StableId};
 use lapsed_core::observed::{PersonKeys, Scope};
 use lapsed_core::reconcile::auditing::{Audited, Auditing, audit, compared};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// People are read, and directories asked for memberships, so many at a time.
 const AT_ONCE: usize = 200;
@@ -104,6 +105,10 @@ impl Cycle {
         let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
         let entitlements = read.entitlements_of(&ids).await?;
         let suspensions = read.suspensions_of(&ids).await?;
+        let mut forms: HashMap<PersonId, Vec<FiledForm>> = HashMap::new();
+        for filed in read.access_forms(&FormFilter::default()).await? {
+            forms.entry(filed.person).or_default().push(filed);
+        }
         let filter = StepFilter { ended: Some(false), ..StepFilter::default() };
         let under_way: HashSet<(ConnectorName, StableId)> = read
             .steps(&filter)
@@ -119,6 +124,7 @@ impl Cycle {
             whole: &seen.whole,
             with_groups: &seen.with_groups,
             entitlements: &entitlements,
+            forms: &forms,
             suspensions: &suspensions,
             under_way: &under_way,
             has_baseline: baseline.is_some(),

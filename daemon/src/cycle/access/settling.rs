@@ -14,7 +14,7 @@ use lapsed_core::access::check::{Barred, barred};
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::{Asks, FiledForm, FormState};
 use lapsed_core::access::gate::{self, GatePassed, missing, needed, needed_anyhow};
-use lapsed_core::access::person::{elsewhere, kinds};
+use lapsed_core::access::person::{elsewhere, kinds, noticed_since};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Person, PersonId, SystemName, SystemRole, UserId};
 use lapsed_core::standing::{End, Standing, standing};
@@ -78,8 +78,13 @@ impl Cycle {
     fn over(&self, known: &FormKnown, now: Timestamp) -> Option<String> {
         let filed = &known.filed;
         if let Some(end) = self.departed(known, now).filter(|_| ends_with(filed)) {
-            let day = end.at.to_zoned(self.config.time_zone.clone()).date();
-            return Some(format!("departed on {day}"));
+            let day = self.today(end.at);
+            let since = if filed.form.asks == Asks::New && filed.filed_at >= end.at {
+                ", and a further notice came after the form was filed"
+            } else {
+                ""
+            };
+            return Some(format!("departed on {day}{since}"));
         }
         if let Some(why) = self.gone_wrong(known, now) {
             return Some(why);
@@ -91,11 +96,15 @@ impl Cycle {
             .then(|| format!("not everybody decided on it within {days} work days"))
     }
 
-    /// The departure that ends a form; not where the form was filed after it, to take the person on again.
+    /// The departure that ends a form; not where the form was filed after it, and after every notice of it, to
+    /// take the person on again.
     pub(crate) fn departed(&self, known: &FormKnown, now: Timestamp) -> Option<End> {
         let filed = &known.filed;
-        let end = self.left(known.person.as_ref(), now)?;
-        let comes_back = filed.form.asks == Asks::New && filed.filed_at >= end.at;
+        let person = known.person.as_ref()?;
+        let end = self.left(Some(person), now)?;
+        let comes_back = filed.form.asks == Asks::New
+            && filed.filed_at >= end.at
+            && noticed_since(person, filed.filed_at, now).is_none();
         (!comes_back).then_some(end)
     }
 

@@ -262,9 +262,15 @@ fn holder() -> Person {
 /// A leave that shut the account and is lifted; the step's receipt says only this.
 async fn lifted(says: Option<&str>, ends: bool) -> Cycle {
     let (cycle, _) = stage(Eye { accounts: vec![account(false)], ..Eye::default() }).await;
+    lift(&cycle, 77, says, ends).await;
+    cycle
+}
+
+/// The same of one of several leaves of that day.
+async fn lift(cycle: &Cycle, id: u128, says: Option<&str>, ends: bool) {
     let who = holder();
     let leave: Suspension = Suspension {
-        id: Uuid::from_u128(77),
+        id: Uuid::from_u128(id),
         person: who.id,
         kind: SuspensionKind::Leave,
         connectors: Vec::new(),
@@ -312,7 +318,8 @@ async fn lifted(says: Option<&str>, ends: bool) -> Cycle {
     tx.save_suspensions(&[(leave, Some(now()))]).await.unwrap();
     tx.save_plan(&plan, PlanState::Passed, &[], now()).await.unwrap();
     tx.add_steps(&plan.hash, &plan.steps, true, now()).await.unwrap();
-    let mut stored = tx.read().steps(&StepFilter::default()).await.unwrap().remove(0);
+    let of_case = StepFilter { cases: vec![case.id], ..StepFilter::default() };
+    let mut stored = tx.read().steps(&of_case).await.unwrap().remove(0);
     let before = says.map(|key| (key.to_owned(), Vec::new())).into_iter().collect();
     let receipt = Receipt { before, server: None };
     for event in
@@ -334,7 +341,21 @@ async fn lifted(says: Option<&str>, ends: bool) -> Cycle {
         tx.save_entitlements(&[held]).await.unwrap();
     }
     tx.commit().await.unwrap();
-    cycle
+}
+
+#[tokio::test]
+async fn each_of_two_leaves_of_one_day_is_told_when_its_lift_leaves_the_account_shut() {
+    let cycle = lifted(Some(EARLIER_ATTEMPT), false).await;
+    cycle.suspend(now()).await.unwrap();
+    lift(&cycle, 78, Some(EARLIER_ATTEMPT), false).await;
+    cycle.suspend(now()).await.unwrap();
+    cycle.suspend(now()).await.unwrap();
+    let read = cycle.store.read();
+    let asides = read.set_asides_without_ticket(10).await.unwrap();
+    assert_eq!(asides.len(), 2, "{asides:?}");
+    let audit = read.audit_rows(0, 100, None).await.unwrap();
+    let said = audit.iter().filter(|row| row.entry.event == "suspension.not_given_back").count();
+    assert_eq!(said, 2);
 }
 
 #[rstest]

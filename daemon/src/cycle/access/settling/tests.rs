@@ -421,6 +421,60 @@ async fn whoever_comes_back_by_a_form_is_no_leaver_any_more_and_keeps_what_it_gi
     assert!(!asked, "the form is there: {asides:?}");
 }
 
+#[rstest::rstest]
+#[case::dismissed("operator", days_later(1), None, days_later(1), FormState::Ended)]
+#[case::revoked_anew("operator", gone(), None, days_later(1), FormState::Ended)]
+#[case::a_feed_lists_it_again("lso", gone(), None, days_later(1), FormState::Approved)]
+#[case::leaves_again_later("lso", days_later(60), None, days_later(1), FormState::Approved)]
+#[case::hr_says_it_late("hr", days_later(1), Some(0), days_later(1), FormState::Ended)]
+#[tokio::test]
+async fn a_notice_that_came_after_the_form_was_filed_is_not_answered_by_it(
+    #[case] source: &str,
+    #[case] effective_at: Timestamp,
+    #[case] engagement: Option<u32>,
+    #[case] received_at: Timestamp,
+    #[case] state: FormState,
+    #[values(json!({}), json!({ "source": "form" }))] listed: Value,
+) {
+    use lapsed_core::facts::{About, Notice, NoticeState};
+    let stage = Stage::new().await;
+    stage.hr_says("b", listed).await;
+    let notice = |source: &str, about, effective_at, received_at| Notice {
+        source: lapsed_core::facts::SourceName::new(source).unwrap(),
+        about,
+        last_day: None,
+        effective_at,
+        for_cause: false,
+        received_at,
+        brought_by: "notice".into(),
+        state: NoticeState::Standing,
+    };
+    let about = engagement.map_or(About::Person, |ordinal| About::Engagement { ordinal });
+    let notices = vec![
+        notice("form:security", About::Person, gone(), gone()),
+        notice(source, about, effective_at.max(gone()), received_at),
+    ];
+    let tx = stage.cycle.store.begin().await.unwrap();
+    let known = tx.read().person(stage.person.id).await.unwrap().unwrap();
+    tx.save_person(&Person { notices, ..known }).await.unwrap();
+    tx.commit().await.unwrap();
+    stage.file(1, "new", json!([{ "system": "portal" }])).await;
+    stage.yes(1, "sue", "supervisor").await;
+    let later = days_later(2);
+    assert_eq!(stage.settled(1, later).await.state, state);
+    let read = stage.cycle.store.read();
+    let person = read.person(stage.person.id).await.unwrap().unwrap();
+    let has_left =
+        matches!(standing(&person, later, &stage.cycle.config.time_zone), Standing::Left(_));
+    assert_eq!(has_left, state == FormState::Ended, "{person:?}");
+    assert_eq!(stage.held().await.is_empty(), has_left);
+}
+
+/// A month before the form.
+fn gone() -> Timestamp {
+    "2026-10-01T22:00:00Z".parse().unwrap()
+}
+
 #[tokio::test]
 async fn a_move_is_taken_over_for_whom_only_forms_describe() {
     let stage = Stage::new().await;

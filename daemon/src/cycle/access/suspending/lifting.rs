@@ -3,7 +3,7 @@
 use super::{AGAIN, LATER, PEOPLE_A_QUESTION, later};
 use crate::cycle::decide::{Decided, aside};
 use crate::cycle::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, CaseFilter, StepFilter, StepUpdate, StoredStep, Tx};
+use crate::store::{AuditEntry, CaseFilter, SetAside, StepFilter, StepUpdate, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::facts::{Case, CaseState, ConnectorName, Person, PersonId};
@@ -14,6 +14,7 @@ use lapsed_core::reconcile::suspending::{Debt, debts, give_back, still_owed};
 use lapsed_core::step::Step;
 use serde_json::json;
 use std::collections::HashSet;
+use uuid::Uuid;
 
 impl Cycle {
     /// Lifts suspensions whose last day is past, and those of people who have departed meanwhile: their
@@ -191,7 +192,7 @@ impl Cycle {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), CycleError> {
-        let aside = aside(person, reason, now)?;
+        let aside = aside_of(suspension, person, reason, now)?;
         if self.store.read().has_set_aside(aside.id).await? {
             return Ok(());
         }
@@ -283,7 +284,7 @@ impl Cycle {
             .collect();
         if new.is_empty() && steps.is_empty() && !blocked && readable {
             if !missing.is_empty() {
-                self.tell_missing(&person, &missing, now).await?;
+                self.tell_missing(&suspension, &person, &missing, now).await?;
             }
             return self.is_over(suspension, Some(case), now).await;
         }
@@ -344,6 +345,7 @@ impl Cycle {
 
     async fn tell_missing(
         &self,
+        suspension: &Suspension,
         person: &Person,
         missing: &[&Debt],
         now: Timestamp,
@@ -355,7 +357,7 @@ impl Cycle {
                  what became of it",
                 debt.connector
             );
-            tx.set_aside_once(&aside(person, &reason, now)?).await?;
+            tx.set_aside_once(&aside_of(suspension, person, &reason, now)?).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -387,6 +389,18 @@ impl Cycle {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What a person has to know of the end of one suspension: another's of the same day reads the same, and is
+/// another matter.
+fn aside_of(
+    suspension: &Suspension,
+    person: &Person,
+    reason: &str,
+    now: Timestamp,
+) -> Result<SetAside, CycleError> {
+    let aside = aside(person, reason, now)?;
+    Ok(SetAside { id: Uuid::new_v5(&suspension.id, aside.id.as_bytes()), ..aside })
 }
 
 /// A suspension that is lifted, with what is known of it.
