@@ -119,7 +119,11 @@ impl Rest {
         if let Some(found) = drift(&expected(step, gift, &account), &account) {
             return Ok(Outcome::Drifted(found));
         }
-        if self.held(gift, &account) == Held::Yes {
+        if let Gift::Access(_) = gift {
+            self.roles_are_readable(&account).await?;
+        }
+        let held = self.held(gift, &account);
+        if held == Held::Yes {
             return Ok(Outcome::AlreadySo);
         }
         if let Gift::Name(to) = gift {
@@ -293,6 +297,9 @@ impl Rest {
         let Some(account) = account else {
             return Ok(otherwise("the account is not there; see what became of it in the system"));
         };
+        if let Gift::Access(_) = gift {
+            self.roles_are_readable(&account).await?;
+        }
         match (self.held(gift, &account), &operation.read_back) {
             (Held::No(what), _) => Ok(otherwise(what)),
             (_, Some(read_back)) => self.see_by(&gift.facts(step, Some(&account)), read_back).await,
