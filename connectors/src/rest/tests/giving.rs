@@ -100,6 +100,7 @@ fn rename(to: &str) -> Step {
 #[rstest]
 #[case::all_roles_in_one_request(giving)]
 #[case::each_role_by_itself(one_by_one)]
+#[case::with_a_read_back_that_knows_no_roles(with_read_back)]
 #[tokio::test]
 async fn an_account_is_made_shut_opened_with_its_roles_and_renamed(
     #[case] settings: fn(&str) -> RestSettings,
@@ -281,6 +282,15 @@ fn abilities_and_mistakes_of_giving_are_told() {
         keys(|s| s.account.as_mut().unwrap().last_used = Some("used".into())),
         ["account.last_used"]
     );
+}
+
+/// Says whether the account is open, and nothing of its roles.
+fn with_read_back(url: &str) -> RestSettings {
+    let mut settings = one_by_one(url);
+    let done = "body.state == 'active'".to_owned();
+    settings.grant.as_mut().unwrap().read_back =
+        Some(ReadBack { path: "/users/{{ id }}".into(), done });
+    settings
 }
 
 /// A look for two people at once, one of whose accounts is odd.
