@@ -1,6 +1,6 @@
 //! Users that are made, opened with groups, given a password and renamed, in a tenant that keeps it.
 
-use super::super::connect;
+use super::super::{SyncedAccounts, connect};
 use super::tenant::*;
 use crate::contract::Observe;
 use crate::handover::Handover;
@@ -225,24 +225,32 @@ async fn a_user_that_was_deleted_is_no_user_to_wait_for() {
     assert!(matches!(apply(&graph, give(NEW)).await, Err(Fault::Retry(_))));
 }
 
+/// Of a user that Entra Connect copies: shut, and once the copy has opened it.
 #[rstest]
-#[case::opening(|account| Action::GrantAccess { account, roles: Vec::new() }, "opened")]
+#[case::opening(|account| Action::GrantAccess { account, roles: Vec::new() })]
 #[case::setting_a_password(|account| Action::SetPassword {
     account,
     envelope: Envelope { id: Uuid::nil(), opener: UserId::new("zbob").unwrap(), mail: None, form: 4 },
-}, "password")]
+})]
 #[tokio::test]
-async fn what_is_copied_from_elsewhere_is_refused_with_advice(
+async fn what_is_copied_from_elsewhere_is_opened_there_and_has_its_password_there(
     #[case] action: fn(Target) -> Action,
-    #[case] says: &str,
+    #[values(SyncedAccounts::Refuse, SyncedAccounts::Wait)] synced_accounts: SyncedAccounts,
 ) {
-    let lab = giving().await;
+    let mut lab = giving().await;
+    lab.settings.synced_accounts = synced_accounts;
+    lab.settings.groups.clear();
     lab.ann(|ann| (ann.synced, ann.enabled) = (true, false));
-    let graph = open(&lab, &Arc::default());
-    let ending = apply(&graph, step(ANN, "zann", Some("E-1"), action)).await;
-    let Err(Fault::Refused(cause)) = ending else { panic!("{ending:?}") };
-    assert!(cause.to_string().contains(says), "{cause}");
-    assert!(cause.to_string().contains("Entra Connect"), "{cause}");
+    let sealed = Arc::new(Sealed::default());
+    let graph = open(&lab, &sealed);
+    let step = step(ANN, "zann", Some("E-1"), action);
+    let fault = apply(&graph, step.clone()).await.unwrap_err();
+    assert_eq!(matches!(fault, Fault::Retry(_)), synced_accounts == SyncedAccounts::Wait);
+    assert!(fault.to_string().contains("Entra Connect"), "{fault}");
+    lab.ann(|ann| ann.enabled = true);
+    assert_eq!(apply(&graph, step.clone()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&graph, step).await, Ok(Seen::AsWanted));
+    assert!(sealed.all.lock().unwrap().is_empty());
     assert_eq!(lab.changes(), [] as [&str; 0]);
 }
 
