@@ -148,6 +148,10 @@ async fn roles_are_shown_by_groups_and_others_groups_are_left_alone() {
     let observed = graph.observe(&Scope::People(vec![keys])).await.unwrap();
     assert_eq!(observed.accounts[0].details.roles, [role("clerk")]);
     assert!(observed.accounts[0].details.password.is_some());
+    // The audit sees who was put into the groups of a role in Entra ID itself (S4).
+    let all = graph.observe(&Scope::AllAccounts).await.unwrap();
+    let roles: Vec<_> = all.accounts.iter().map(|a| a.details.roles.as_slice()).collect();
+    assert_eq!(roles, [&[role("clerk")][..], &[]]);
     let step = step(ANN, "zann", Some("E-1"), |account| Action::GrantAccess {
         account,
         roles: Vec::new(),
