@@ -214,7 +214,8 @@ impl Rest {
     /// What a system shows beside the keys. Whoever leaves is found whatever is wrong in it.
     fn details(&self, shape: &AccountShape, answer: &Answer) -> Details {
         let roles = shape.roles.as_ref().and_then(|roles| roles_in(answer, roles).ok());
-        let last_use = shape.last_used.as_ref().and_then(|expression| self.used(answer, expression));
+        let last_use =
+            shape.last_used.as_ref().and_then(|expression| self.used(answer, expression));
         let display_name = perhaps(answer, &shape.display_name);
         Details { display_name, roles: roles.unwrap_or_default(), last_use, ..Details::default() }
     }

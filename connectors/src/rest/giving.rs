@@ -220,7 +220,9 @@ impl Rest {
         match (&account.employee_number, &blueprint.employee_number) {
             (Some(own), Some(number)) => own.folded() == number.folded(),
             (None, Some(_)) if keeps => false,
-            _ => {
+            // A number of somebody's, and whoever is made has none: a namesake's.
+            (Some(_), None) => false,
+            (None, _) => {
                 let (own, last) = (account.name.last.trim(), blueprint.name.last.trim());
                 !own.is_empty() && own.to_lowercase() == last.to_lowercase()
             }

@@ -187,6 +187,19 @@ async fn what_is_there_is_taken_for_theirs_only_where_it_is_known_to_be(
 }
 
 #[tokio::test]
+async fn an_account_with_a_number_is_nobodys_who_has_none() {
+    let system = System::start().await;
+    system.add("mzsmitj", "00123", "Smith");
+    let rest = connect(&giving(&system.double.url)).unwrap();
+    let mut step = create();
+    let Action::CreateAccount { blueprint, .. } = &mut step.action else { panic!() };
+    blueprint.employee_number = None;
+    let result = apply(&rest, &step).await;
+    assert_eq!(word(&result), "refused", "{result:?}");
+    assert_eq!(system.changes(), [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn a_system_that_opens_what_it_makes_has_it_shut_again() {
     let system = System::start().await;
     system.set(Mood::OpensWhatItMakes);
@@ -264,6 +277,8 @@ fn abilities_and_mistakes_of_giving_are_told() {
     for ability in [Ability::CreateAccount, Ability::GrantAccess, Ability::RenameAccount] {
         assert!(all.contains(&ability), "{ability:?}");
     }
+    assert!(!all.contains(&Ability::LastUse));
+    assert!(!one_by_one(url).names_count());
     let keys = |change: fn(&mut RestSettings)| -> Vec<String> {
         let mut settings = one_by_one(url);
         change(&mut settings);

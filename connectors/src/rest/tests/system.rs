@@ -61,7 +61,15 @@ impl System {
         let mut state = self.state.lock().unwrap();
         let id = state.users.len() + 7;
         let (login, badge, last) = (login.to_owned(), badge.to_owned(), last.to_owned());
-        state.users.push(User { id, login, open: false, badge, last, roles: Vec::new(), odd: Vec::new() });
+        state.users.push(User {
+            id,
+            login,
+            open: false,
+            badge,
+            last,
+            roles: Vec::new(),
+            odd: Vec::new(),
+        });
     }
 
     /// Has the system say something odd of the account that was added last.

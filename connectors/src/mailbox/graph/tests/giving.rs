@@ -310,6 +310,18 @@ async fn a_user_that_may_be_somebody_elses_is_not_taken(
 }
 
 #[tokio::test]
+async fn a_user_with_a_number_is_nobodys_who_has_none() {
+    let lab = giving().await;
+    lab.ann(|ann| (ann.name, ann.last) = ("zcam@dmh.test".into(), "Ode".into()));
+    let mut step = create();
+    let Action::CreateAccount { blueprint, .. } = &mut step.action else { panic!() };
+    blueprint.employee_number = None;
+    let ending = apply(&lab.open(), step).await;
+    assert!(matches!(ending, Err(Fault::Refused(_))), "{ending:?}");
+    assert_eq!(lab.changes(), [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn a_name_that_is_somebody_elses_is_not_given() {
     let lab = giving().await;
     let graph = lab.open();
@@ -325,6 +337,8 @@ async fn nothing_is_given_where_the_settings_do_not_say_so() {
     assert!(matches!(apply(&graph, create()).await, Err(Fault::Refused(_))));
     assert_eq!(lab.changes(), [] as [&str; 0]);
     assert!(!lab.settings.abilities().contains(&Ability::CreateAccount));
+    assert!(!lab.settings.names_count());
+    assert!(giving().await.settings.names_count());
     let abilities = giving().await.settings.abilities();
     for able in
         [Ability::CreateAccount, Ability::SetPassword, Ability::GrantAccess, Ability::RenameAccount]
