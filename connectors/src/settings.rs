@@ -119,6 +119,18 @@ pub trait ConnectorKind {
     /// What it can be asked to do.
     fn abilities(&self) -> Vec<Ability>;
 
+    /// Whether it can say which accounts there are, beside those that it is asked for.
+    fn lists_accounts(&self) -> bool {
+        true
+    }
+
+    /// Whether its names count as taken (N5): a directory's, and those of a system in which accounts are made.
+    fn names_count(&self) -> bool {
+        let all = self.abilities();
+        let makes = all.contains(&Ability::Accounts) || all.contains(&Ability::CreateAccount);
+        makes && self.lists_accounts()
+    }
+
     /// What it is, for sentences: `mail server`.
     fn noun(&self) -> &'static str;
 

@@ -53,6 +53,10 @@ impl ConnectorKind for CommandSettings {
         Self::abilities(self)
     }
 
+    fn lists_accounts(&self) -> bool {
+        self.offers(Operation::List)
+    }
+
     fn noun(&self) -> &'static str {
         "system behind a program"
     }

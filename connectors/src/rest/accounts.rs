@@ -49,7 +49,7 @@ impl Rest {
         for id in people.iter().flat_map(|person| &person.ids) {
             if self.settings.look.is_some()
                 && !found.iter().any(|account| account.id == *id)
-                && let Some(account) = self.look(id).await?
+                && let Some(account) = self.looked(id, |fault| fault).await?
             {
                 keep(found, account);
             }
@@ -103,8 +103,39 @@ impl Rest {
         Ok(accounts)
     }
 
-    /// One account by the system's own id; none if it is gone.
+    /// One account by the system's own id; none if it is gone. What a step meets half said is asked again.
     pub(super) async fn look(&self, id: &StableId) -> Result<Option<ObservedAccount>, Fault> {
+        let again = |fault| match fault {
+            Fault::Refused(cause) => Fault::Retry(cause),
+            other => other,
+        };
+        self.looked(id, again).await
+    }
+
+    /// The same; `odd` says what follows from an account that can't be read.
+    async fn looked(
+        &self,
+        id: &StableId,
+        odd: fn(Fault) -> Fault,
+    ) -> Result<Option<ObservedAccount>, Fault> {
+        let what = "look at the account";
+        let Some((answer, account)) = self.reply_of(id).await? else { return Ok(None) };
+        let account = self.read(what, &answer, account).map_err(odd)?;
+        if account.id != *id {
+            return Err(Fault::Refused(Cause::new(format!(
+                "{what}: the system answered with another account; look at the system by hand"
+            ))));
+        }
+        Ok(Some(account))
+    }
+
+    /// What the system says of one account, with the account at hand.
+    async fn answer_of(&self, id: &StableId) -> Result<Option<Answer>, Fault> {
+        let reply = self.reply_of(id).await?;
+        Ok(reply.map(|(answer, account)| answer.with_account(account)))
+    }
+
+    async fn reply_of(&self, id: &StableId) -> Result<Option<(Answer, Value)>, Fault> {
         let what = "look at the account";
         let look = self.look_settings()?;
         let reply = self.get(what, &look.path, &Facts::of([("id", id.as_str())])).await?;
@@ -121,13 +152,7 @@ impl Rest {
                 "{what}: the reply has not exactly one account; correct `look`"
             ))));
         };
-        let account = self.read(what, &answer, account)?;
-        if account.id != *id {
-            return Err(Fault::Refused(Cause::new(format!(
-                "{what}: the system answered with another account; look at the system by hand"
-            ))));
-        }
-        Ok(Some(account))
+        Ok(Some((answer, account)))
     }
 
     fn look_settings(&self) -> Result<&Look, Fault> {
@@ -136,36 +161,39 @@ impl Rest {
         })
     }
 
-    /// What an account in a reply says of itself.
+    /// What an account in a reply says of itself. What has no id is no account of this API, so that it is asked
+    /// again later; an account with something else wrong is refused by itself, and holds up nobody else.
     fn read(&self, what: &str, answer: &Answer, account: Value) -> Result<ObservedAccount, Fault> {
         let shape = self.settings.account.as_ref().ok_or_else(|| {
             Fault::Refused(Cause::new("nothing says what an account looks like; write `account`"))
         })?;
         let answer = answer.with_account(account);
-        let unclear = |error: minijinja::Error| unclear(what, &error);
-        let text = |expression: &str| answer.text(expression).map_err(unclear);
-        let perhaps = |expression: &Option<String>| match expression {
-            Some(expression) => text(expression),
-            None => Ok(None),
-        };
-        let wrong = |key: &str| {
+        let id = answer.text(&shape.id).map_err(|error| unclear(what, &error))?;
+        let id = id.and_then(|id| StableId::new(id).ok()).ok_or_else(|| {
             Fault::Retry(Cause::new(format!(
-                "{what}: the reply has no usable {key} of an account; correct `account.{key}`"
+                "{what}: the reply has no usable id of an account; correct `account.id`"
+            )))
+        })?;
+        let odd = |key: &str| {
+            Fault::Refused(Cause::new(format!(
+                "{what}: the account {id} shows no usable {key}; correct it in the system, or `account.{key}`"
             )))
         };
-        let id = text(&shape.id)?.and_then(|id| StableId::new(id).ok());
-        let user_id = text(&shape.user_id)?.and_then(|id| UserId::new(id).ok());
-        let user_id = user_id.ok_or_else(|| wrong("user_id"))?;
-        let number = perhaps(&shape.employee_number)?;
-        let id = id.ok_or_else(|| wrong("id"))?;
+        let user_id = answer.text(&shape.user_id).ok().flatten();
+        let user_id = user_id.and_then(|id| UserId::new(id).ok()).ok_or_else(|| odd("user_id"))?;
+        let number = match &shape.employee_number {
+            Some(expression) => answer.text(expression).map_err(|_| odd("employee_number"))?,
+            None => None,
+        };
+        let enabled = answer.truth(&shape.enabled).map_err(|_| odd("enabled"))?;
         Ok(ObservedAccount {
             place: id.to_string(),
             id,
-            enabled: answer.truth(&shape.enabled).map_err(unclear)?,
+            enabled,
             employee_number: number.and_then(|number| EmployeeNumber::new(number).ok()),
             name: PersonName {
-                last: perhaps(&shape.last_name)?.unwrap_or_default(),
-                first: perhaps(&shape.first_name)?.unwrap_or_default(),
+                last: perhaps(&answer, &shape.last_name).unwrap_or_default(),
+                first: perhaps(&answer, &shape.first_name).unwrap_or_default(),
                 preferred: None,
             },
             protection: self.never(&user_id).map(|because| Protection::Never { because }),
@@ -175,41 +203,47 @@ impl Rest {
             description: None,
             home: None,
             uid_number: None,
-            mail: perhaps(&shape.mail)?,
+            mail: perhaps(&answer, &shape.mail),
             groups: Vec::new(),
             held_in_trust: Vec::new(),
-            details: self.details(shape, &answer).map_err(unclear)?,
+            details: self.details(shape, &answer),
             realm: Realm::System,
         })
     }
 
-    /// What a system shows beside the keys; a role that can't be one of ours is none of ours.
-    fn details(&self, shape: &AccountShape, answer: &Answer) -> Result<Details, minijinja::Error> {
-        let text = |expression: &Option<String>| match expression {
-            Some(expression) => answer.text(expression),
-            None => Ok(None),
-        };
-        let roles = shape.roles.as_ref().map(|roles| answer.texts(roles)).transpose()?;
-        let mut roles: Vec<SystemRole> =
-            roles.into_iter().flatten().filter_map(|role| SystemRole::new(role).ok()).collect();
-        roles.sort_unstable();
-        roles.dedup();
-        let last_use = match &shape.last_used {
+    /// What a system shows beside the keys. Whoever leaves is found whatever is wrong in it.
+    fn details(&self, shape: &AccountShape, answer: &Answer) -> Details {
+        let roles = shape.roles.as_ref().and_then(|roles| roles_in(answer, roles).ok());
+        let last_use =
+            shape.last_used.as_ref().and_then(|expression| self.used(answer, expression));
+        let display_name = perhaps(answer, &shape.display_name);
+        Details { display_name, roles: roles.unwrap_or_default(), last_use, ..Details::default() }
+    }
+
+    /// A moment that can't be read is not shown: it must not read as one that never was.
+    fn used(&self, answer: &Answer, expression: &str) -> Option<LastUse> {
+        let text = answer.text(expression).ok()?.filter(|text| !text.is_empty());
+        let at = match text {
             None => None,
-            Some(expression) => {
-                let at = match answer.text(expression)?.filter(|text| !text.is_empty()) {
-                    None => None,
-                    Some(text) => Some(moment(&text).ok_or_else(|| {
-                        let kind = minijinja::ErrorKind::InvalidOperation;
-                        minijinja::Error::new(kind, "account.last_used gives no moment")
-                    })?),
-                };
-                let lag_days = self.settings.last_use.lag_days;
-                Some(LastUse { at, made_at: None, lag_days })
-            }
+            Some(text) => Some(moment(&text)?),
         };
-        let display_name = text(&shape.display_name)?;
-        Ok(Details { display_name, roles, last_use, ..Details::default() })
+        Some(LastUse { at, made_at: None, lag_days: self.settings.last_use.lag_days })
+    }
+
+    /// Nothing is given over roles that can't be read: an account that shows none is looked at once more.
+    pub(super) async fn roles_are_readable(&self, account: &ObservedAccount) -> Result<(), Fault> {
+        let shape = self.settings.account.as_ref();
+        let Some(roles) = shape.and_then(|shape| shape.roles.as_ref()) else { return Ok(()) };
+        if !account.details.roles.is_empty() {
+            return Ok(());
+        }
+        let Some(answer) = self.answer_of(&account.id).await? else { return Ok(()) };
+        roles_in(&answer, roles).map(drop).map_err(|_| {
+            Fault::Refused(Cause::new(
+                "the roles of the account can't be read; correct them in the system, or `account.roles` (where \
+                 the system leaves them out: `account.roles | default([], true)`)",
+            ))
+        })
     }
 
     /// The one account of a log-on name.
@@ -249,6 +283,20 @@ fn keep(found: &mut Vec<ObservedAccount>, account: ObservedAccount) {
         Some(known) => known.protection = known.protection.take().or(account.protection),
         None => found.push(account),
     }
+}
+
+/// What is said of an account beside its keys, where it can be read.
+fn perhaps(answer: &Answer, expression: &Option<String>) -> Option<String> {
+    answer.text(expression.as_ref()?).ok().flatten()
+}
+
+/// A role that can't be one of ours is none of ours.
+fn roles_in(answer: &Answer, expression: &str) -> Result<Vec<SystemRole>, minijinja::Error> {
+    let roles = answer.texts(expression)?.into_iter();
+    let mut roles: Vec<SystemRole> = roles.filter_map(|role| SystemRole::new(role).ok()).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    Ok(roles)
 }
 
 /// The reply is not what the expressions expect. The engine's own sentence may hold what the reply holds.

@@ -78,10 +78,6 @@ impl RestSettings {
         found.0
     }
 
-    pub(super) fn shows_last_use(&self) -> bool {
-        self.account.as_ref().is_some_and(|account| account.last_used.is_some())
-    }
-
     fn operations(&self) -> impl Iterator<Item = (&'static str, &Operation)> {
         let all = [
             ("revoke", &self.revoke),

@@ -66,10 +66,13 @@ impl Answer {
         }
     }
 
-    /// A list of texts or numbers, as texts.
+    /// A list of texts or numbers, as texts; empty where nothing is said.
     pub(super) fn texts(&self, expression: &str) -> Result<Vec<String>, Error> {
         let wrong = || Error::new(ErrorKind::InvalidOperation, "gives no list of texts");
         let value = self.value(expression)?;
+        if matches!(value.kind(), ValueKind::Undefined | ValueKind::None) {
+            return Ok(Vec::new());
+        }
         if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
             return Err(wrong());
         }

@@ -119,15 +119,20 @@ impl Rest {
         if let Some(found) = drift(&expected(step, gift, &account), &account) {
             return Ok(Outcome::Drifted(found));
         }
-        if self.held(gift, &account) == Held::Yes {
+        if let Gift::Access(_) = gift {
+            self.roles_are_readable(&account).await?;
+        }
+        let held = self.held(gift, &account);
+        if held == Held::Yes {
             return Ok(Outcome::AlreadySo);
         }
         if let Gift::Name(to) = gift {
             self.name_is_free(&to.user_id, &account).await?;
         }
         let facts = gift.facts(step, Some(&account));
+        // What the account itself shows otherwise no read-back says better: it may know nothing of roles.
         if let Some(read_back) = &operation.read_back
-            && account.enabled
+            && held == Held::AsFarAsShown
             && self.is_done(&facts, read_back).await?
         {
             return Ok(Outcome::AlreadySo);
@@ -215,7 +220,9 @@ impl Rest {
         match (&account.employee_number, &blueprint.employee_number) {
             (Some(own), Some(number)) => own.folded() == number.folded(),
             (None, Some(_)) if keeps => false,
-            _ => {
+            // A number of somebody's, and whoever is made has none: a namesake's.
+            (Some(_), None) => false,
+            (None, _) => {
                 let (own, last) = (account.name.last.trim(), blueprint.name.last.trim());
                 !own.is_empty() && own.to_lowercase() == last.to_lowercase()
             }
@@ -293,6 +300,9 @@ impl Rest {
         let Some(account) = account else {
             return Ok(otherwise("the account is not there; see what became of it in the system"));
         };
+        if let Gift::Access(_) = gift {
+            self.roles_are_readable(&account).await?;
+        }
         match (self.held(gift, &account), &operation.read_back) {
             (Held::No(what), _) => Ok(otherwise(what)),
             (_, Some(read_back)) => self.see_by(&gift.facts(step, Some(&account)), read_back).await,

@@ -57,9 +57,13 @@ impl ConnectorKind for RestSettings {
             (self.create.is_some(), Ability::CreateAccount),
             (self.grant.is_some(), Ability::GrantAccess),
             (self.rename.is_some(), Ability::RenameAccount),
-            (self.shows_last_use(), Ability::LastUse),
         ];
         all.into_iter().filter_map(|(can, ability)| can.then_some(ability)).collect()
+    }
+
+    /// It looks accounts up one by one.
+    fn lists_accounts(&self) -> bool {
+        false
     }
 
     fn noun(&self) -> &'static str {

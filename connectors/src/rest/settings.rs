@@ -70,7 +70,7 @@ pub struct RestSettings {
     /// Gives an account another name (N7).
     #[serde(default)]
     pub rename: Option<Operation>,
-    /// By how much `account.last_used` may lag behind (S3).
+    /// By how much `account.last_used` may lag behind.
     #[serde(default)]
     pub last_use: LastUseShown,
     /// Ends mail sessions and hides a mailbox (D7). `id` is then the directory's.
@@ -146,7 +146,8 @@ pub struct AccountShape {
     /// Its roles, a list of texts: `account.roles | map(attribute='name') | list`.
     #[serde(default)]
     pub roles: Option<String>,
-    /// When it was last used (S3): RFC 3339, or seconds since 1970; nothing where it never was.
+    /// When it was last used: RFC 3339, or seconds since 1970; nothing where it never was. The audit can't use
+    /// it (S3): it lists all accounts, which this kind of connector can't.
     #[serde(default)]
     pub last_used: Option<String>,
 }

@@ -352,8 +352,10 @@ impl Sql {
 
 /// By number where both are known, else by last name where the system shows one.
 fn is_theirs(found: &SystemAccount, blueprint: &Blueprint) -> bool {
-    if let (Some(own), Some(number)) = (&found.employee_number, &blueprint.employee_number) {
-        return own.folded() == number.folded();
+    // A number of somebody's, and whoever is made has none: a namesake's.
+    if let Some(own) = &found.employee_number {
+        let number = blueprint.employee_number.as_ref();
+        return number.is_some_and(|number| number.folded() == own.folded());
     }
     let last = found.last_name.as_deref().unwrap_or_default().trim().to_lowercase();
     !last.is_empty() && last == blueprint.name.last.trim().to_lowercase()

@@ -279,7 +279,7 @@ fn a_directory_that_cant_be_read_holds_up_what_concerns_it_and_nothing_else() {
     );
 }
 
-fn engagement(number: &EmployeeNumber) -> lapsed_core::facts::Engagement {
+pub(super) fn engagement(number: &EmployeeNumber) -> lapsed_core::facts::Engagement {
     lapsed_core::facts::Engagement {
         source: lapsed_core::facts::SourceName::new("hr").unwrap(),
         employee_number: Some(number.clone()),

@@ -3,8 +3,9 @@
 use super::world::*;
 use lapsed_core::access::entitlement::EntitlementState;
 use lapsed_core::access::form::{Asks, FormState};
-use lapsed_core::facts::LocationId;
+use lapsed_core::facts::{EmployeeNumber, LinkedAccount, LocationId};
 use lapsed_core::journal::StepState;
+use lapsed_core::observed::Realm;
 use lapsed_core::step::{Action, Found};
 use rstest::rstest;
 
@@ -105,7 +106,13 @@ fn what_others_shut_is_opened_by_no_form_that_asks_for_more(#[case] was_ours: bo
         world.run();
     } else {
         let mut shut = account((&name, "mzsmitj"), "Smith", false);
-        shut.realm = lapsed_core::observed::Realm::System;
+        shut.realm = Realm::System;
+        let link = LinkedAccount {
+            connector: name.clone(),
+            id: shut.id.clone(),
+            user_id: shut.user_id.clone(),
+        };
+        world.person.accounts.push(link);
         world.accounts.push((name.clone(), shut));
     }
     world.form(Asks::Change, None);
@@ -187,4 +194,36 @@ fn of_a_form_that_gave_nothing_nothing_is_in_place(#[case] asks: Asks) {
     let granted = world.look();
     assert!(granted.forms_in_place.is_empty());
     assert!(granted.stuck);
+}
+
+/// The name is made of the last name, so that a namesake's account in a system agrees in both.
+#[rstest]
+#[case::open(true, "Smith", None, false)]
+#[case::shut(false, "Smith", None, false)]
+#[case::that_shows_no_name(true, "", None, false)]
+#[case::with_the_joiners_number(false, "Smith", Some("00123"), true)]
+fn what_is_in_a_system_under_a_new_name_before_it_was_made_is_not_the_joiners(
+    #[case] enabled: bool,
+    #[case] last: &str,
+    #[case] number: Option<&str>,
+    #[case] is_own: bool,
+) {
+    let mut world = World::new();
+    let form = world.form(Asks::New, Some("mzsmitj"));
+    form.form.person.employee_number = EmployeeNumber::new("00123").ok();
+    world.gives(1, "account", None);
+    world.gives(1, "cimor", Some("nurse"));
+    let mut namesake = account((&connector("cimor"), "mzsmitj"), last, enabled);
+    namesake.realm = Realm::System;
+    namesake.employee_number = number.map(|number| EmployeeNumber::new(number).unwrap());
+    let engagements = namesake.employee_number.iter().map(super::joiners::engagement);
+    world.person.engagements.extend(engagements);
+    world.accounts.push((connector("cimor"), namesake.clone()));
+    let granted = world.run();
+    let told = granted.doubtful.iter().any(|told| told.contains("before it was made"));
+    assert_eq!(told, !is_own, "{:?}", granted.doubtful);
+    let linked = world.person.accounts.iter().any(|link| link.connector.as_str() == "cimor");
+    assert_eq!(linked, is_own);
+    assert_eq!(*world.account("cimor") == namesake, !is_own);
+    assert_eq!(granted.stuck, !is_own);
 }

@@ -132,7 +132,7 @@ async fn all_accounts(
 
 async fn taken_names(cycle: &Cycle) -> Result<BTreeSet<String>, ConsoleError> {
     let mut all = BTreeSet::new();
-    for (name, eye) in cycle.directories() {
+    for (name, eye) in cycle.name_givers() {
         let observed =
             eye.observe(&Scope::TakenNames).await.map_err(|fault| unreadable(name, &fault))?;
         all.extend(observed.taken_names);

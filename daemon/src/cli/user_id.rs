@@ -11,7 +11,6 @@ use crate::rehearse::database;
 use crate::store::{Store, StoreError};
 use crate::targets::Hands;
 use crate::views::{UserIdView, UserIdsView};
-use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{ConnectorName, LocationId, PersonKind, PersonName};
 use lapsed_core::observed::Scope;
 use lapsed_core::policy::Policy;
@@ -82,9 +81,9 @@ fn listed(file: &Path) -> Result<TakenIds, Failure> {
 }
 
 /// Other targets have accounts under IDs that a directory gave.
-fn is_directory(config: &Config, name: &ConnectorName) -> bool {
+fn names_count(config: &Config, name: &ConnectorName) -> bool {
     let settings = config.connectors.get(name);
-    settings.is_some_and(|settings| settings.of_kind().abilities().contains(&Ability::Accounts))
+    settings.is_some_and(|settings| settings.of_kind().names_count())
 }
 
 /// IDs of the connected directories.
@@ -95,7 +94,7 @@ fn in_directory(config: &Config) -> Result<TakenIds, Failure> {
     waited(async {
         let mut taken = TakenIds::default();
         let eyes = hands.eyes();
-        for (name, eye) in eyes.0.iter().filter(|(name, _)| is_directory(config, name)) {
+        for (name, eye) in eyes.0.iter().filter(|(name, _)| names_count(config, name)) {
             let observed = eye.observe(&Scope::TakenNames).await.map_err(|fault| {
                 Failure::new(
                     Exit::Failure,

@@ -7,7 +7,7 @@ use lapsed_core::access::check::REQUIRABLE;
 use lapsed_core::access::form::Asks;
 use lapsed_core::access::person;
 use lapsed_core::facts::{GateName, PersonKind, SourceName, SystemName};
-use lapsed_core::policy::access::FormRule;
+use lapsed_core::policy::access::{FormRule, SystemRule};
 
 impl Judge<'_> {
     /// Forms, gates and what they name.
@@ -27,6 +27,7 @@ impl Judge<'_> {
         }
         for (name, system) in &file.access.systems {
             self.known_gates(&format!("access.systems.{name}.gates"), &system.gates);
+            self.can_be_audited(name, system);
         }
         self.personal_devices();
         for (name, gate) in &file.access.gates {
@@ -40,6 +41,25 @@ impl Judge<'_> {
                 let message = "this name stands for what access forms say";
                 self.wrong(&format!("feeds.{name}"), message, "give the feed another name");
             }
+        }
+    }
+
+    /// What is not used is found in a list of all accounts (S3).
+    fn can_be_audited(&mut self, name: &SystemName, system: &SystemRule) {
+        let Some(connector) =
+            system.connector.as_ref().filter(|_| system.lock_after_days.is_some())
+        else {
+            return;
+        };
+        let Some(settings) = self.file.connectors.get(connector) else { return };
+        let kind = settings.of_kind();
+        if !kind.lists_accounts() {
+            let message = format!(
+                "`{connector}` is a {} that can't list its accounts: nothing there would ever be locked",
+                kind.noun()
+            );
+            let advice = "take this away, and lock there by a rule of the system's own";
+            self.wrong(&format!("access.systems.{name}.lock_after_days"), message, advice);
         }
     }
 

@@ -73,9 +73,17 @@ impl Cycle {
         settings.is_some_and(|settings| settings.of_kind().abilities().contains(&ability))
     }
 
-    /// The directories: whose accounts make a person, and whose names count as taken (N5).
+    /// The directories, whose accounts make a person.
     pub(crate) fn directories(&self) -> impl Iterator<Item = (&ConnectorName, &Arc<dyn Observe>)> {
         self.eyes.0.iter().filter(|(name, _)| self.able(name, Ability::Accounts))
+    }
+
+    /// Targets whose names count as taken (N5): directories, and systems in which accounts are made.
+    pub(crate) fn name_givers(&self) -> impl Iterator<Item = (&ConnectorName, &Arc<dyn Observe>)> {
+        let settings = |name| self.config.connectors.get(name);
+        let count =
+            move |name| settings(name).is_some_and(|settings| settings.of_kind().names_count());
+        self.eyes.0.iter().filter(move |(name, _)| count(*name))
     }
 
     /// The calendar date at `now` in the agency's zone.

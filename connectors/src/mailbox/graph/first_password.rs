@@ -26,11 +26,12 @@ impl Graph {
         user: &User,
         envelope: &Envelope,
     ) -> Result<Outcome, Fault> {
+        // Its owner logs on by that directory, which has a first password of its own.
         if user.synced {
-            return Err(refused(format!(
-                "{} is copied from a directory of your own by Entra Connect, and its password with it; set it there",
-                user.name
-            )));
+            return match user.enabled {
+                true => Ok(Outcome::AlreadySo),
+                false => Err(self.only_there(user, "opened")),
+            };
         }
         let Some(handover) = &self.handover.0 else {
             return Err(refused(
@@ -74,6 +75,9 @@ impl Graph {
 
     /// Whether the password was set: it can't be read, the moment of its change can.
     pub(super) fn see_password(&self, step: &Step, user: &User) -> Result<Seen, Fault> {
+        if user.synced {
+            return Ok(Seen::AsWanted);
+        }
         let because = |why: &str| Ok(Seen::CannotTell(Cause::new(why)));
         match (self.noted_before(step.id), &user.password_changed) {
             (Some(before), Some(now)) if before == *now => {

@@ -203,8 +203,9 @@ impl Graph {
         let Some(user) = self.api.user(&name).await? else { return Ok(None) };
         let theirs = match (&user.employee_number, &new.employee_number) {
             (Some(own), Some(number)) => own.folded() == number.folded(),
-            (None, Some(_)) => false,
-            (_, None) => {
+            // A number of somebody's, and whoever is made has none: a namesake's.
+            (None, Some(_)) | (Some(_), None) => false,
+            (None, None) => {
                 let (own, last) = (user.person.last.trim(), new.name.last.trim());
                 !own.is_empty() && own.to_lowercase() == last.to_lowercase()
             }

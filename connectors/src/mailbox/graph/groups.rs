@@ -8,7 +8,7 @@ use crate::http::{Kind, Method, segment};
 use lapsed_core::facts::SystemRole;
 use lapsed_core::step::{Cause, Fault};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 const GROUPS: &str = "GroupMember.ReadWrite.All";
@@ -51,9 +51,29 @@ impl Graph {
             return Ok(Vec::new());
         }
         let own = self.memberships(user).await?;
-        let has = |groups: &Vec<Uuid>| groups.iter().all(|group| own.contains(group));
+        Ok(self.roles_by(|group| own.contains(&group)))
+    }
+
+    /// The roles all of whose groups somebody is in.
+    pub(super) fn roles_by(&self, is_in: impl Fn(Uuid) -> bool) -> Vec<SystemRole> {
+        let has = |groups: &Vec<Uuid>| groups.iter().all(|group| is_in(*group));
         let held = self.settings.roles.iter().filter(|(_, groups)| has(groups));
-        Ok(held.map(|(role, _)| role.clone()).collect())
+        held.map(|(role, _)| role.clone()).collect()
+    }
+
+    /// Who is in the groups of roles, by identity: asked by group, not by user, where everybody is looked at.
+    pub(super) async fn members(&self) -> Result<HashMap<Uuid, HashSet<String>>, Fault> {
+        let mut all = HashMap::new();
+        let groups: BTreeSet<Uuid> = self.settings.roles.values().flatten().copied().collect();
+        for group in groups {
+            let what = format!("list members of group {group}");
+            let call = Call { what: &what, right: GROUPS };
+            let path = format!("/groups/{group}/members?$select=id&$top=500");
+            let listed = self.api.list(&path, &call).await?;
+            let id = |entry: &Value| Some(entry.get("id")?.as_str()?.to_owned());
+            all.insert(group, listed.iter().filter_map(id).collect());
+        }
+        Ok(all)
     }
 
     /// Puts the user into a group. Graph answers 400 where the user is in it already.

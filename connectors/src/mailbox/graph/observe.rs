@@ -26,11 +26,16 @@ impl Graph {
                 Ok(observed(accounts))
             }
             Scope::AllAccounts => {
-                let users = self.everybody().await?;
-                let never = &self.settings.never;
-                let accounts: Result<_, _> =
-                    users.iter().map(|user| user.observed(None, never)).collect();
-                Ok(observed(accounts?))
+                let (users, members) = (self.everybody().await?, self.members().await?);
+                let mut accounts = Vec::with_capacity(users.len());
+                for user in &users {
+                    let mut account = user.observed(None, &self.settings.never)?;
+                    account.details.roles = self.roles_by(|group| {
+                        members.get(&group).is_some_and(|them| them.contains(&user.id))
+                    });
+                    accounts.push(account);
+                }
+                Ok(observed(accounts))
             }
             Scope::Groups(_) => Ok(observed(Vec::new())),
             Scope::TakenNames => {

@@ -100,6 +100,7 @@ fn rename(to: &str) -> Step {
 #[rstest]
 #[case::all_roles_in_one_request(giving)]
 #[case::each_role_by_itself(one_by_one)]
+#[case::with_a_read_back_that_knows_no_roles(with_read_back)]
 #[tokio::test]
 async fn an_account_is_made_shut_opened_with_its_roles_and_renamed(
     #[case] settings: fn(&str) -> RestSettings,
@@ -186,6 +187,19 @@ async fn what_is_there_is_taken_for_theirs_only_where_it_is_known_to_be(
 }
 
 #[tokio::test]
+async fn an_account_with_a_number_is_nobodys_who_has_none() {
+    let system = System::start().await;
+    system.add("mzsmitj", "00123", "Smith");
+    let rest = connect(&giving(&system.double.url)).unwrap();
+    let mut step = create();
+    let Action::CreateAccount { blueprint, .. } = &mut step.action else { panic!() };
+    blueprint.employee_number = None;
+    let result = apply(&rest, &step).await;
+    assert_eq!(word(&result), "refused", "{result:?}");
+    assert_eq!(system.changes(), [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn a_system_that_opens_what_it_makes_has_it_shut_again() {
     let system = System::start().await;
     system.set(Mood::OpensWhatItMakes);
@@ -263,6 +277,8 @@ fn abilities_and_mistakes_of_giving_are_told() {
     for ability in [Ability::CreateAccount, Ability::GrantAccess, Ability::RenameAccount] {
         assert!(all.contains(&ability), "{ability:?}");
     }
+    assert!(!all.contains(&Ability::LastUse));
+    assert!(!one_by_one(url).names_count());
     let keys = |change: fn(&mut RestSettings)| -> Vec<String> {
         let mut settings = one_by_one(url);
         change(&mut settings);
@@ -281,4 +297,79 @@ fn abilities_and_mistakes_of_giving_are_told() {
         keys(|s| s.account.as_mut().unwrap().last_used = Some("used".into())),
         ["account.last_used"]
     );
+}
+
+/// Says whether the account is open, and nothing of its roles.
+fn with_read_back(url: &str) -> RestSettings {
+    let mut settings = one_by_one(url);
+    let done = "body.state == 'active'".to_owned();
+    settings.grant.as_mut().unwrap().read_back =
+        Some(ReadBack { path: "/users/{{ id }}".into(), done });
+    settings
+}
+
+/// A look for two people at once, one of whose accounts is odd.
+#[rstest]
+#[case::no_roles("roles", json!(null), "found")]
+#[case::roles_that_are_none("roles", json!({ "a": 1 }), "found")]
+#[case::a_role_that_is_none("roles", json!(["clerk", null]), "found")]
+#[case::a_moment_that_is_none("used", json!("never"), "found")]
+#[case::a_moment_that_is_a_list("used", json!([]), "found")]
+#[case::no_name("name", json!(null), "found")]
+#[case::a_number_that_is_none("badge", json!({}), "refused")]
+#[case::no_log_on_name("login", json!(null), "refused")]
+#[case::no_id("id", json!(null), "retry")]
+#[tokio::test]
+async fn what_is_odd_in_one_account_holds_up_nobody_else(
+    #[case] key: &'static str,
+    #[case] value: serde_json::Value,
+    #[case] expected: &str,
+) {
+    let system = System::start().await;
+    system.add("mzdoej", "00124", "Doe");
+    system.odd("used", json!("2026-11-02T08:00:00Z"));
+    system.add("mzsmitj", "00123", "Smith");
+    system.odd(key, value);
+    let mut settings = giving(&system.double.url);
+    settings.account.as_mut().unwrap().last_used = Some("account.used".into());
+    let rest = connect(&settings).unwrap();
+    let ids = ["mzdoej", "mzsmitj"].map(|id| UserId::new(id).unwrap());
+    let keys = |id| PersonKeys { user_ids: vec![id], ..PersonKeys::default() };
+    let looked = rest.observe(&Scope::People(ids.map(keys).into())).await;
+    let word = match &looked {
+        Ok(observed) => {
+            assert_eq!(observed.accounts.len(), 2);
+            let [sound, odd] = [0, 1].map(|at| observed.accounts[at].details.clone());
+            assert!(sound.last_use.unwrap().at.is_some());
+            assert_eq!(odd.roles, []);
+            assert_eq!(odd.last_use.is_none(), key == "used");
+            "found"
+        }
+        Err(Fault::Refused(_)) => "refused",
+        Err(_) => "retry",
+    };
+    assert_eq!(word, expected, "{looked:?}");
+}
+
+#[rstest]
+#[case::none(json!(null), "account.roles", &["clerk"], "changed")]
+#[case::none_where_none_are_wanted(json!(null), "account.roles", &[], "changed")]
+#[case::unreadable(json!({ "a": 1 }), "account.roles", &[], "refused")]
+#[case::none_through_a_filter(json!(null), "account.roles | default([], true) | list", &[], "changed")]
+#[tokio::test]
+async fn nothing_is_given_over_roles_that_can_not_be_read(
+    #[case] shown: serde_json::Value,
+    #[case] expression: &str,
+    #[case] wanted: &[&str],
+    #[case] expected: &str,
+) {
+    let system = System::start().await;
+    system.add("mzsmitj", "00123", "Smith");
+    system.odd("roles", shown);
+    let mut settings = giving(&system.double.url);
+    settings.account.as_mut().unwrap().roles = Some(expression.into());
+    let rest = connect(&settings).unwrap();
+    let result = apply(&rest, &grant_to(known(), wanted)).await;
+    assert_eq!(word(&result), expected, "{result:?}");
+    assert_eq!(system.changes().is_empty(), expected == "refused");
 }

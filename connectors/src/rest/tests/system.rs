@@ -13,6 +13,8 @@ pub(super) struct User {
     pub(super) badge: String,
     pub(super) last: String,
     pub(super) roles: Vec<String>,
+    /// Said in place of what the system says of it otherwise.
+    pub(super) odd: Vec<(&'static str, Value)>,
 }
 
 /// What the system does with the next change.
@@ -59,7 +61,20 @@ impl System {
         let mut state = self.state.lock().unwrap();
         let id = state.users.len() + 7;
         let (login, badge, last) = (login.to_owned(), badge.to_owned(), last.to_owned());
-        state.users.push(User { id, login, open: false, badge, last, roles: Vec::new() });
+        state.users.push(User {
+            id,
+            login,
+            open: false,
+            badge,
+            last,
+            roles: Vec::new(),
+            odd: Vec::new(),
+        });
+    }
+
+    /// Has the system say something odd of the account that was added last.
+    pub(super) fn odd(&self, key: &'static str, value: Value) {
+        self.state.lock().unwrap().users.last_mut().unwrap().odd.push((key, value));
     }
 
     /// Requests that change something, as `METHOD path`.
@@ -74,14 +89,18 @@ fn none() -> Play {
 
 impl User {
     fn json(&self) -> Value {
-        json!({
+        let mut json = json!({
             "id": self.id,
             "login": self.login,
             "state": if self.open { "active" } else { "locked" },
             "badge": self.badge,
             "name": { "last": self.last },
             "roles": self.roles,
-        })
+        });
+        for (key, value) in &self.odd {
+            json[*key] = value.clone();
+        }
+        json
     }
 }
 
@@ -157,7 +176,7 @@ impl State {
         }
         let (id, open) = (self.users.len() + 7, self.mood == Mood::OpensWhatItMakes);
         let (badge, last) = (text("badge"), text("last"));
-        self.users.push(User { id, login, open, badge, last, roles: Vec::new() });
+        self.users.push(User { id, login, open, badge, last, roles: Vec::new(), odd: Vec::new() });
         Play::answer(201, json!({ "ok": true }))
     }
 }

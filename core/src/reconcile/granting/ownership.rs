@@ -5,9 +5,11 @@ use super::Granting;
 use super::place::is_vouched_for;
 use crate::access::form::Asks;
 use crate::facts::{ConnectorName, UserId};
+use crate::journal::StepState;
 use crate::observed::{ObservedAccount, Realm};
 use crate::policy::departure;
 use crate::reconcile::corroboration::fold_surname;
+use crate::step::Action;
 
 /// Whose an account is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +32,17 @@ pub(super) fn of(
     }
     let known = input.person.accounts.iter();
     let is_known = known.filter(|a| &a.connector == connector).any(|a| a.id == account.id);
-    match agrees(input, account, is_known) {
+    match agrees(input, (connector, account), is_known) {
         Ok(()) => Ownership::Own,
         Err(because) => Ownership::Doubtful(because),
     }
 }
 
-fn agrees(input: &Granting<'_>, account: &ObservedAccount, is_known: bool) -> Result<(), String> {
+fn agrees(
+    input: &Granting<'_>,
+    (connector, account): (&ConnectorName, &ObservedAccount),
+    is_known: bool,
+) -> Result<(), String> {
     let theirs = input.person.numbers_ever();
     let numbers: Vec<String> = account.employee_numbers().map(|n| n.folded()).collect();
     let number_agrees = theirs.iter().any(|n| numbers.contains(&n.folded()));
@@ -48,8 +54,19 @@ fn agrees(input: &Granting<'_>, account: &ObservedAccount, is_known: bool) -> Re
     if is_known {
         return Ok(());
     }
+    let is_system = account.realm == Realm::System;
+    if is_system && !number_agrees && is_new_name(input, &account.user_id) {
+        return match was_made(input, connector, &account.user_id) {
+            true => Ok(()),
+            false => {
+                Err("it was there before it was made for the person, and carries no number: a \
+                          namesake's would look the same"
+                    .into())
+            }
+        };
+    }
     let on_account = fold_surname(&account.name.last);
-    if account.realm == Realm::System && on_account.is_empty() {
+    if is_system && on_account.is_empty() {
         return if number_agrees || is_reserved(input, &account.user_id) {
             Ok(())
         } else {
@@ -64,6 +81,28 @@ fn agrees(input: &Granting<'_>, account: &ObservedAccount, is_known: bool) -> Re
     } else {
         Err("its last name is not the person's".into())
     }
+}
+
+/// A name that a form set apart: it is made of the last name, so that both say the same of an account of a
+/// system whose names nobody could ask for.
+fn is_new_name(input: &Granting<'_>, user_id: &UserId) -> bool {
+    let mut reserved = input.forms.iter().filter_map(|form| form.reserved.as_ref());
+    reserved.any(|id| id.folded() == user_id.folded())
+}
+
+/// Whether a step of the person's forms made an account of this name there, or may have.
+fn was_made(input: &Granting<'_>, connector: &ConnectorName, user_id: &UserId) -> bool {
+    input.journal.values().any(|(step, state)| {
+        let makes =
+            matches!(step.action, Action::CreateAccount { .. } | Action::GrantAccess { .. });
+        let may_have = state.is_done()
+            || matches!(state, StepState::Started { .. } | StepState::Unknown { .. });
+        makes
+            && may_have
+            && step.action.account().id.is_to_be_made()
+            && &step.connector == connector
+            && step.expect.user_id.folded() == user_id.folded()
+    })
 }
 
 /// A name that lapsed gave or is giving to this person is nobody else's (N5).

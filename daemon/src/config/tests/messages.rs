@@ -101,3 +101,24 @@ fn machines_get_the_same_as_json() {
     let errors = super::parse(&with("time_zone:", "timezone:")).unwrap_err();
     insta::assert_json_snapshot!(errors.to_json());
 }
+
+#[test]
+fn days_without_use_are_refused_where_nobody_can_list_accounts() {
+    const OMIS: &str = r#"connectors:
+  omis:
+    kind: rest
+    url: https://omis.example.org
+    find: [{ by: user_id, path: "/users?login={{ user_id }}" }]
+    account: { id: account.id, user_id: account.login, enabled: account.open }
+    look: { path: "/users/{{ id }}", gone: "body.code == 'none'" }
+    revoke: { path: "/users/{{ id }}/lock" }
+"#;
+    let system = |days: &str| {
+        let rule = format!("title: OMIS, connector: omis{days}");
+        format!("{}access:\n  systems:\n    omis: {{ {rule} }}\n", with("connectors:\n", OMIS))
+    };
+    let told = refusal(&system(", lock_after_days: 60"));
+    assert!(told.contains("access.systems.omis.lock_after_days"), "{told}");
+    assert!(told.contains("can't list its accounts"), "{told}");
+    assert!(told.contains("1 error"), "{told}");
+}

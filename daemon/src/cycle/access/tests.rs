@@ -52,7 +52,7 @@ impl Observe for Eye {
             let (what, accounts) = match scope {
                 Scope::AllAccounts => ("all", self.accounts.clone()),
                 Scope::People(_) => ("people", self.accounts.clone()),
-                Scope::TakenNames => ("names", Vec::new()),
+                Scope::TakenNames => ("names", self.accounts.clone()),
                 Scope::Groups(_) => ("groups", Vec::new()),
             };
             self.asked.lock().unwrap().push(what);
@@ -65,7 +65,8 @@ impl Observe for Eye {
                 kind: GroupKind::Security,
             };
             let groups = if what == "groups" { vec![wards] } else { Vec::new() };
-            Ok(Observed { accounts, groups, ..Observed::default() })
+            let taken_names = accounts.iter().map(|account| account.user_id.folded()).collect();
+            Ok(Observed { accounts, groups, taken_names, ..Observed::default() })
         })
     }
 
@@ -171,6 +172,43 @@ async fn the_names_of_a_directory_are_read_once_a_round_and_namesakes_still_get_
     names.sort();
     names.dedup();
     assert_eq!(names.len() as u64, PEOPLE);
+}
+
+/// A name that only the tenant has is somebody's; while it can't be read, the form waits.
+#[rstest]
+#[case::the_tenant_has_a_namesake(false)]
+#[case::the_tenant_is_silent(true)]
+#[tokio::test]
+async fn names_of_every_target_that_makes_accounts_are_taken(#[case] silent: bool) {
+    let free = |taken: Option<UserId>| async move {
+        let (mut cycle, _) = stage(Eye::default()).await;
+        let mut config = (*cycle.config).clone();
+        let tenant = ConnectorName::new("m365").unwrap();
+        let settings = json!({
+            "kind": "graph", "tenant": "dmh.test", "client_id": Uuid::nil(), "secret_file": "/secret",
+            "user": "{{ user_id }}@dmh.test", "create": true,
+        });
+        config.connectors.insert(tenant.clone(), serde_json::from_value(settings).unwrap());
+        cycle.config = Arc::new(config);
+        let accounts = taken.map(|user_id| ObservedAccount { user_id, ..account(true) });
+        let accounts = accounts.into_iter().collect();
+        let eye = Eye { accounts, silent, ..Eye::default() };
+        cycle.eyes.0.insert(tenant, Arc::new(eye) as Arc<dyn Observe>);
+        let tx = cycle.store.begin().await.unwrap();
+        tx.save_person(&person(1)).await.unwrap();
+        tx.save_access_forms(&[(filed(1, person(1).id, json!({})), None)]).await.unwrap();
+        tx.commit().await.unwrap();
+        cycle.grant(now()).await.unwrap();
+        let read = cycle.store.read();
+        let forms = read.access_forms(&crate::store::FormFilter::default()).await.unwrap();
+        forms.into_iter().next().unwrap().reserved
+    };
+    let first = free(None).await;
+    assert_eq!(first.is_none(), silent);
+    if let Some(first) = first {
+        let second = free(Some(first.clone())).await.unwrap();
+        assert_ne!(second.folded(), first.folded());
+    }
 }
 
 /// An approved part of form 1.

@@ -1,6 +1,6 @@
 //! Users that are made, opened with groups, given a password and renamed, in a tenant that keeps it.
 
-use super::super::connect;
+use super::super::{SyncedAccounts, connect};
 use super::tenant::*;
 use crate::contract::Observe;
 use crate::handover::Handover;
@@ -148,6 +148,10 @@ async fn roles_are_shown_by_groups_and_others_groups_are_left_alone() {
     let observed = graph.observe(&Scope::People(vec![keys])).await.unwrap();
     assert_eq!(observed.accounts[0].details.roles, [role("clerk")]);
     assert!(observed.accounts[0].details.password.is_some());
+    // The audit sees who was put into the groups of a role in Entra ID itself (S4).
+    let all = graph.observe(&Scope::AllAccounts).await.unwrap();
+    let roles: Vec<_> = all.accounts.iter().map(|a| a.details.roles.as_slice()).collect();
+    assert_eq!(roles, [&[role("clerk")][..], &[]]);
     let step = step(ANN, "zann", Some("E-1"), |account| Action::GrantAccess {
         account,
         roles: Vec::new(),
@@ -225,24 +229,32 @@ async fn a_user_that_was_deleted_is_no_user_to_wait_for() {
     assert!(matches!(apply(&graph, give(NEW)).await, Err(Fault::Retry(_))));
 }
 
+/// Of a user that Entra Connect copies: shut, and once the copy has opened it.
 #[rstest]
-#[case::opening(|account| Action::GrantAccess { account, roles: Vec::new() }, "opened")]
+#[case::opening(|account| Action::GrantAccess { account, roles: Vec::new() })]
 #[case::setting_a_password(|account| Action::SetPassword {
     account,
     envelope: Envelope { id: Uuid::nil(), opener: UserId::new("zbob").unwrap(), mail: None, form: 4 },
-}, "password")]
+})]
 #[tokio::test]
-async fn what_is_copied_from_elsewhere_is_refused_with_advice(
+async fn what_is_copied_from_elsewhere_is_opened_there_and_has_its_password_there(
     #[case] action: fn(Target) -> Action,
-    #[case] says: &str,
+    #[values(SyncedAccounts::Refuse, SyncedAccounts::Wait)] synced_accounts: SyncedAccounts,
 ) {
-    let lab = giving().await;
+    let mut lab = giving().await;
+    lab.settings.synced_accounts = synced_accounts;
+    lab.settings.groups.clear();
     lab.ann(|ann| (ann.synced, ann.enabled) = (true, false));
-    let graph = open(&lab, &Arc::default());
-    let ending = apply(&graph, step(ANN, "zann", Some("E-1"), action)).await;
-    let Err(Fault::Refused(cause)) = ending else { panic!("{ending:?}") };
-    assert!(cause.to_string().contains(says), "{cause}");
-    assert!(cause.to_string().contains("Entra Connect"), "{cause}");
+    let sealed = Arc::new(Sealed::default());
+    let graph = open(&lab, &sealed);
+    let step = step(ANN, "zann", Some("E-1"), action);
+    let fault = apply(&graph, step.clone()).await.unwrap_err();
+    assert_eq!(matches!(fault, Fault::Retry(_)), synced_accounts == SyncedAccounts::Wait);
+    assert!(fault.to_string().contains("Entra Connect"), "{fault}");
+    lab.ann(|ann| ann.enabled = true);
+    assert_eq!(apply(&graph, step.clone()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&graph, step).await, Ok(Seen::AsWanted));
+    assert!(sealed.all.lock().unwrap().is_empty());
     assert_eq!(lab.changes(), [] as [&str; 0]);
 }
 
@@ -298,6 +310,18 @@ async fn a_user_that_may_be_somebody_elses_is_not_taken(
 }
 
 #[tokio::test]
+async fn a_user_with_a_number_is_nobodys_who_has_none() {
+    let lab = giving().await;
+    lab.ann(|ann| (ann.name, ann.last) = ("zcam@dmh.test".into(), "Ode".into()));
+    let mut step = create();
+    let Action::CreateAccount { blueprint, .. } = &mut step.action else { panic!() };
+    blueprint.employee_number = None;
+    let ending = apply(&lab.open(), step).await;
+    assert!(matches!(ending, Err(Fault::Refused(_))), "{ending:?}");
+    assert_eq!(lab.changes(), [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn a_name_that_is_somebody_elses_is_not_given() {
     let lab = giving().await;
     let graph = lab.open();
@@ -313,6 +337,8 @@ async fn nothing_is_given_where_the_settings_do_not_say_so() {
     assert!(matches!(apply(&graph, create()).await, Err(Fault::Refused(_))));
     assert_eq!(lab.changes(), [] as [&str; 0]);
     assert!(!lab.settings.abilities().contains(&Ability::CreateAccount));
+    assert!(!lab.settings.names_count());
+    assert!(giving().await.settings.names_count());
     let abilities = giving().await.settings.abilities();
     for able in
         [Ability::CreateAccount, Ability::SetPassword, Ability::GrantAccess, Ability::RenameAccount]

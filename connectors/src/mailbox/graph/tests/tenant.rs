@@ -185,6 +185,11 @@ impl Tenant {
                 }
             }
             ("GET", ["groups", id]) => group(id),
+            ("GET", ["groups", id, "members"]) => {
+                let members = self.users.iter().filter(|user| user.groups.iter().any(|g| g == id));
+                let all: Vec<Value> = members.map(|user| json!({ "id": user.id })).collect();
+                Play::answer(200, json!({ "value": all }))
+            }
             (method, ["groups", id, "members", rest @ ..]) => self.member(method, id, rest, asked),
             (method, ["users", key, rest @ ..]) => {
                 let key = key.replace("%40", "@");

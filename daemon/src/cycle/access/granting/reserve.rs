@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// So many addresses of one name are tried; nobody has as many namesakes.
 const MOST_ADDRESSES: u32 = 10_000;
 
-/// What counts as taken in every directory, each read whole or not at all (N5), and once a round: such a
-/// question lists a directory.
+/// What counts as taken in every target that makes accounts, each read whole or not at all (N5), and once a
+/// round: such a question lists a target.
 ///
 /// That it is read once is safe. What this round sets apart is added to it, and what another daemon sets
 /// apart meanwhile is in the ledger, whose key takes a name once. What somebody makes by hand after the look
@@ -52,7 +52,7 @@ impl Cycle {
             taken.names = Some(self.taken_names(decided).await?);
         }
         let Some(Some(taken)) = &mut taken.names else {
-            // Half a list would give a name that is somebody's: those forms wait for the directory.
+            // Half a list would give a name that is somebody's: those forms wait for the target.
             let needs =
                 |holder: &Holder| holder.forms.iter().any(|form| self.needs_a_name(holder, form));
             holders.retain(|holder| !needs(holder));
@@ -132,13 +132,14 @@ impl Cycle {
         rename_request(&self.config.policy, person, forms, entitlements, form)
     }
 
-    /// Every directory's names and those of the ledger; nothing where a directory can't be read whole.
+    /// The names of every target that makes accounts and those of the ledger; nothing where one of them can't
+    /// be read whole: half a list would give a namesake's account to the joiner.
     async fn taken_names(&self, decided: &mut Decided) -> Result<Option<TakenIds>, CycleError> {
         let mut names = TakenIds::default();
         names.extend(self.store.read().taken_user_ids().await?);
-        let directories: Vec<_> =
-            self.directories().map(|(name, eye)| (name.clone(), eye.clone())).collect();
-        for (name, eye) in directories {
+        let givers: Vec<_> =
+            self.name_givers().map(|(name, eye)| (name.clone(), eye.clone())).collect();
+        for (name, eye) in givers {
             match eye.observe(&Scope::TakenNames).await {
                 Ok(observed) => names.extend(observed.taken_names),
                 Err(fault) => {
