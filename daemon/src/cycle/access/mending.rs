@@ -5,7 +5,8 @@
 //! as any other. So no more is taken than what nothing else gives, nothing of a protected account, and it is
 //! shown, told and on record as any form.
 //!
-//! **Guarantees.** The same finding has one form. More people than the guard's limit for suspensions lets
+//! **Guarantees.** The same finding has one form at a time. Whoever is put back after it was carried out gets
+//! another, a few times; then a person is told that it comes back. More people than the guard's limit for suspensions lets
 //! through are left as they are, all of them, and that is told: a directory that was restored, or a rule that
 //! was written anew, takes nobody's groups.
 
@@ -27,6 +28,16 @@ use uuid::Uuid;
 /// The name under which such forms are filed.
 const FORM: &str = "nightly_audit";
 const WHY: &str = "a group that was added elsewhere, and no form gave it";
+/// So many forms take one finding away; whoever adds the group after that goes on doing so.
+const FORMS_A_FINDING: usize = 3;
+
+/// The id of a form that takes one finding away, by how many there were before it. A finding that was seen
+/// gone and is back is found anew, and has forms of its own.
+fn form_id(finding: &AccessFinding, before: usize) -> Uuid {
+    let found = finding.found_at.to_string();
+    let name = if before == 0 { found } else { format!("{found} {before}") };
+    Uuid::new_v5(&finding.id, name.as_bytes())
+}
 
 impl Cycle {
     /// Files what takes away the access of open findings, unless it is too much at once.
@@ -44,9 +55,7 @@ impl Cycle {
         for added in &audited.added_elsewhere {
             let open = |f: &&AccessFinding| f.id == added.finding && f.settled_at.is_none();
             let Some(finding) = findings.iter().find(open) else { continue };
-            // One that was gone and is back is found anew, and gets a form of its own.
-            let id = Uuid::new_v5(&finding.id, finding.found_at.to_string().as_bytes());
-            if tx.read().access_form_of_id(id).await?.is_none() {
+            if let Some(id) = self.next_form(tx, finding, now).await? {
                 work.push((id, added));
             }
         }
@@ -62,6 +71,32 @@ impl Cycle {
             self.file_mend(tx, id, added, &person, now).await?;
         }
         Ok(())
+    }
+
+    /// The id of the form that is to take a finding away; none while one is being carried out, or after so
+    /// many that it is a person's to find out who adds the group.
+    async fn next_form(
+        &self,
+        tx: &Tx,
+        finding: &AccessFinding,
+        now: Timestamp,
+    ) -> Result<Option<Uuid>, CycleError> {
+        for before in 0..FORMS_A_FINDING {
+            let id = form_id(finding, before);
+            match tx.read().access_form_of_id(id).await? {
+                None => return Ok(Some(id)),
+                Some(filed) if !filed.state.has_ended() => return Ok(None),
+                Some(_) => {}
+            }
+        }
+        let reason = format!(
+            "it comes back: {} forms took it away, and it is there again. Find out who or what adds the group, \
+             and end that, or settle the finding. {}",
+            FORMS_A_FINDING, finding.text
+        );
+        let id = form_id(finding, FORMS_A_FINDING);
+        tx.set_aside_once(&aside(id, reason, now)?).await?;
+        Ok(None)
     }
 
     /// The limit that is passed, with what was mended before.
@@ -100,26 +135,14 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let mut ids: Vec<String> = work.iter().map(|(id, _)| id.to_string()).collect();
         ids.sort();
-        let source =
-            SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?;
         let reason = format!(
             "{people} people are in groups that were added elsewhere, more than guard.suspensions lets through \
              ({limit}): nobody is taken out; look at lapsed findings for what was changed, and have those that \
              go taken away by forms"
         );
-        tx.set_aside_once(&SetAside {
-            // The same people again are not told again.
-            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, ids.join(" ").as_bytes()),
-            drop: None,
-            source,
-            file_name: "nightly audit".into(),
-            line: None,
-            reason,
-            who: None,
-            at: now,
-            settled_at: None,
-        })
-        .await?;
+        // The same people again are not told again.
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, ids.join(" ").as_bytes());
+        tx.set_aside_once(&aside(id, reason, now)?).await?;
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::S4)),
             detail: json!({ "people": people, "limit": limit }),
@@ -188,4 +211,19 @@ impl Cycle {
         });
         Ok(())
     }
+}
+
+/// What the audit sets aside for a person.
+fn aside(id: Uuid, reason: String, now: Timestamp) -> Result<SetAside, CycleError> {
+    Ok(SetAside {
+        id,
+        drop: None,
+        source: SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?,
+        file_name: "nightly audit".into(),
+        line: None,
+        reason,
+        who: None,
+        at: now,
+        settled_at: None,
+    })
 }

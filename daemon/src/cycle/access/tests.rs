@@ -27,6 +27,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
+mod mending;
+
 /// A Monday at noon in the agency's zone.
 fn now() -> Timestamp {
     "2026-11-02T18:00:00Z".parse().unwrap()
