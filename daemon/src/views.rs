@@ -34,8 +34,8 @@ pub use requests::{
 pub use restoring::{NotRestoredView, RestoreRequest, RestoreView};
 pub use rosters::{RosterLine, RosterView, RostersView};
 pub use standing::{
-    BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
-    SuspensionsView, UnsuspendRequest,
+    BaselineRequest, FindingView, FindingsView, MendRequest, ReportRequest, SuspendRequest,
+    SuspensionView, SuspensionsView, UnsuspendRequest,
 };
 pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 
