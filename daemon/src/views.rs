@@ -32,10 +32,10 @@ pub use requests::{
     AdoptRequest, ConfirmRequest, DecisionRequest, DepartRequest, PauseRequest, SettleRequest,
 };
 pub use restoring::{NotRestoredView, RestoreRequest, RestoreView};
-pub use rosters::{RosterLine, RosterView, RostersView};
+pub use rosters::{RosterLine, RosterState, RosterView, RostersView};
 pub use standing::{
-    BaselineRequest, FindingView, FindingsView, ReportRequest, SuspendRequest, SuspensionView,
-    SuspensionsView, UnsuspendRequest,
+    BaselineRequest, FindingView, FindingsView, MendRequest, ReportRequest, SuspendRequest,
+    SuspensionView, SuspensionsView, UnsuspendRequest,
 };
 pub use told::{LetterView, NoticeView, NoticesView, RequestView, RequestsView};
 

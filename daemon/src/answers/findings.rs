@@ -4,10 +4,11 @@ use super::commands::{cited, needed};
 use super::people::word;
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
+use crate::cycle::access::mending::held::Released;
 use crate::cycle::access::nightly::LAST_AUDIT;
 use crate::service::Daemon;
 use crate::views::{
-    BaselineRequest, DoneView, FindingView, FindingsView, PauseRequest, SettleRequest,
+    BaselineRequest, DoneView, FindingView, FindingsView, MendRequest, PauseRequest, SettleRequest,
 };
 use lapsed_core::access::finding::AccessFinding;
 use lapsed_core::citation::Rule;
@@ -106,6 +107,25 @@ pub(super) async fn settle(
     Ok(DoneView {
         message: "settled; the audit does not tell of it again while it stays so".into(),
     })
+}
+
+pub(super) async fn mend(
+    daemon: &Daemon,
+    caller: &Caller,
+    request: MendRequest,
+) -> Result<DoneView, ConsoleError> {
+    needed(&request.reason, "a reason", "--reason")?;
+    let why = Released { who: &caller.name, reason: &mask(&request.reason) };
+    let filed = daemon.cycle().release_mends(&request.hash, why, daemon.now()).await?;
+    let Some(filed) = filed else {
+        return Err(ConsoleError::new(
+            ErrorKind::NotFound,
+            format!("no people in groups are held under {:?}", request.hash),
+            "lapsed set-aside list shows the hash, which is another when others are found; give twelve digits",
+        ));
+    };
+    daemon.wake();
+    Ok(DoneView { message: format!("{filed} forms are filed and carried out: lapsed form list") })
 }
 
 pub(super) async fn baseline(

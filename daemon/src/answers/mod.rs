@@ -47,10 +47,11 @@ use crate::views::{
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, EnvelopesView, EvidenceView, FiledView, FindingsView, GateRequest, HoldRequest,
-    HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView, OpenEnvelopeRequest,
-    PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView, ReportRequest,
-    RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView, SettleRequest,
-    StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView, UnsuspendRequest,
+    HoldsView, KeepRequest, LateView, LetterView, LiftRequest, MendRequest, NoticesView,
+    OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
+    ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView,
+    SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView,
+    UnsuspendRequest,
 };
 use jiff::civil::Date;
 use lapsed_core::facts::Person;
@@ -246,6 +247,13 @@ impl Console for Desk {
         request: SettleRequest,
     ) -> Answer<'a, DoneView> {
         Box::pin(findings::settle(&self.0, caller, request))
+    }
+    fn mend_findings<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: MendRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(findings::mend(&self.0, caller, request))
     }
     fn accept_baseline<'a>(
         &'a self,

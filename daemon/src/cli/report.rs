@@ -112,7 +112,7 @@ fn form(view: &RostersView, who: &str) -> Result<String, Failure> {
 mod tests {
     use super::*;
     use crate::config::read_access_form;
-    use crate::views::RosterView;
+    use crate::views::{RosterState, RosterView};
 
     fn line(who: &str, system: &str, role: Option<&str>, form: u64) -> RosterLine {
         RosterLine {
@@ -122,7 +122,7 @@ mod tests {
             since: "2026-01-05".into(),
             form: Some(form),
             last_day: None,
-            state: "in place".into(),
+            state: RosterState::InPlace,
             recertified: None,
         }
     }

@@ -8,11 +8,11 @@ use crate::views::{
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, EnvelopesView, ErrorView, EvidenceView, FiledView, FindingsView, GateRequest,
-    HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView,
-    OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView,
-    SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView,
-    UnsuspendRequest,
+    HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, MendRequest,
+    NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView,
+    SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
+    TicketsView, UnsuspendRequest,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -347,6 +347,10 @@ impl Client {
     /// Settles a finding: it is as it should be.
     pub async fn settle_finding(&self, request: &SettleRequest) -> Asked<DoneView> {
         self.change(Call::SettleFinding, request).await
+    }
+    /// Lets what the guard holds of findings be mended.
+    pub async fn mend_findings(&self, request: &MendRequest) -> Asked<DoneView> {
+        self.change(Call::MendFindings, request).await
     }
     /// Takes what is there for approved.
     pub async fn accept_baseline(&self, request: &BaselineRequest) -> Asked<DoneView> {

@@ -6,11 +6,11 @@ use crate::views::{
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
     DecidedView, DecisionRequest, DelegateRequest, DenyRequest, DepartRequest, DoneView, DueView,
     EndAwayRequest, EnvelopesView, ErrorView, EvidenceView, FiledView, FindingsView, GateRequest,
-    HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, NoticesView,
-    OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView, ReloadView,
-    ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView, SetAsidesView,
-    SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView, TicketsView,
-    UnsuspendRequest,
+    HoldRequest, HoldsView, KeepRequest, LateView, LetterView, LiftRequest, MendRequest,
+    NoticesView, OpenEnvelopeRequest, PasswordView, PauseRequest, PersonView, PlanView, PlansView,
+    ReloadView, ReportRequest, RequestsView, RestoreRequest, RestoreView, RostersView,
+    SetAsidesView, SettleRequest, StatusView, SubmitFormRequest, SuspendRequest, SuspensionsView,
+    TicketsView, UnsuspendRequest,
 };
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
@@ -152,6 +152,12 @@ pub trait Console: Send + Sync + 'static {
         &'a self,
         caller: &'a Caller,
         request: SettleRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Lets what the guard holds of findings be mended.
+    fn mend_findings<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: MendRequest,
     ) -> Answer<'a, DoneView>;
     /// Takes what is there for approved.
     fn accept_baseline<'a>(

@@ -450,6 +450,7 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Findings => look!(Nothing, |console, _asked| console.findings().await),
         Call::AuditAccess => change!(audit_access),
         Call::SettleFinding => change!(settle_finding),
+        Call::MendFindings => change!(mend_findings),
         Call::AcceptBaseline => change!(accept_baseline),
         Call::Rosters => own_look!(RostersQuestion, |console, caller, asked| {
             console.rosters(&caller, asked.of.as_deref()).await

@@ -1,6 +1,8 @@
 //! Rosters for supervisors and security officers, and the yearly report (S5, S6): files in a folder of the
 //! agency's, each as CSV and as a page to print, and mails. They name people by user ID and carry no reasons.
 
+pub(crate) mod charges;
+pub(crate) mod due;
 mod mails;
 pub mod page;
 pub(crate) mod roster;
@@ -8,19 +10,20 @@ pub(crate) mod roster;
 pub use page::{escaped, page as html_page};
 
 use crate::cycle::{Cycle, CycleError, DAEMON};
-use crate::store::{AuditEntry, CaseFilter, FormFilter, Tx};
+use crate::store::{AuditEntry, CaseFilter, FormFilter, SetAside, Tx};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lapsed_core::access::form::{Asks, FormState};
 use lapsed_core::access::suspension::SuspensionKind;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{CaseState, Person, PersonId};
+use lapsed_core::facts::{CaseState, Person, PersonId, SourceName};
 use page::{Sheet, Trend, page, picture};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// People are read so many at a time.
 const AT_ONCE: u64 = 1_000;
@@ -52,12 +55,17 @@ impl Cycle {
         self.has_somewhere_to_go()?;
         let month = self.today(now).strftime("%Y-%m").to_string();
         let rosters = self.rosters(now).await?;
-        let reports = rosters.iter().map(|roster| roster.report(&month)).collect();
-        let written = self.write_files(reports).await?;
-        let mut tx = self.store.begin().await?;
+        // Mails first: they wait for no disk.
+        let tx = self.store.begin().await?;
         let mailed = self.mail_rosters(&tx, &rosters, &month, now).await?;
-        self.note(&mut tx, Rule::S6, &written, mailed, who, now);
         tx.commit().await?;
+        let reports = rosters.iter().map(|roster| roster.report(&month)).collect();
+        let written = self.write_or_tell(reports, &format!("rosters of {month}"), now).await;
+        let names = written.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let mut tx = self.store.begin().await?;
+        self.note(&mut tx, Rule::S6, names, mailed, who, now);
+        tx.commit().await?;
+        let written = written?;
         Ok(Made { written, mailed })
     }
 
@@ -71,11 +79,15 @@ impl Cycle {
         self.has_somewhere_to_go()?;
         let (report, sums) = self.yearly(year).await?;
         let name = report.name.clone();
-        let written = self.write_files(vec![report]).await?;
-        let mut tx = self.store.begin().await?;
+        let tx = self.store.begin().await?;
         let mailed = self.mail_yearly(&tx, (year, &name), sums, now).await?;
-        self.note(&mut tx, Rule::S5, &written, mailed, who, now);
         tx.commit().await?;
+        let written = self.write_or_tell(vec![report], &format!("report of {year}"), now).await;
+        let names = written.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let mut tx = self.store.begin().await?;
+        self.note(&mut tx, Rule::S5, names, mailed, who, now);
+        tx.commit().await?;
+        let written = written?;
         Ok(Made { written, mailed })
     }
 
@@ -154,6 +166,38 @@ impl Cycle {
         }
         let sums = counts.sums();
         Ok((counts.report(by_kind), sums))
+    }
+
+    /// Writes reports to their folder; where that fails, a person is told, once for what is written.
+    async fn write_or_tell(
+        &self,
+        reports: Vec<Report>,
+        what: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>, CycleError> {
+        let written = self.write_files(reports).await;
+        if let Err(error) = &written {
+            let source =
+                SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?;
+            let aside = SetAside {
+                id: Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("unwritten {what}").as_bytes()),
+                drop: None,
+                source,
+                file_name: "reports".into(),
+                line: None,
+                reason: format!(
+                    "the {what}: {error}. What goes by mail went; put the folder right, then lapsed report writes \
+                     the files"
+                ),
+                who: None,
+                at: now,
+                settled_at: None,
+            };
+            let tx = self.store.begin().await?;
+            tx.set_aside_once(&aside).await?;
+            tx.commit().await?;
+        }
+        written
     }
 
     /// Writes reports to their folder, where there is one; gives their names.

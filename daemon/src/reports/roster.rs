@@ -1,12 +1,15 @@
 //! Who holds what, by who answers for them (S6).
 
 use super::Report;
+use super::charges::{Numbers, Papers};
 use super::page::{Sheet, page};
 use crate::cycle::{Cycle, CycleError};
-use crate::views::RosterLine;
+use crate::store::FormFilter;
+use crate::views::{RosterLine, RosterState};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
+use lapsed_core::access::form::FiledForm;
 use lapsed_core::facts::{EmployeeNumber, LocationId, Person, PersonId};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::shown::shown;
@@ -53,24 +56,27 @@ impl Cycle {
     /// All rosters as they are now. People without access are on none.
     pub(crate) async fn rosters(&self, now: Timestamp) -> Result<Vec<Roster>, CycleError> {
         let people = self.all_people().await?;
-        let numbers: HashMap<String, &Person> = people
-            .values()
-            .flat_map(|p| p.employee_numbers().into_iter().map(move |n| (n.folded(), p)))
-            .collect();
+        let read = self.store.read();
+        let forms = read.access_forms(&FormFilter::default()).await?;
+        let held = read.standing_entitlements().await?;
+        Ok(self.rosters_from(&people, &Numbers::of(people.values()), forms, &held, now))
+    }
+
+    /// The rosters that what some people hold makes.
+    pub(super) fn rosters_from(
+        &self,
+        people: &BTreeMap<PersonId, Person>,
+        numbers: &Numbers<'_>,
+        forms: Vec<FiledForm>,
+        held: &[Entitlement],
+        now: Timestamp,
+    ) -> Vec<Roster> {
+        let papers = Papers::of(forms, held);
         let mut rosters: BTreeMap<Charge, Roster> = BTreeMap::new();
-        for held in self.store.read().standing_entitlements().await? {
-            let Some(person) = people.get(&held.person) else { continue };
-            let line = self.line(person, &held, self.today(now));
-            let latest = person.engagements.iter().rev().find(|e| e.goes_on());
-            let number = latest.and_then(|engagement| engagement.supervisor.as_ref());
-            let supervisor = number.and_then(|number| numbers.get(&number.folded()));
-            let location = latest.and_then(|engagement| engagement.worksite.as_ref());
-            let mut charges = vec![match supervisor {
-                Some(boss) => in_charge_of(boss, number),
-                None => of_nobody(),
-            }];
-            charges.extend(location.map(|location| self.at(location)));
-            for roster in charges {
+        for one in held {
+            let Some(person) = people.get(&one.person) else { continue };
+            let line = self.line(person, one, self.today(now));
+            for roster in self.charges_of(person, numbers, &papers, now) {
                 rosters.entry(roster.charge.clone()).or_insert(roster).lines.push(line.clone());
             }
         }
@@ -79,10 +85,10 @@ impl Cycle {
             roster.lines.sort();
         }
         one_file_each(&mut rosters);
-        Ok(rosters)
+        rosters
     }
 
-    fn at(&self, location: &LocationId) -> Roster {
+    pub(super) fn roster_at(&self, location: &LocationId) -> Roster {
         let known = find_location(&self.config.policy.locations, location);
         let (id, name) = known.map_or((location, location.as_str()), |(id, l)| (id, &l.name));
         Roster {
@@ -106,35 +112,13 @@ impl Cycle {
             form: Some(held.form).filter(|form| *form != 0),
             last_day: day(held.ends_on),
             state: match held.state {
-                EntitlementState::Approved if ahead => "begins later",
-                EntitlementState::Approved => "not in place yet",
-                EntitlementState::InPlace => "in place",
-                EntitlementState::Ending | EntitlementState::Ended => "ends",
-            }
-            .to_owned(),
+                EntitlementState::Approved if ahead => RosterState::BeginsLater,
+                EntitlementState::Approved => RosterState::NotInPlaceYet,
+                EntitlementState::InPlace => RosterState::InPlace,
+                EntitlementState::Ending | EntitlementState::Ended => RosterState::Ends,
+            },
             recertified: day(held.recertified_on),
         }
-    }
-}
-
-fn in_charge_of(boss: &Person, number: Option<&EmployeeNumber>) -> Roster {
-    let name = shown(&boss.shown());
-    Roster {
-        charge: Charge::Supervisor(boss.id),
-        about: format!("people in the charge of {name}"),
-        key: format!("supervisor-{name}"),
-        number: number.cloned(),
-        lines: Vec::new(),
-    }
-}
-
-fn of_nobody() -> Roster {
-    Roster {
-        charge: Charge::Nobody,
-        about: "people whose supervisor HR does not name, or who is not known here".into(),
-        key: "supervisor-nobody".into(),
-        number: None,
-        lines: Vec::new(),
     }
 }
 
@@ -160,6 +144,27 @@ const COLUMNS: [&str; 8] =
     ["who", "system", "role", "since", "form", "last day", "state", "last recertified"];
 
 impl Roster {
+    pub(super) fn in_charge_of(boss: &Person, number: Option<&EmployeeNumber>) -> Self {
+        let name = shown(&boss.shown());
+        Self {
+            charge: Charge::Supervisor(boss.id),
+            about: format!("people in the charge of {name}"),
+            key: format!("supervisor-{name}"),
+            number: number.cloned(),
+            lines: Vec::new(),
+        }
+    }
+
+    pub(super) fn of_nobody() -> Self {
+        Self {
+            charge: Charge::Nobody,
+            about: "people whose supervisor HR does not name, or who is not known here".into(),
+            key: "supervisor-nobody".into(),
+            number: None,
+            lines: Vec::new(),
+        }
+    }
+
     /// As files.
     pub(super) fn report(&self, month: &str) -> Report {
         let cells = |line: &RosterLine| {
@@ -171,7 +176,7 @@ impl Roster {
                 line.since.clone(),
                 form,
                 line.last_day.clone().unwrap_or_default(),
-                line.state.clone(),
+                line.state.to_string(),
                 line.recertified.clone().unwrap_or_default(),
             ]
         };
@@ -210,7 +215,7 @@ pub(super) fn as_text(lines: &[RosterLine], most: usize) -> (String, usize) {
         if let Some(day) = &line.last_day {
             let _ = write!(text, ", last day {day}");
         }
-        if line.state != "in place" {
+        if line.state != RosterState::InPlace {
             let _ = write!(text, ", {}", line.state);
         }
         if let Some(day) = &line.recertified {
@@ -233,13 +238,13 @@ mod tests {
             since: "2026-01-05".into(),
             form: Some(12),
             last_day: None,
-            state: "in place".into(),
+            state: RosterState::InPlace,
             recertified: None,
         }
     }
 
     fn named(key: &str) -> Roster {
-        Roster { key: key.into(), ..of_nobody() }
+        Roster { key: key.into(), ..Roster::of_nobody() }
     }
 
     #[test]
@@ -247,7 +252,7 @@ mod tests {
         let ends = RosterLine {
             role: Some("nurse".into()),
             last_day: Some("2026-12-31".into()),
-            state: "ends".into(),
+            state: RosterState::Ends,
             form: None,
             ..line("mzdoej", "cimor")
         };

@@ -11,6 +11,7 @@ use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
+use crate::reports::due::Recurring;
 use crate::store::AuditEntry;
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
@@ -442,26 +443,45 @@ async fn keeping_time(daemon: Arc<Daemon>) {
             }
         }
     };
-    let rosters = async {
-        loop {
-            wake::next(&daemon, || report_pattern(&daemon, |rules| &rules.roster_at), &zone).await;
-            if let Err(error) = daemon.cycle().write_rosters(DAEMON, daemon.now()).await {
-                log_failure("writing rosters", &error);
-            }
-        }
-    };
-    let yearly = async {
-        loop {
-            wake::next(&daemon, || report_pattern(&daemon, |rules| &rules.yearly_at), &zone).await;
-            let now = daemon.now();
-            // In April the report is of the year before.
-            let year = daemon.cycle().today(now).year().saturating_sub(1);
-            if let Err(error) = daemon.cycle().write_yearly(year, DAEMON, now).await {
-                log_failure("writing the yearly report", &error);
-            }
-        }
-    };
+    let rosters = recurring(&daemon, Recurring::Rosters, |rules| &rules.roster_at);
+    let yearly = recurring(&daemon, Recurring::Yearly, |rules| &rules.yearly_at);
     tokio::join!(full, recheck, audit, rosters, yearly);
+}
+
+/// Makes a report whenever it is due, also when its moment came while nobody was there for it.
+async fn recurring(daemon: &Arc<Daemon>, report: Recurring, at: fn(&ReportRules) -> &String) {
+    loop {
+        if let Some(pattern) = report_pattern(daemon, at)
+            && let Err(error) = make_if_due(&daemon.cycle(), report, &pattern, daemon.now()).await
+        {
+            log_failure("making reports", &error);
+        }
+        tokio::time::sleep(wake::LONGEST_SLEEP).await;
+    }
+}
+
+async fn make_if_due(
+    cycle: &Cycle,
+    report: Recurring,
+    pattern: &CronPattern,
+    now: jiff::Timestamp,
+) -> Result<(), CycleError> {
+    if !cycle.is_due(report, pattern, now).await? {
+        return Ok(());
+    }
+    let made = match report {
+        Recurring::Rosters => cycle.write_rosters(DAEMON, now).await,
+        // In April the report is of the year before.
+        Recurring::Yearly => {
+            cycle.write_yearly(cycle.today(now).year().saturating_sub(1), DAEMON, now).await
+        }
+    };
+    match made {
+        // Of a folder that can't be written to somebody is told; the mails went.
+        Ok(_) | Err(CycleError::Rule(_)) => cycle.was_made(report, pattern, now).await?,
+        Err(_) => {}
+    }
+    made.map(drop)
 }
 
 /// When a report is made; never where it has nowhere to go.

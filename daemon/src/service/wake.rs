@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// No sleep is longer: a clock that is set, or a laptop's lid, must not lose a day.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Watches the inbox. The kernel's word is a hint only: network file systems give none, and polling
 /// finds what it missed.

@@ -177,6 +177,24 @@ impl Reader<'_> {
         row.map(|row| convert::from_body("access form", &row.body)).transpose()
     }
 
+    /// Whom forms of one name were about, and when each was filed, since a moment.
+    pub async fn forms_named_since(
+        &self,
+        name: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(PersonId, Timestamp)>, StoreError> {
+        let doing = "counting forms of one name";
+        let sql = "SELECT person, filed_at FROM access_forms WHERE form = $1 AND filed_at >= $2";
+        let values = vec![name.into(), convert::micros(since).into()];
+        let mut found = Vec::new();
+        for row in sql::all(&self.db, doing, sql, values).await? {
+            let person = PersonId(row.try_get("", "person").doing(doing)?);
+            let at: i64 = row.try_get("", "filed_at").doing(doing)?;
+            found.push((person, convert::moment("form", at)?));
+        }
+        Ok(found)
+    }
+
     /// Decisions on some forms, oldest first.
     pub async fn decisions_on(&self, forms: &[u64]) -> Result<Vec<Decision>, StoreError> {
         let mut found = Vec::new();

@@ -25,6 +25,34 @@ pub struct RosterView {
     pub lines: Vec<RosterLine>,
 }
 
+/// How far one thing is that somebody holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RosterState {
+    /// Approved, with a first day that has not come.
+    #[serde(rename = "begins later")]
+    BeginsLater,
+    /// Approved, and being given.
+    #[serde(rename = "not in place yet")]
+    NotInPlaceYet,
+    /// Given.
+    #[serde(rename = "in place")]
+    InPlace,
+    /// Being taken away.
+    #[serde(rename = "ends")]
+    Ends,
+}
+
+impl std::fmt::Display for RosterState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BeginsLater => "begins later",
+            Self::NotInPlaceYet => "not in place yet",
+            Self::InPlace => "in place",
+            Self::Ends => "ends",
+        })
+    }
+}
+
 /// One thing that somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct RosterLine {
@@ -40,8 +68,9 @@ pub struct RosterLine {
     pub form: Option<u64>,
     /// The last day of temporary access.
     pub last_day: Option<String>,
-    /// `not in place yet`, `in place` or `ends`.
-    pub state: String,
+    /// `begins later`, `not in place yet`, `in place` or `ends`.
+    #[schemars(with = "String")]
+    pub state: RosterState,
     /// When somebody last said that it stays.
     pub recertified: Option<String>,
 }

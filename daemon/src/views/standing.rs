@@ -107,6 +107,16 @@ pub struct FindingView {
     pub seen: String,
 }
 
+/// Body of `findings mend`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MendRequest {
+    /// The hash under which they are held, as what is set aside says it, or its first twelve digits.
+    pub hash: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Body of `findings baseline`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -56,6 +56,7 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::consent(&["restore", "mzsmitj", "--consent", "3f9c01ab77de", "--reason", "typo"], 0, "consent 3f9c01ab77de for typo by ")]
 #[case::late(&["late"], 0, "15 h 45 min")]
 #[case::findings(&["findings"], 0, "access_without_form")]
+#[case::mend_findings(&["findings", "mend", "3f9c01ab77de", "--reason", "r"], 0, "mend_findings")]
 #[case::settle_finding(&["findings", "settle", "0191f2b4", "--reason", "r"], 0, "settle_finding")]
 #[case::roster(&["report", "roster"], 0, "people in the charge of mbdoej")]
 #[case::answer(&["report", "roster", "--for", "mbdoej", "--answer", "mzsmitj"], 0, "asks: recertify")]

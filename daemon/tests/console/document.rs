@@ -58,6 +58,7 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::Findings => ("", "FindingsView"),
         Call::AuditAccess => ("[PauseRequest](#pauserequest)", "DoneView"),
         Call::SettleFinding => ("[SettleRequest](#settlerequest)", "DoneView"),
+        Call::MendFindings => ("[MendRequest](#mendrequest)", "DoneView"),
         Call::AcceptBaseline => ("[BaselineRequest](#baselinerequest)", "DoneView"),
         Call::Rosters => ("`of`", "RostersView"),
         Call::Report => ("[ReportRequest](#reportrequest)", "DoneView"),

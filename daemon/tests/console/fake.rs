@@ -240,6 +240,13 @@ impl Console for FakeConsole {
     ) -> Answer<'a, DoneView> {
         self.done(&format!("settle_finding {request:?}"), caller)
     }
+    fn mend_findings<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: MendRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done(&format!("mend_findings {request:?}"), caller)
+    }
     fn accept_baseline<'a>(
         &'a self,
         caller: &'a Caller,

@@ -49,6 +49,7 @@ fn body(call: Call) -> &'static str {
         Call::Restore => r#"{"person":"mzsmitj"}"#,
         Call::ConsentRestore => r#"{"hash":"3f9c01ab77de","reason":"r"}"#,
         Call::SettleFinding => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
+        Call::MendFindings => r#"{"hash":"3f9c01ab77de","reason":"r"}"#,
         Call::AcceptBaseline => r#"{"authority":"a","reason":"r"}"#,
         Call::AuditAccess => r#"{"reason":"r"}"#,
         Call::Report => r#"{"year":2026}"#,

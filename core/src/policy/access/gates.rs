@@ -26,7 +26,7 @@ pub struct GateRule {
 pub struct PersonalDeviceRule {
     /// The agreement that must be signed; wanted where a system has `personal_device: true`.
     pub gate: Option<GateName>,
-    /// Who says yes first, also where the chain does not have them.
+    /// Who says yes as well: before the chain where it does not have them, in their turn where it does.
     pub approver: Option<ApproverRole>,
 }
 

@@ -40,7 +40,7 @@ fn table(page: &mut Page, lines: &[RosterLine]) {
             Piece::from(&line.since),
             Piece::from(line.form.map_or_else(|| "none".to_owned(), |form| form.to_string())),
             Piece::from(line.last_day.clone().unwrap_or_default()),
-            Piece::from(&line.state),
+            Piece::from(line.state.to_string()),
             Piece::from(line.recertified.clone().unwrap_or_default()),
         ]
     };

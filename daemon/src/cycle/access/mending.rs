@@ -5,28 +5,40 @@
 //! as any other. So no more is taken than what nothing else gives, nothing of a protected account, and it is
 //! shown, told and on record as any form.
 //!
-//! **Guarantees.** The same finding has one form. More people than the guard's limit for suspensions lets
-//! through are left as they are, all of them, and that is told: a directory that was restored, or a rule that
-//! was written anew, takes nobody's groups.
+//! **Guarantees.** The same finding has one form at a time. Whoever is put back after it was carried out gets
+//! another, a few times; then a person is told that it comes back. More people than the guard's limit for
+//! suspensions lets through are left as they are, all of them, and that is told ([`held`]): a directory that was
+//! restored, or a rule that was written anew, takes nobody's groups.
+
+pub(crate) mod held;
 
 use super::{Cycle, CycleError};
 use crate::cycle::DAEMON;
-use crate::store::{AuditEntry, FormFilter, SetAside, Tx};
-use jiff::{SignedDuration, Timestamp};
+use crate::store::{AuditEntry, SetAside, Tx};
+use held::{Mend, MendedLately};
+use jiff::Timestamp;
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::finding::{AccessFinding, FindingKind};
 use lapsed_core::access::form::{AccessForm, FiledForm, FormState};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Actor, Person, PersonId, SourceName};
-use lapsed_core::guard::{Baseline, limit_passed};
-use lapsed_core::reconcile::auditing::{AddedElsewhere, Audited};
+use lapsed_core::facts::{Actor, SourceName};
+use lapsed_core::reconcile::auditing::Audited;
 use serde_json::json;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The name under which such forms are filed.
 const FORM: &str = "nightly_audit";
 const WHY: &str = "a group that was added elsewhere, and no form gave it";
+/// So many forms take one finding away; whoever adds the group after that goes on doing so.
+const FORMS_A_FINDING: usize = 3;
+
+/// The id of a form that takes one finding away, by how many there were before it. A finding that was seen
+/// gone and is back is found anew, and has forms of its own.
+fn form_id(finding: &AccessFinding, before: usize) -> Uuid {
+    let found = finding.found_at.to_string();
+    let name = if before == 0 { found } else { format!("{found} {before}") };
+    Uuid::new_v5(&finding.id, name.as_bytes())
+}
 
 impl Cycle {
     /// Files what takes away the access of open findings, unless it is too much at once.
@@ -35,113 +47,72 @@ impl Cycle {
         tx: &mut Tx,
         findings: &[AccessFinding],
         audited: &Audited,
+        lately: &MendedLately,
         now: Timestamp,
     ) -> Result<(), CycleError> {
-        if !self.config.policy.access.audit.mend.contains(&FindingKind::GroupAddedElsewhere) {
-            return Ok(());
-        }
-        let mut work = Vec::new();
-        for added in &audited.added_elsewhere {
+        let mut mends = Vec::new();
+        let added = audited.added_elsewhere.iter().filter(|_| self.takes_out_of_groups());
+        for added in added {
             let open = |f: &&AccessFinding| f.id == added.finding && f.settled_at.is_none();
             let Some(finding) = findings.iter().find(open) else { continue };
-            // One that was gone and is back is found anew, and gets a form of its own.
-            let id = Uuid::new_v5(&finding.id, finding.found_at.to_string().as_bytes());
-            if tx.read().access_form_of_id(id).await?.is_none() {
-                work.push((id, added));
+            if let Some(form) = self.next_form(tx, finding, now).await? {
+                mends.push(Mend {
+                    form,
+                    finding: added.finding,
+                    person: added.person,
+                    system: added.system.clone(),
+                    role: added.role.clone(),
+                });
             }
         }
-        let people: BTreeSet<PersonId> = work.iter().map(|(_, added)| added.person).collect();
-        if people.is_empty() {
-            return Ok(());
+        if let Some(limit) = self.too_many_to_mend(&mends, lately, now) {
+            return self.hold_mends(tx, mends, limit, now).await;
         }
-        if let Some(limit) = self.too_many(tx, &people, now).await? {
-            return self.leave_as_it_is(tx, &work, people.len(), &limit, now).await;
-        }
-        for (id, added) in work {
-            let Some(person) = tx.read().person(added.person).await? else { continue };
-            self.file_mend(tx, id, added, &person, now).await?;
+        self.drop_held_mends(tx, &mends, now).await?;
+        for mend in &mends {
+            self.file_mend(tx, mend, now).await?;
         }
         Ok(())
     }
 
-    /// The limit that is passed, with what was mended before.
-    async fn too_many(
+    pub(super) fn takes_out_of_groups(&self) -> bool {
+        self.config.policy.access.audit.mend.contains(&FindingKind::GroupAddedElsewhere)
+    }
+
+    /// The id of the form that is to take a finding away; none while one is being carried out, or after so
+    /// many that it is a person's to find out who adds the group.
+    async fn next_form(
         &self,
         tx: &Tx,
-        people: &BTreeSet<PersonId>,
+        finding: &AccessFinding,
         now: Timestamp,
-    ) -> Result<Option<String>, CycleError> {
-        let limit = &self.config.policy.guard.suspensions;
-        let forms = tx.read().access_forms(&FormFilter::default()).await?;
-        let count = |hours: i64| {
-            let from = now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN);
-            let lately =
-                forms.iter().filter(|f| f.form.form.as_str() == FORM && f.filed_at >= from);
-            let before: BTreeSet<PersonId> =
-                lately.map(|f| f.person).filter(|id| !people.contains(id)).collect();
-            u32::try_from(before.len()).unwrap_or(u32::MAX)
-        };
-        let baseline = Baseline {
-            population: self.population().await?,
-            departed_in_window: count(i64::from(limit.window_days).saturating_mul(24)),
-            departed_in_day: count(24),
-            departed_in_hour: count(1),
-        };
-        Ok(limit_passed(u32::try_from(people.len()).unwrap_or(u32::MAX), baseline, limit))
-    }
-
-    async fn leave_as_it_is(
-        &self,
-        tx: &mut Tx,
-        work: &[(Uuid, &AddedElsewhere)],
-        people: usize,
-        limit: &str,
-        now: Timestamp,
-    ) -> Result<(), CycleError> {
-        let mut ids: Vec<String> = work.iter().map(|(id, _)| id.to_string()).collect();
-        ids.sort();
-        let source =
-            SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?;
+    ) -> Result<Option<Uuid>, CycleError> {
+        for before in 0..FORMS_A_FINDING {
+            let id = form_id(finding, before);
+            match tx.read().access_form_of_id(id).await? {
+                None => return Ok(Some(id)),
+                Some(filed) if !filed.state.has_ended() => return Ok(None),
+                Some(_) => {}
+            }
+        }
         let reason = format!(
-            "{people} people are in groups that were added elsewhere, more than guard.suspensions lets through \
-             ({limit}): nobody is taken out; look at lapsed findings for what was changed, and have those that \
-             go taken away by forms"
+            "it comes back: {} forms took it away, and it is there again. Find out who or what adds the group, \
+             and end that, or settle the finding. {}",
+            FORMS_A_FINDING, finding.text
         );
-        tx.set_aside_once(&SetAside {
-            // The same people again are not told again.
-            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, ids.join(" ").as_bytes()),
-            drop: None,
-            source,
-            file_name: "nightly audit".into(),
-            line: None,
-            reason,
-            who: None,
-            at: now,
-            settled_at: None,
-        })
-        .await?;
-        tx.audit(AuditEntry {
-            clause: Some(self.config.policy.citations.cite(Rule::S4)),
-            detail: json!({ "people": people, "limit": limit }),
-            ..AuditEntry::new(now, DAEMON, "access.mend_held")
-        });
-        Ok(())
+        let id = form_id(finding, FORMS_A_FINDING);
+        tx.set_aside_once(&aside(id, reason, now)?).await?;
+        Ok(None)
     }
 
-    async fn file_mend(
-        &self,
-        tx: &mut Tx,
-        id: Uuid,
-        added: &AddedElsewhere,
-        person: &Person,
-        now: Timestamp,
-    ) -> Result<(), CycleError> {
+    async fn file_mend(&self, tx: &mut Tx, mend: &Mend, now: Timestamp) -> Result<(), CycleError> {
         let wrong =
             |problem: String| CycleError::Rule(format!("a finding can't be mended: {problem}"));
+        let Some(person) = tx.read().person(mend.person).await? else { return Ok(()) };
         let Some(user_id) = person.user_ids().into_iter().next() else { return Ok(()) };
-        let wish = json!({ "system": added.system, "role": added.role, "remove": true });
+        let wish = json!({ "system": mend.system, "role": mend.role, "remove": true });
         let form: AccessForm = serde_json::from_value(json!({
-            "form": FORM, "version": 1, "id": id, "asks": "change", "person": { "user_id": user_id },
+            "form": FORM, "version": 1, "id": mend.form, "asks": "change", "person": { "user_id": user_id },
             "systems": [wish], "reason": WHY,
         }))
         .map_err(|problem| wrong(problem.to_string()))?;
@@ -160,10 +131,10 @@ impl Cycle {
         };
         tx.save_access_forms(&[(filed.clone(), None)]).await?;
         tx.save_entitlements(&[Entitlement {
-            id: Entitlement::id_of(id, &added.system, added.role.as_ref()),
+            id: Entitlement::id_of(mend.form, &mend.system, mend.role.as_ref()),
             person: person.id,
-            system: added.system.clone(),
-            role: added.role.clone(),
+            system: mend.system.clone(),
+            role: mend.role.clone(),
             form: 0,
             state: EntitlementState::Ending,
             starts_on: None,
@@ -182,10 +153,25 @@ impl Cycle {
             user_id: Some(user_id),
             clause: Some(self.config.policy.citations.cite(Rule::S4)),
             detail: json!({
-                "form": filed.number, "finding": added.finding, "system": added.system, "role": added.role,
+                "form": filed.number, "finding": mend.finding, "system": mend.system, "role": mend.role,
             }),
             ..AuditEntry::new(now, DAEMON, "access.mending")
         });
         Ok(())
     }
+}
+
+/// What the audit sets aside for a person.
+fn aside(id: Uuid, reason: String, now: Timestamp) -> Result<SetAside, CycleError> {
+    Ok(SetAside {
+        id,
+        drop: None,
+        source: SourceName::new(DAEMON).map_err(|error| CycleError::Rule(error.to_string()))?,
+        file_name: "nightly audit".into(),
+        line: None,
+        reason,
+        who: None,
+        at: now,
+        settled_at: None,
+    })
 }

@@ -9,7 +9,7 @@ mod facts;
 mod filer;
 pub mod filing;
 mod granting;
-mod mending;
+pub(crate) mod mending;
 pub mod nightly;
 pub mod restoring;
 mod settling;

@@ -69,11 +69,12 @@ impl Cycle {
         let gone: Vec<&AccessFinding> =
             changed.iter().filter(|f| f.settled_at == Some(now)).collect();
         (nightly.new, nightly.gone) = (fresh.len(), gone.len());
+        let lately = self.mended_lately(now).await?;
         let mut tx = self.store.begin().await?;
         tx.save_access_findings(&changed).await?;
         self.ticket_findings(&tx, &fresh, &gone, now).await?;
         self.mend(&mut tx, &fresh, &nightly.audited, now).await?;
-        self.take_out_of_groups(&mut tx, &changed, &nightly.audited, now).await?;
+        self.take_out_of_groups(&mut tx, &changed, &nightly.audited, &lately, now).await?;
         self.lock_unused(&mut tx, &nightly.audited, now).await?;
         self.stop_expired(&mut tx, now).await?;
         let said = format!(

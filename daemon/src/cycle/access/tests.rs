@@ -27,6 +27,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
+mod mending;
+mod rosters;
+
 /// A Monday at noon in the agency's zone.
 fn now() -> Timestamp {
     "2026-11-02T18:00:00Z".parse().unwrap()
@@ -422,4 +425,20 @@ async fn what_a_lift_opens_is_what_the_stop_shut_and_the_rest_is_told_and_on_rec
     let audit = read.audit_rows(0, 100, None).await.unwrap();
     let said = audit.iter().filter(|row| row.entry.event == "suspension.not_given_back").count();
     assert_eq!(said, usize::from(told.is_some()));
+}
+
+#[tokio::test]
+async fn an_order_by_form_stops_in_the_round_that_settles_it() {
+    let (cycle, _) = stage(Eye { accounts: vec![account(true)], ..Eye::default() }).await;
+    let asks = json!({
+        "form": "suspension", "asks": "suspend", "person": { "user_id": "mzsmitj" }, "reason": "an order",
+    });
+    let order = FiledForm { state: FormState::Waiting, ..filed(1, holder().id, asks) };
+    let tx = cycle.store.begin().await.unwrap();
+    tx.save_person(&holder()).await.unwrap();
+    tx.save_access_forms(&[(order, Some(now()))]).await.unwrap();
+    tx.commit().await.unwrap();
+    cycle.access_round(now()).await.unwrap();
+    let steps = cycle.store.read().steps(&StepFilter::default()).await.unwrap();
+    assert!(matches!(steps[..], [ref only] if matches!(only.step.action, Action::Disable { .. })));
 }

@@ -93,7 +93,7 @@ pub fn rosters() -> RostersView {
         since: text("2026-01-05"),
         form: Some(1204),
         last_day: Some(text("2027-01-04")),
-        state: text("not in place yet"),
+        state: RosterState::NotInPlaceYet,
         recertified: Some(text("2026-10-01")),
     };
     let files = RosterLine {

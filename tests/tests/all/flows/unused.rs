@@ -51,8 +51,11 @@ fn an_account_is_shut_the_day_after_its_sixty_days_and_the_lag_and_a_log_on_begi
         stage.given(&joins(last, "John"));
     }
     let [used, unused, logs_on] = people.map(|(_, user_id)| user_id);
+    // Tomorrow, and not near its midnight: how long this takes makes no difference to what is counted.
     let (today, allowed) = (now(), DAYS + lag(kind));
-    let ago = |days: i64| today.checked_sub(Span::new().days(days)).unwrap().timestamp();
+    let tomorrow = today.checked_add(Span::new().days(1)).unwrap();
+    let noon = tomorrow.with().hour(12).build().unwrap();
+    let ago = |days: i64| noon.checked_sub(Span::new().days(days)).unwrap().timestamp();
     for (user_id, days) in [(used, allowed), (unused, allowed + 1)] {
         let password = stage.opened(SUPERVISOR, user_id);
         stage.directory.last_used(user_id, &password, ago(days)).unwrap();
@@ -64,6 +67,7 @@ fn an_account_is_shut_the_day_after_its_sixty_days_and_the_lag_and_a_log_on_begi
     assert!(stage.directory.shows_use(logs_on).unwrap());
     stage.changed();
 
+    set_day(&mut stage, noon.date());
     look(&stage);
     stage.waits_until(unused, true);
     stage.stopped_by(&["inactivity"]);
@@ -83,7 +87,7 @@ fn an_account_is_shut_the_day_after_its_sixty_days_and_the_lag_and_a_log_on_begi
     stage.waits_until(used, true);
     stage.stopped_by(&["inactivity"]);
     assert!(!stage.directory.is_shut(logs_on).unwrap(), "its last day");
-    set_day(&mut stage, today.date().checked_add(Span::new().days(allowed + 1)).unwrap());
+    set_day(&mut stage, today.date().checked_add(Span::new().days(allowed + 2)).unwrap());
     look(&stage);
     stage.waits_until(logs_on, true);
     stage.waits_until(unused, true);
