@@ -20,6 +20,7 @@ mod filter;
 mod first_password;
 mod frame_guard;
 mod group_steps;
+mod group_values;
 mod joining;
 mod layout;
 mod making;

@@ -7,7 +7,7 @@ use super::create;
 use super::dialect::is_open;
 use super::entry::Entry;
 use super::first_password;
-use super::group_steps::has_value;
+use super::group_values::has_value;
 use super::joining::value_for;
 use super::put_back;
 use super::read::{accounts_by_id, groups_by_id, side_by_side};

@@ -12,7 +12,7 @@ use super::dialect::{Edit, Renaming};
 use super::dn::{Dn, escape_value, first_value, split_first};
 use super::entry::Entry;
 use super::filter;
-use super::group_steps::has_value;
+use super::group_values::has_value;
 use super::observe::user_id;
 use super::session::{Change, Query};
 use super::settings::MemberBy;

@@ -9,6 +9,7 @@ use lapsed_core::facts::{Case, CaseId, CaseKind, Person, PersonId, StableId, Use
 use lapsed_core::observed::{Observed, Scope};
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::{Due, Expect, Target};
+use lapsed_core::step::{Receipt, Seen};
 use rstest::rstest;
 use std::path::Path;
 use uuid::Uuid;

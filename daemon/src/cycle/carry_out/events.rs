@@ -1,0 +1,96 @@
+//! What an answer of a target means for a step in the journal.
+
+use crate::store::StoredStep;
+use jiff::{SignedDuration, Timestamp};
+use lapsed_core::journal::{StepEvent, StepState};
+use lapsed_core::step::{
+    Action, Cause, EARLIER_ATTEMPT, Fault, Outcome, REPLY_LOST, Receipt, Seen, Step, next_attempt,
+};
+
+/// True of a step that gives access when its call has ended, well or not, or nobody knows.
+pub(super) fn may_have_given(stored: &StoredStep) -> bool {
+    stored.step.action.gives()
+        && (stored.state.has_ended() || matches!(stored.state, StepState::Unknown { .. }))
+}
+
+pub(super) fn lost(steps: &[Step], why: &str) -> Vec<Result<Outcome, Fault>> {
+    steps.iter().map(|_| Err(Fault::Unknown(Cause::new(why)))).collect()
+}
+
+pub(super) fn event_of(
+    stored: &StoredStep,
+    result: Result<Outcome, Fault>,
+    now: Timestamp,
+) -> StepEvent {
+    let attempts = stored.attempts;
+    match result {
+        Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
+        Ok(Outcome::AlreadySo) if attempts > 1 && shuts(&stored.step) => {
+            StepEvent::Changed(perhaps(EARLIER_ATTEMPT))
+        }
+        Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
+        Ok(Outcome::Asked(receipt)) => StepEvent::Asked(counted(receipt, attempts), now),
+        Ok(Outcome::Partly { found, again_at }) => {
+            let soon = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
+            let at = again_at.map_or(soon, |at| at.max(soon));
+            StepEvent::RetryAt(at, Cause::new(found.description))
+        }
+        Ok(Outcome::Drifted(found)) => StepEvent::Drifted(found),
+        Err(Fault::Retry(cause)) => StepEvent::RetryAt(next_attempt(now, attempts), cause),
+        Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
+        Err(Fault::Unknown(cause)) => StepEvent::ReplyLost(cause),
+    }
+}
+
+/// True of what the end of a suspension opens again: who shut it has to be known then.
+fn shuts(step: &Step) -> bool {
+    matches!(step.action, Action::Disable { .. } | Action::RevokeAccess { .. })
+}
+
+/// An account that is shut by now, perhaps by an attempt that was not answered.
+fn perhaps(evidence: &str) -> Receipt {
+    Receipt { before: [(evidence.to_owned(), Vec::new())].into(), server: None }
+}
+
+/// After an earlier attempt those who were asked may have been asked before; the record says so.
+fn counted(mut receipt: Receipt, attempts: u32) -> Receipt {
+    if attempts > 1 {
+        receipt.before.insert("attempts".into(), vec![attempts.to_string()]);
+    }
+    receipt
+}
+
+/// What a look at a step makes of it; nothing where the server could not be asked.
+pub(super) fn seen_events(
+    stored: &StoredStep,
+    seen: Result<Seen, Fault>,
+    now: Timestamp,
+) -> Vec<StepEvent> {
+    let lost = matches!(stored.state, StepState::Unknown { .. });
+    let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
+    match seen {
+        Ok(Seen::AsWanted) if lost && shuts(&stored.step) => {
+            vec![StepEvent::Changed(perhaps(REPLY_LOST)), StepEvent::SeenAsWanted(now)]
+        }
+        // The reply was lost, but the change is there; its before-image is in the case.
+        Ok(Seen::AsWanted) if lost => vec![StepEvent::AlreadySo, StepEvent::SeenAsWanted(now)],
+        Ok(Seen::AsWanted) => vec![StepEvent::SeenAsWanted(now)],
+        Ok(Seen::Otherwise(found)) if lost => retry(Cause::new(found.description)),
+        Ok(Seen::CannotTell(cause)) if lost => retry(cause),
+        Ok(Seen::NotYet(found)) if lost => retry(Cause::new(found.description)),
+        // Whoever was asked has not answered: nothing moves.
+        Ok(Seen::NotYet(_)) => Vec::new(),
+        Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
+            retry(cause)
+        }
+        // Whoever was asked says that it will not be done.
+        Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {
+            vec![StepEvent::Refused(cause)]
+        }
+        Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
+        Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],
+        // The server went away after the change: the next recheck looks again.
+        Err(Fault::Retry(_) | Fault::Unknown(_)) => Vec::new(),
+        Err(Fault::Refused(cause)) => vec![StepEvent::NotSeen(cause)],
+    }
+}
