@@ -67,8 +67,7 @@ impl Store {
         options.map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             options.filename(&path).create_if_missing(false).busy_timeout(PATIENCE)
         });
-        let db =
-            Database::connect(options).await.map_err(|source| StoreError::Open { source })?;
+        let db = Database::connect(options).await.map_err(|source| StoreError::Open { source })?;
         let name = to.display().to_string();
         let copy = Statement::from_sql_and_values(
             db.get_database_backend(),

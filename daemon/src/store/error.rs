@@ -44,7 +44,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The state is on PostgreSQL, which has means of its own for copies.
-    #[error("the state is on PostgreSQL: back it up by pg_dump or a base backup, and restore it by its own means")]
+    #[error(
+        "the state is on PostgreSQL: back it up by pg_dump or a base backup, and restore it by its own means"
+    )]
     NotAFile,
     /// A copy of the state can't be made or put back.
     #[error("{} can't be written; name a folder that is empty or not there, on a disk with room", path.display())]
