@@ -29,6 +29,7 @@ pub(super) async fn troubles(
 ) -> Result<Vec<AttentionView>, StoreError> {
     let cycle = daemon.cycle();
     let mut all = not_shut(&cycle, read, now).await?;
+    all.extend(older_copy(&cycle, read, now).await?);
     all.extend(disk_low(&cycle.config));
     all.extend(notices(read, now).await?);
     Ok(all)
@@ -36,6 +37,29 @@ pub(super) async fn troubles(
 
 fn attention(kind: &str, what: String, remedy: &str) -> AttentionView {
     AttentionView { kind: kind.into(), what, remedy: remedy.into() }
+}
+
+/// The state was put back as it was earlier.
+async fn older_copy(
+    cycle: &Cycle,
+    read: &Reader<'_>,
+    now: Timestamp,
+) -> Result<Option<AttentionView>, StoreError> {
+    let since = SignedDuration::from_hours(24 * NOTICES_SINCE_DAYS);
+    let behind = read.behind().await?;
+    let behind = behind.filter(|behind| now.duration_since(behind.noticed_at) <= since);
+    Ok(behind.map(|behind| {
+        attention(
+            "state_restored",
+            format!(
+                "the state is an older copy: it ends at audit row {}, and lapsed went on to row {} until {}; what was done after the copy is not known here",
+                behind.ends_at,
+                behind.seen,
+                cycle.shown_time(behind.until)
+            ),
+            "drop HR's files and forms since the copy again; lapsed notices lists as unverified whom to ask, rather than to tell twice",
+        )
+    }))
 }
 
 /// Departures in effect whose accounts should be shut by now.

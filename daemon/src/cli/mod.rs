@@ -3,6 +3,7 @@
 mod adopt;
 mod approvals;
 mod audit;
+mod backup;
 mod check;
 mod completions;
 mod confirm;
@@ -115,7 +116,7 @@ pub enum Command {
     Asked(AskedCommand),
 }
 
-/// Commands that need no daemon. All but `run` and its helpers write nothing.
+/// Commands that need no daemon. All but `run` with its helpers, and `backup` and `restore-state`, write nothing.
 #[derive(Debug, Subcommand)]
 pub enum LocalCommand {
     /// Check the configuration, all mistakes at once, and then every connector
@@ -128,6 +129,10 @@ pub enum LocalCommand {
     UserId(UserIdArgs),
     /// Run the daemon
     Run(RunArgs),
+    /// Copy the state into a folder, beside a running daemon
+    Backup(backup::BackupArgs),
+    /// Put a copy of the state back, while the daemon is stopped
+    RestoreState(backup::RestoreStateArgs),
     /// Delete homes for the daemon: one request on standard input, which is its socket
     #[command(hide = true)]
     Helper(helper::HelperArgs),
@@ -259,6 +264,10 @@ impl Cli {
         let output = globals.output();
         match command {
             Command::Local(LocalCommand::Run(args)) => run::run(&globals, &args),
+            Command::Local(LocalCommand::Backup(args)) => backup::backup(&globals, &args),
+            Command::Local(LocalCommand::RestoreState(args)) => {
+                backup::restore_state(&globals, &args)
+            }
             Command::Local(LocalCommand::Check(args)) => check::check(&globals, &args),
             Command::Local(LocalCommand::Plan(args)) => plan::plan(&globals, &args),
             Command::Local(LocalCommand::Simulate(args)) => simulate::simulate(&globals, &args),

@@ -112,6 +112,8 @@ impl Executor {
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
                 self.look_at_what_was_stopped(name, hand).await?;
+                let shut = self.cycle.store.read().shut_without_clocks(name).await?;
+                self.after_disabling(&shut).await?;
                 self.remind(name, hand).await?;
                 return Ok(all);
             }

@@ -31,6 +31,21 @@ struct Known {
     end: Option<End>,
 }
 
+/// Why a notice is not sent after an older copy of the state was put back.
+const OLDER_COPY: &str = "the state is an older copy: they may have been told before";
+
+/// True where the state is an older copy, the departure lies before what came after it, and the accounts were
+/// found shut already: this was done before, and told.
+async fn may_have_been_told(tx: &Tx, case: &Case) -> Result<bool, CycleError> {
+    let Some(behind) = tx.read().behind().await? else { return Ok(false) };
+    let mut accounts =
+        case.before.iter().filter(|(_, account)| account.realm == Realm::Directory).peekable();
+    Ok(case.effective_at <= behind.until
+        && case.opened_at >= behind.noticed_at
+        && accounts.peek().is_some()
+        && accounts.all(|(_, account)| !account.enabled))
+}
+
 impl Cycle {
     /// Queues what goes out once all accounts of a departure are shut (D9, A10, S7).
     /// In a transaction of its own: nothing that goes wrong here may hold up what ends access. What was
@@ -107,7 +122,10 @@ impl Cycle {
         if new.iter().any(|notice| notice.kind == Kind::DatesChanged) {
             supersede(tx, &known.notices, now).await?;
         }
-        tx.queue_notices(&new, now).await?;
+        let queued = tx.queue_notices(&new, now).await?;
+        if !queued.is_empty() && may_have_been_told(tx, &known.case).await? {
+            tx.doubt_queued(&queued, OLDER_COPY, now).await?;
+        }
         Ok(())
     }
 

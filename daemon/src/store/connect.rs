@@ -89,7 +89,8 @@ impl Store {
         let witness = checkpoints.map(Witness::open).transpose()?;
         let store = Self::over(db, witness, None);
         if let Some(witness) = &store.inner.witness {
-            witness.mend(&store.read(), store.is_shared()).await?;
+            let behind = witness.mend(&store.read(), store.is_shared()).await?;
+            store.note_behind(behind).await?;
         }
         Ok(store)
     }
@@ -159,13 +160,13 @@ impl Store {
     }
 }
 
-enum Kind {
+pub(super) enum Kind {
     Sqlite(PathBuf),
     Postgres,
 }
 
 impl Kind {
-    fn of(settings: &DatabaseSettings) -> Result<Self, StoreError> {
+    pub(super) fn of(settings: &DatabaseSettings) -> Result<Self, StoreError> {
         let url = settings.url.as_str();
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -188,7 +189,7 @@ impl Kind {
     }
 }
 
-fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         std::fs::read_dir(folder)

@@ -43,6 +43,19 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The state is on PostgreSQL, which has means of its own for copies.
+    #[error(
+        "the state is on PostgreSQL: back it up by pg_dump or a base backup, and restore it by its own means"
+    )]
+    NotAFile,
+    /// A copy of the state can't be made or put back.
+    #[error("{} can't be written; name a folder that is empty or not there, on a disk with room", path.display())]
+    Copy {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// There is no database yet and only reading was asked for.
     #[error("there is no state database at {} yet; it comes with the first run of the daemon", path.display())]
     Absent {

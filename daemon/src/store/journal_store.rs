@@ -94,6 +94,26 @@ pub struct StepFilter {
 }
 
 impl Reader<'_> {
+    /// What a connector shut in departures that are open and whose clocks don't run: the last account is
+    /// not shut yet, or the daemon died between that and the start of the clocks.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn shut_without_clocks(
+        &self,
+        connector: &ConnectorName,
+    ) -> Result<Vec<StoredStep>, StoreError> {
+        let doing = "looking for departures whose clocks don't run";
+        let sql = "SELECT s.id FROM cases c JOIN steps s ON s.case_id = c.id \
+                   WHERE c.state = 'open' AND c.disabled_on IS NULL AND s.connector = $1 \
+                   AND s.action = 'disable' AND s.state IN ('done', 'verified', 'unverified')";
+        let mut ids = Vec::new();
+        for row in sql::all(&self.db, doing, sql, vec![connector.as_str().into()]).await? {
+            ids.push(StepId(row.try_get("", "id").doing(doing)?));
+        }
+        self.steps_by_id(&ids).await
+    }
+
     /// One step.
     pub async fn step(&self, id: StepId) -> Result<Option<StoredStep>, StoreError> {
         Ok(self.steps_by_id(&[id]).await?.pop())

@@ -88,6 +88,25 @@ impl Tx {
         Ok(new)
     }
 
+    /// Keeps notices that were queued in this transaction from going out: they may have been sent before.
+    ///
+    /// # Errors
+    /// When they can't be written.
+    pub async fn doubt_queued(
+        &self,
+        ids: &[Uuid],
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for id in ids {
+            let sql = "UPDATE notices SET state = 'unverified', cause = $1, sent_at = $2, \
+                       lease_token = lease_token + 1 WHERE id = $3 AND state = 'queued'";
+            let values = vec![why.into(), convert::micros(now).into(), (*id).into()];
+            sql::run(&self.db(), "keeping a notice from going out", sql, values).await?;
+        }
+        Ok(())
+    }
+
     /// Marks a claimed notice as being handed over: from here on a daemon that dies leaves it unverified.
     /// False when another daemon has it now.
     pub async fn begin_sending(

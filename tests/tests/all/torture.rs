@@ -4,4 +4,5 @@
 mod desk;
 mod picture;
 mod points;
+mod restored;
 mod stage;

@@ -38,7 +38,7 @@
 use super::{Head, head};
 use crate::store::error::Doing as _;
 use crate::store::tables::audit;
-use crate::store::{Reader, StoreError, convert};
+use crate::store::{Behind, Reader, StoreError, convert};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -129,6 +129,13 @@ impl Checkpoint {
         signature.is_some_and(|s| key.verify_strict(self.signed_text().as_bytes(), &s).is_ok())
     }
 
+    /// What the file has seen beyond the audit's end: the state is an older copy.
+    fn ahead_of(&self, end: &Head) -> Option<Behind> {
+        let until = self.time.parse().ok().filter(|_| self.seq > end.seq)?;
+        let noticed_at = Timestamp::now();
+        Some(Behind { ends_at: end.seq, seen: self.seq, until, noticed_at })
+    }
+
     fn head(&self) -> Head {
         Head { seq: self.seq, hash: self.hash.clone() }
     }
@@ -214,12 +221,13 @@ impl Witness {
     /// Compares the audit with the last line of the file and the last one stored, at the start.
     ///
     /// The one line that a crash between commit and file left out is appended. Whatever else does not
-    /// agree is an alarm, and the daemon goes on: leavers can't wait for the investigation.
+    /// agree is an alarm, and the daemon goes on: leavers can't wait for the investigation. Gives what an
+    /// older copy of the state does not know.
     pub(in crate::store) async fn mend(
         &self,
         reader: &Reader<'_>,
         shared: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Behind>, StoreError> {
         let end = head(&reader.db).await?;
         let stored: Option<String> = reader.setting(&self.setting()).await?;
         let stored = stored
@@ -231,14 +239,15 @@ impl Witness {
         let last = line.state.last.as_ref();
         let (number, seen) = last.map_or((0, Head::none()), |last| (last.line, last.head()));
         if !holds(reader, &seen).await? {
+            let behind = last.and_then(|last| last.ahead_of(&end));
             line.raise(gone(&seen, &format!("checkpoint {number} of {path}")));
-            return Ok(());
+            return Ok(behind);
         }
         let mut covered = seen;
         if let Some(stored) = stored.filter(|stored| stored.line > number) {
             if !holds(reader, &stored.head()).await? {
                 line.raise(gone(&stored.head(), "the last signed line in the database"));
-                return Ok(());
+                return Ok(None);
             }
             covered = stored.head();
             if stored.line == number + 1 {
@@ -253,7 +262,7 @@ impl Witness {
         if covered != end && !shared {
             line.raise(not_ours(&covered, &end));
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -185,7 +185,9 @@ pub fn masked(text: &str) -> String {
     for word in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
         let bare = word.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
         let long = bare.len() >= 12 && bare.bytes().any(|b| b.is_ascii_digit());
-        let is_key = bare.starts_with("lapsed-") && bare.len() > 12;
+        let is_capital = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
+        let is_token = bare.len() == 14 && bare.bytes().all(is_capital);
+        let is_key = is_token || (bare.starts_with("lapsed-") && bare.len() > 12);
         let shown = if long || is_key { "ID" } else { bare };
         let _ = write!(out, "{shown}{}", &word[bare.len()..]);
     }

@@ -2,10 +2,12 @@
 
 use super::picture::{Picture, surplus};
 use super::stage::{Kept, Stage};
+use lapsed_tests::agency::random::Random;
 use lapsed_tests::torture_report::{Figures, is_long};
 use lapsed_tests::{Done, Failure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::Duration;
 
 /// More rounds than any act takes.
 const MOST_ROUNDS: usize = 600;
@@ -14,7 +16,7 @@ const MOST_ROUNDS: usize = 600;
 type Passed = BTreeMap<String, u64>;
 
 /// What is done to an installation while it runs.
-struct Ordeal {
+pub struct Ordeal {
     /// At which moments it is to be killed, and how often yet; `None` kills it nowhere.
     left: Option<Passed>,
     passed: Passed,
@@ -24,7 +26,7 @@ struct Ordeal {
 }
 
 impl Ordeal {
-    fn undisturbed() -> Self {
+    pub fn undisturbed() -> Self {
         Self { left: None, passed: Passed::new(), kills: 0, ended: false }
     }
 
@@ -70,25 +72,35 @@ impl Ordeal {
 
     /// Both acts, each until two rounds have found nothing to do.
     fn through(&mut self, stage: &mut Stage) -> Done<()> {
-        for act in 0..2 {
-            if act == 1 {
-                stage.later();
+        self.act(stage)?;
+        stage.later();
+        self.act(stage)
+    }
+
+    /// Rounds until two have found nothing to do.
+    pub fn act(&mut self, stage: &mut Stage) -> Done<()> {
+        let mut quiet = 0;
+        for _ in 0..MOST_ROUNDS {
+            let nothing_passed = self.round(stage)?;
+            let under_way = stage.under_way()? > 0;
+            quiet = if nothing_passed && !under_way { quiet + 1 } else { 0 };
+            if quiet == 2 {
+                return Ok(());
             }
-            let mut quiet = 0;
-            for _ in 0..MOST_ROUNDS {
-                let nothing_passed = self.round(stage)?;
-                let under_way = stage.under_way()? > 0;
-                quiet = if nothing_passed && !under_way { quiet + 1 } else { 0 };
-                if self.ended && under_way {
-                    stage.wait();
-                }
-                if quiet == 2 {
-                    break;
-                }
+            if self.ended && under_way {
+                stage.wait();
             }
-            if quiet < 2 {
-                return Err(Failure::new(format!("act {act} has no end: {}", stage.site.log())));
-            }
+        }
+        Err(Failure::new(format!("it has no end: {}", stage.site.log())))
+    }
+
+    /// Killed so often at no moment in particular.
+    fn at_random(&mut self, stage: &mut Stage, kills: u64, random: &mut Random) -> Done<()> {
+        for _ in 0..kills {
+            stage.launch()?;
+            std::thread::sleep(Duration::from_millis(100 + u64::from(random.below(900))));
+            stage.site.kill()?;
+            self.kills += 1;
         }
         Ok(())
     }
@@ -152,6 +164,37 @@ fn tortured(kept: Kept, part: &str, least_kills: u64) {
     assert!(figures.kills >= least_kills, "{figures:?}");
     stage.site.start().unwrap();
     stage.site.printed(&["audit", "verify"]).unwrap();
+}
+
+/// `make torture` only: each of these kills takes half a second.
+#[test]
+fn killed_at_random_moments_it_ends_as_if_it_had_not_been() {
+    if !is_long() {
+        println!("SKIPPED: LAPSED_TORTURE=long kills at random moments");
+        return;
+    }
+    let mut stage = Stage::new(Kept::Sqlite).unwrap();
+    Ordeal::undisturbed().through(&mut stage).unwrap();
+    let undisturbed = Picture::of(&stage).unwrap();
+    drop(stage);
+    let mut sum = Figures::default();
+    let mut told = Vec::new();
+    for seed in 0..8 {
+        let mut stage =
+            Stage::new(if seed % 4 == 3 { Kept::Postgres } else { Kept::Sqlite }).unwrap();
+        let mut random = Random::new(seed);
+        let mut ordeal = Ordeal::undisturbed();
+        for _ in 0..2 {
+            ordeal.at_random(&mut stage, 100, &mut random).unwrap();
+            ordeal.act(&mut stage).unwrap();
+            stage.later();
+        }
+        let (figures, more) = judged(&Picture::of(&stage).unwrap(), &undisturbed, ordeal.kills);
+        sum += figures;
+        sum.write("crashes-random").unwrap();
+        told.extend(more.into_iter().map(|line| format!("seed {seed}: {line}")));
+    }
+    assert!(sum.is_whole(), "{sum:?}\n{}", told.join("\n"));
 }
 
 #[test]

@@ -282,6 +282,13 @@ impl Stage {
         self.site.once_unless_killed()
     }
 
+    /// Starts the daemon itself, a minute on.
+    pub fn launch(&mut self) -> Done<()> {
+        self.tick();
+        self.site.set_environment(&[]);
+        self.site.launch()
+    }
+
     /// What a query of the state says, in lines.
     pub fn state(&self, sql: &str) -> Done<String> {
         match &self.postgres {
