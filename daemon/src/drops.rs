@@ -329,7 +329,8 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
     read_plain_of(path, limit).map(|(bytes, _)| bytes)
 }
 
-fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
+/// Opens a plain file, and nothing else; gives what the system says of it.
+fn open_plain(path: &Path) -> Result<(File, rustix::fs::Stat), DropError> {
     // NONBLOCK: opening a pipe that nobody writes must not hang the daemon.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -349,6 +350,11 @@ fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError>
             found: "a pipe or device",
         });
     }
+    Ok((File::from(fd), data))
+}
+
+fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
+    let (file, data) = open_plain(path)?;
     let owner = Owner {
         uid: data.st_uid,
         gid: data.st_gid,
@@ -360,10 +366,7 @@ fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError>
         return Err(DropError::TooLarge { path: shown(&path.to_string_lossy()), size, limit });
     }
     let mut bytes = Vec::new();
-    File::from(fd)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed("read", path))?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {
         return Err(DropError::TooLarge {
             path: shown(&path.to_string_lossy()),
@@ -398,13 +401,24 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), DropError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", path))
 }
 
+/// Copies a plain file piece by piece: one that was refused for its size may be larger than the memory.
+fn copy_plain(from: &Path, to: &Path) -> Result<(), DropError> {
+    let (mut file, _) = open_plain(from)?;
+    let mut copy = File::create(to).map_err(failed("write", to))?;
+    io::copy(&mut file, &mut copy).map_err(failed("copy", from))?;
+    copy.sync_all().map_err(failed("write", to))
+}
+
 fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
     match fs::rename(from, to) {
         Ok(()) => Ok(()),
         // Another file system: copy, then remove.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let bytes = read_plain(from, u64::MAX - 1)?;
-            write_synced(to, &bytes)?;
+            if let Err(error) = copy_plain(from, to) {
+                // Half a copy is worth nothing; the drop is still where it was.
+                let _ = fs::remove_file(to);
+                return Err(error);
+            }
             fs::remove_file(from).map_err(failed("remove", from))
         }
         Err(error) => Err(failed("move", from)(error)),
@@ -490,6 +504,60 @@ mod tests {
             let error = p.inbox.read(&Ready { name: name.into(), look: None }, 100).unwrap_err();
             assert!(matches!(error, DropError::NotPlain { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn whatever_is_planted_beside_a_drop_is_neither_read_nor_waited_for() {
+        let mut p = place();
+        let secret = p.root.path().join("secret");
+        fs::write(&secret, "s").unwrap();
+        let at = |name: &str| p.inbox.folder().join(name);
+        let node = |name: &str, kind| {
+            let mode = Mode::RUSR | Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, at(name), kind, mode, rustix::fs::makedev(1, 5))
+        };
+        fs::create_dir_all(at("folder.csv").join("deep/".repeat(200))).unwrap();
+        let _listening = std::os::unix::net::UnixListener::bind(at("socket.csv")).unwrap();
+        std::os::unix::fs::symlink("loop.csv", at("loop.csv")).unwrap();
+        let mut planted = vec!["socket.csv", "loop.csv"];
+        // /dev/zero has no end; only root can plant it.
+        if node("zero.csv", FileType::CharacterDevice).is_ok() {
+            planted.push("zero.csv");
+        }
+        for (drop, done) in [("a.csv", FileType::Fifo), ("b.csv", FileType::Symlink)] {
+            fs::write(at(drop), "N\n1\n").unwrap();
+            let done_file = format!("{drop}.done");
+            match done {
+                FileType::Fifo => node(&done_file, done).unwrap(),
+                _ => std::os::unix::fs::symlink(&secret, at(&done_file)).unwrap(),
+            }
+            planted.push(drop);
+        }
+        fs::write(at("plain.csv"), "N\n1\n").unwrap();
+        let odd = OsStr::from_bytes(b"\xff\n\x1b[2J.csv");
+        fs::write(p.inbox.folder().join(odd), "N\n1\n").unwrap();
+        let ready = p.inbox.ready(Instant::now(), true, |_| false).unwrap();
+        assert_eq!(ready.len(), planted.len() + 2, "a folder is no drop: {ready:?}");
+        for drop in &ready {
+            let shown = drop.shown();
+            assert!(!shown.contains(['\n', '\u{1b}']), "{shown:?}");
+            let read = p.inbox.read(drop, 100);
+            assert_eq!(read.is_err(), planted.contains(&shown.as_str()), "{shown}: {read:?}");
+        }
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "s");
+    }
+
+    #[test]
+    fn a_large_drop_is_copied_without_being_held_in_memory() {
+        let p = place();
+        let from = p.inbox.folder().join("big.csv");
+        fs::write(&from, vec![b'x'; 3_000_000]).unwrap();
+        let to = p.root.path().join("copy");
+        copy_plain(&from, &to).unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().len(), 3_000_000);
+        let link = p.root.path().join("link");
+        std::os::unix::fs::symlink(&from, &link).unwrap();
+        assert!(copy_plain(&link, &to).is_err());
     }
 
     #[test]
