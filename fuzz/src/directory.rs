@@ -70,23 +70,20 @@ pub fn mailbox_steps() -> Vec<Step> {
     let user_id = UserId::new("mzsmitj").expect("a user ID");
     let account =
         || Target { id: StableId::new("guid-1").expect("an id"), label: "mzsmitj".into() };
-    [
-        Action::DisableMailbox { account: account() },
-        Action::DeleteMailbox { account: account() },
-    ]
-    .into_iter()
-    .map(|action| {
-        Step::new(
-            CaseId::departure(person, 0),
-            person,
-            ConnectorName::new("mail").expect("a name"),
-            action,
-            Expect { user_id: user_id.clone(), employee_number: None },
-            Due::AtOnce,
-            Rule::D2,
-        )
-    })
-    .collect()
+    [Action::DisableMailbox { account: account() }, Action::DeleteMailbox { account: account() }]
+        .into_iter()
+        .map(|action| {
+            Step::new(
+                CaseId::departure(person, 0),
+                person,
+                ConnectorName::new("mail").expect("a name"),
+                action,
+                Expect { user_id: user_id.clone(), employee_number: None },
+                Due::AtOnce,
+                Rule::D2,
+            )
+        })
+        .collect()
 }
 
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {

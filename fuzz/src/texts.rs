@@ -53,7 +53,10 @@ pub fn access_form(data: &[u8]) {
     static POLICY: OnceLock<Policy> = OnceLock::new();
     let policy = POLICY.get_or_init(|| {
         let example = include_str!("../../config.example.yaml");
-        lapsed::config::parse(example, "config.example.yaml").expect("the example is right").0.policy
+        lapsed::config::parse(example, "config.example.yaml")
+            .expect("the example is right")
+            .0
+            .policy
     });
     let Ok(form) = serde_json::from_slice::<AccessForm>(data) else { return };
     let known = Known {

@@ -73,7 +73,10 @@ impl Cycle {
         let people: Vec<PersonId> = flood.iter().map(|(person, _)| person.id).collect();
         let mut tx = self.store.begin().await?;
         tx.set_aside_once(&SetAside {
-            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("flood {source} {file_name}").as_bytes()),
+            id: Uuid::new_v5(
+                &Uuid::NAMESPACE_OID,
+                format!("flood {source} {file_name}").as_bytes(),
+            ),
             drop: None,
             source,
             file_name: file_name.clone(),

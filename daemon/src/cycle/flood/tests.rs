@@ -171,7 +171,10 @@ async fn of_thousands_of_leavers_at_once_nothing_is_planned_and_a_real_one_still
     let says = format!("{} people would depart at once", leavers());
     assert!(flood[0].reason.starts_with(&says), "{flood:?}");
     assert_eq!(flood[0].file_name, "hr-49000.csv");
-    assert!(cycle.store.read().people_to_decide().await.unwrap().is_empty(), "nobody is looked at again");
+    assert!(
+        cycle.store.read().people_to_decide().await.unwrap().is_empty(),
+        "nobody is looked at again"
+    );
 
     // The real leaver of the next drop.
     depart(&cycle, &[leaver(49_999, "hr")]).await;
