@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: assets demo test torture servers lint
+.PHONY: assets demo fuzz test torture servers lint
 
 test: servers lint
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -34,6 +34,21 @@ servers:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny --offline check --hide-inclusion-graph licenses bans sources; \
+	else \
+		echo 'cargo-deny is not installed: the laws of the tests check licences and bans alone'; \
+	fi
+
+# Known flaws of what we build on, by the RustSec database; needs cargo-deny and a network.
+.PHONY: advisories
+advisories:
+	$(CARGO) deny check --hide-inclusion-graph advisories
+
+# Tries every reader with made-up inputs, so many seconds each: make fuzz SECONDS=300 READERS="ldap scim"
+SECONDS ?= 60
+fuzz:
+	@fuzz/run $(SECONDS) $(READERS)
 
 # What a package needs beside the binary: man pages and shell completions, printed by the binary itself.
 PROFILE ?= release

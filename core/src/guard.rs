@@ -66,6 +66,9 @@ pub struct Limits {
     pub suspensions: Limit,
     /// How long a release stays good if the plan has not been carried out, in hours.
     pub release_expires_hours: u32,
+    /// Steps that the departures of one round may come to. Beyond it no plan is made at all: nobody could read
+    /// it, and it would keep the daemon from the one real leaver of the day. The cause is put before a person.
+    pub most_steps: u32,
 }
 
 impl Default for Limits {
@@ -74,6 +77,7 @@ impl Default for Limits {
             departures: Limit::default(),
             suspensions: Limit::default(),
             release_expires_hours: 24,
+            most_steps: 100_000,
         }
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lapsed_core::journal::{StepEvent, StepState, transition};
 use lapsed_core::step::{Cause, Found, Receipt};
+use proptest::prelude::*;
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -83,6 +84,35 @@ fn nothing_is_done_that_was_not_started() {
             if transition(&state, event).is_ok() {
                 assert!(matches!(state, StepState::Started { .. } | StepState::Unknown { .. }));
             }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever comes in whatever order: a target is never touched unstarted, and a step that somebody
+    /// cancelled goes on only when it is opened anew.
+    #[test]
+    fn no_history_skips_the_start_or_revives_what_was_cancelled(
+        history in proptest::collection::vec(proptest::sample::select(events()), 0..40),
+    ) {
+        let mut state = StepState::Planned;
+        let mut started = false;
+        for event in history {
+            let Ok(next) = transition(&state, event.clone()) else { continue };
+            match event {
+                StepEvent::Start(_) => started = true,
+                StepEvent::Reopen => started = false,
+                _ => {}
+            }
+            let touched = matches!(
+                next,
+                StepState::Done { .. } | StepState::Asked { .. } | StepState::Unverified { .. }
+            );
+            prop_assert!(started || !touched, "{} without a start", next.name());
+            if matches!(state, StepState::Cancelled { .. }) {
+                prop_assert!(matches!(next, StepState::Planned), "cancelled became {}", next.name());
+            }
+            state = next;
         }
     }
 }

@@ -501,6 +501,24 @@ proptest! {
     }
 
     #[test]
+    fn the_order_in_which_a_directory_answers_changes_nothing(
+        (accounts, shuffled) in proptest::collection::vec(any_account(), 0..5)
+            .prop_map(distinct)
+            .prop_flat_map(|accounts| (Just(accounts.clone()), Just(accounts).prop_shuffle())),
+    ) {
+        let asked_for = |accounts: Vec<ObservedAccount>| {
+            let all = reconcile(accounts, &|_| None);
+            let steps: BTreeSet<(StepId, String)> =
+                all.steps.iter().map(|s| (s.id, format!("{:?}", s.action))).collect();
+            let findings: BTreeSet<String> = all.findings.iter().map(Finding::describe).collect();
+            (steps, findings)
+        };
+        let mut turned = shuffled.clone();
+        turned.iter_mut().for_each(|account| account.groups.reverse());
+        prop_assert_eq!(asked_for(accounts.clone()), asked_for(turned));
+    }
+
+    #[test]
     fn every_step_has_an_id_of_its_own(accounts in proptest::collection::vec(any_account(), 0..5)) {
         let steps = reconcile(distinct(accounts), &|_| None).steps;
         let ids: BTreeSet<_> = steps.iter().map(|s| s.id).collect();

@@ -329,7 +329,8 @@ fn read_plain(path: &Path, limit: u64) -> Result<Vec<u8>, DropError> {
     read_plain_of(path, limit).map(|(bytes, _)| bytes)
 }
 
-fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
+/// Opens a plain file, and nothing else; gives what the system says of it.
+fn open_plain(path: &Path) -> Result<(File, rustix::fs::Stat), DropError> {
     // NONBLOCK: opening a pipe that nobody writes must not hang the daemon.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -349,6 +350,11 @@ fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError>
             found: "a pipe or device",
         });
     }
+    Ok((File::from(fd), data))
+}
+
+fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
+    let (file, data) = open_plain(path)?;
     let owner = Owner {
         uid: data.st_uid,
         gid: data.st_gid,
@@ -360,10 +366,7 @@ fn read_plain_of(path: &Path, limit: u64) -> Result<(Vec<u8>, Owner), DropError>
         return Err(DropError::TooLarge { path: shown(&path.to_string_lossy()), size, limit });
     }
     let mut bytes = Vec::new();
-    File::from(fd)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed("read", path))?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {
         return Err(DropError::TooLarge {
             path: shown(&path.to_string_lossy()),
@@ -398,13 +401,24 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), DropError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", path))
 }
 
+/// Copies a plain file piece by piece: one that was refused for its size may be larger than the memory.
+fn copy_plain(from: &Path, to: &Path) -> Result<(), DropError> {
+    let (mut file, _) = open_plain(from)?;
+    let mut copy = File::create(to).map_err(failed("write", to))?;
+    io::copy(&mut file, &mut copy).map_err(failed("copy", from))?;
+    copy.sync_all().map_err(failed("write", to))
+}
+
 fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
     match fs::rename(from, to) {
         Ok(()) => Ok(()),
         // Another file system: copy, then remove.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let bytes = read_plain(from, u64::MAX - 1)?;
-            write_synced(to, &bytes)?;
+            if let Err(error) = copy_plain(from, to) {
+                // Half a copy is worth nothing; the drop is still where it was.
+                let _ = fs::remove_file(to);
+                return Err(error);
+            }
             fs::remove_file(from).map_err(failed("remove", from))
         }
         Err(error) => Err(failed("move", from)(error)),
@@ -412,137 +426,4 @@ fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Place {
-        root: tempfile::TempDir,
-        inbox: Inbox,
-    }
-
-    fn place() -> Place {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("inbox");
-        fs::create_dir(&folder).unwrap();
-        let inbox = Inbox::new(
-            folder,
-            root.path().join("accepted"),
-            root.path().join("rejected"),
-            Duration::from_secs(5),
-        );
-        Place { root, inbox }
-    }
-
-    fn names(ready: Vec<Ready>) -> Vec<String> {
-        ready.into_iter().map(|r| r.shown()).collect()
-    }
-
-    #[test]
-    fn a_file_is_ready_once_it_has_not_changed_for_the_settling_time() {
-        let mut p = place();
-        let file = p.inbox.folder().join("hr.csv");
-        fs::write(&file, "a").unwrap();
-        let start = Instant::now();
-        let later = |s| start + Duration::from_secs(s);
-        assert!(p.inbox.ready(later(0), false, |_| false).unwrap().is_empty());
-        fs::write(&file, "ab").unwrap();
-        assert!(p.inbox.ready(later(6), false, |_| false).unwrap().is_empty());
-        assert!(p.inbox.ready(later(8), false, |_| false).unwrap().is_empty());
-        assert_eq!(names(p.inbox.ready(later(12), false, |_| false).unwrap()), ["hr.csv"]);
-    }
-
-    #[test]
-    fn a_closed_file_is_ready_at_once_but_not_without_the_done_file_that_its_feed_wants() {
-        let mut p = place();
-        fs::write(p.inbox.folder().join("hr.csv"), "a").unwrap();
-        p.inbox.finished(OsStr::new("hr.csv"));
-        let now = Instant::now();
-        assert!(p.inbox.ready(now, false, |_| true).unwrap().is_empty());
-        assert_eq!(names(p.inbox.ready(now, false, |_| false).unwrap()), ["hr.csv"]);
-        fs::write(p.inbox.folder().join("hr.csv.done"), "size=1").unwrap();
-        assert_eq!(names(p.inbox.ready(now, false, |_| true).unwrap()), ["hr.csv"]);
-    }
-
-    #[test]
-    fn unfinished_and_hidden_names_are_left_alone() {
-        let mut p = place();
-        for name in [".hr.csv", "hr.csv.tmp", "hr.csv.part", "x.done"] {
-            fs::write(p.inbox.folder().join(name), "a").unwrap();
-        }
-        assert!(p.inbox.ready(Instant::now(), true, |_| false).unwrap().is_empty());
-    }
-
-    #[test]
-    fn links_and_pipes_are_refused() {
-        let p = place();
-        let secret = p.root.path().join("secret");
-        fs::write(&secret, "s").unwrap();
-        std::os::unix::fs::symlink(&secret, p.inbox.folder().join("link.csv")).unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            p.inbox.folder().join("pipe.csv"),
-            FileType::Fifo,
-            Mode::RUSR | Mode::WUSR,
-            0,
-        )
-        .unwrap();
-        for name in ["link.csv", "pipe.csv"] {
-            let error = p.inbox.read(&Ready { name: name.into(), look: None }, 100).unwrap_err();
-            assert!(matches!(error, DropError::NotPlain { .. }), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_file_past_the_limit_is_refused_unread() {
-        let p = place();
-        File::create(p.inbox.folder().join("big.csv")).unwrap().set_len(1 << 40).unwrap();
-        let error = p.inbox.read(&Ready { name: "big.csv".into(), look: None }, 1000).unwrap_err();
-        assert!(matches!(error, DropError::TooLarge { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_newer_file_of_the_same_name_is_not_taken_for_the_one_that_was_read() {
-        let mut p = place();
-        let file = p.inbox.folder().join("hr.csv");
-        fs::write(&file, "old").unwrap();
-        let drop = p.inbox.ready(Instant::now(), true, |_| false).unwrap().remove(0);
-        fs::write(p.root.path().join("new"), "new").unwrap();
-        fs::rename(p.root.path().join("new"), &file).unwrap();
-        p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
-    }
-
-    #[test]
-    fn a_file_that_changes_after_it_was_closed_is_not_ready() {
-        let mut p = place();
-        let file = p.inbox.folder().join("hr.csv");
-        fs::write(&file, "a").unwrap();
-        p.inbox.finished(OsStr::new("hr.csv"));
-        fs::write(&file, "ab").unwrap();
-        assert!(p.inbox.ready(Instant::now(), false, |_| false).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_handled_drop_moves_with_its_done_file_and_a_receipt_and_never_over_another() {
-        let mut p = place();
-        for round in 0..2 {
-            fs::write(p.inbox.folder().join("h r\n.csv"), format!("{round}")).unwrap();
-            fs::write(p.inbox.folder().join("h r\n.csv.done"), "d").unwrap();
-            let drop = Ready { name: "h r\n.csv".into(), look: None };
-            p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
-        }
-        let mut left: Vec<_> = fs::read_dir(p.root.path().join("accepted"))
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        let base = "20261122T090000-h_r_.csv";
-        let expected: Vec<String> =
-            ["", ".2", ".2.done", ".2.receipt.txt", ".done", ".receipt.txt"]
-                .iter()
-                .map(|end| format!("{base}{end}"))
-                .collect();
-        assert_eq!(left, expected);
-        assert!(fs::read_dir(p.inbox.folder()).unwrap().next().is_none());
-    }
-}
+mod tests;

@@ -57,7 +57,7 @@ impl Cycle {
         }
         let in_effect = self.hold_again(&stale, in_effect, &marks, now, &mut decided).await?;
         let undecided = self.undecided(in_effect, &marks).await?;
-        let (proposed, work) = self.propose(undecided, now, &mut decided).await?;
+        let (proposed, work) = self.propose_within(undecided, &marks, now, &mut decided).await?;
         let baseline = self.baseline(&proposed, now).await?;
         let limits = &self.config.policy.guard;
         let judged = judge(proposed, baseline, limits, &self.config.policy.version());

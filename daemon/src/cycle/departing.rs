@@ -356,7 +356,7 @@ fn standing_notices(person: &Person) -> impl Iterator<Item = &Notice> {
 }
 
 /// Whether a standing notice was given by an operator, who named the person.
-fn decided_by_operator(person: &Person) -> bool {
+pub(super) fn decided_by_operator(person: &Person) -> bool {
     standing_notices(person).any(|n| n.source.as_str() == OPERATOR)
 }
 

@@ -11,6 +11,7 @@ mod clocks;
 pub mod confirm;
 pub mod decide;
 pub mod departing;
+mod flood;
 mod homes;
 pub mod pace;
 mod receipts;

@@ -6,6 +6,7 @@ mod code;
 mod dependencies;
 mod source;
 mod texts;
+mod threats;
 
 use source::{Source, Token};
 use std::path::{Path, PathBuf};

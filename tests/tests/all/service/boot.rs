@@ -163,6 +163,7 @@ fn the_service_boots_shut_in_reloads_survives_a_hang_and_stops() {
     facts.expect("process.NoNewPrivs:", "1");
     facts.expect("process.Seccomp:", "2");
     facts.expect("process.core", "0/0");
+    facts.expect("process.dumpable_by", "root");
 
     facts.expect("secret.copy", SECRET);
     facts.expect("secret.source_readable", "no");
@@ -179,6 +180,9 @@ fn the_service_boots_shut_in_reloads_survives_a_hang_and_stops() {
     // Nobody else is let in, and an operator may do what operators may, and no more.
     facts.expect("status.stranger", EXIT_REFUSED);
     facts.expect("adopt.operator", EXIT_REFUSED);
+    facts.expect("status.hr", EXIT_REFUSED);
+    facts.expect("status.command", EXIT_REFUSED);
+    facts.expect("state.hr", "no");
 
     facts.expect("writes.etc", "no");
     facts.expect("writes.usr", "no");

@@ -44,7 +44,9 @@ while read -r key value; do
         Uid: | CapEff: | CapBnd: | CapAmb: | NoNewPrivs: | Seccomp:) fact "process.$key" "$value" ;;
     esac
 done < "/proc/$first/status"
-fact process.user "$(stat -c %U "/proc/$first")"
+fact process.user "$(ps -o user= -p "$first")"
+# Of a process that may be dumped, these files belong to its account.
+fact process.dumpable_by "$(stat -c %U "/proc/$first/environ")"
 fact process.core "$(awk '/core file/ { print $5 "/" $6 }' "/proc/$first/limits")"
 
 fact secret.copy "$(as_daemon cat /run/credentials/lapsed.service/directory-password)"
@@ -61,6 +63,10 @@ useradd --no-create-home --groups lapsed-operators ann
 fact status.root "$(code lapsed status)"
 fact status.operator "$(code setpriv --reuid ann --regid ann --init-groups lapsed status)"
 fact status.stranger "$(code setpriv --reuid nobody --regid nogroup --clear-groups lapsed status)"
+useradd --no-create-home --groups hr-drop hank
+fact status.hr "$(code setpriv --reuid hank --regid hank --init-groups lapsed status)"
+fact status.command "$(code setpriv --reuid lapsed-command --regid lapsed-command --init-groups lapsed status)"
+fact state.hr "$(verdict setpriv --reuid hank --regid hank --init-groups ls /var/lib/lapsed)"
 fact adopt.operator "$(code setpriv --reuid ann --regid ann --init-groups \
     lapsed adopt --feed /etc/hostname --as hr)"
 
