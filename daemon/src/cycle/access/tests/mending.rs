@@ -63,14 +63,18 @@ async fn whoever_is_put_back_into_a_group_is_taken_out_again_until_it_is_told_th
     let cycle = intruders(1).await;
     for times in 1..=3 {
         cycle.audit_access(night(times)).await.unwrap();
-        cycle.audit_access(night(times)).await.unwrap();
         let filed = forms(&cycle).await;
-        assert_eq!(filed.len() as i64, times, "one at a time");
+        assert_eq!(filed.len() as i64, times);
         assert!(told(&cycle).await.is_empty());
         // Carried out; by the next look somebody has put them back.
         let done = FiledForm { state: FormState::InPlace, ..filed.last().unwrap().clone() };
+        let mut held = cycle.store.read().entitlements_of(&[done.person]).await.unwrap();
+        for one in &mut held {
+            one.state = EntitlementState::Ended;
+        }
         let tx = cycle.store.begin().await.unwrap();
         tx.save_access_forms(&[(done, None)]).await.unwrap();
+        tx.save_entitlements(&held).await.unwrap();
         tx.commit().await.unwrap();
     }
     for times in 4..=5 {
