@@ -127,17 +127,23 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
 }
 
 /// The account on which mailbox and home hang: the person's own, not an `adm-` one beside it. One that
-/// only the key points to counts where there is no other and the plan waits for a person's look anyway.
+/// only the key points to counts where there is no other and the plan waits for a person's look anyway. Of
+/// several it is always the same one, in whatever order a directory answers: another one in the next round
+/// would have another mailbox and home deleted.
 fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a ObservedAccount> {
     let own = || {
-        let accounts = input.accounts.iter().map(|(_, account)| account);
-        accounts.filter(|account| {
+        input.accounts.iter().filter(|(_, account)| {
             account.realm == Realm::Directory && touchable(account) && !is_linked(input, account)
         })
     };
+    let order = |(connector, account): &&(ConnectorName, ObservedAccount)| {
+        (connector.clone(), account.user_id.folded(), account.id.clone())
+    };
     own()
-        .find(|account| corroborated(input, account).is_ok())
-        .or_else(|| own().next().filter(|_| !findings.is_empty()))
+        .filter(|(_, account)| corroborated(input, account).is_ok())
+        .min_by_key(order)
+        .or_else(|| own().min_by_key(order).filter(|_| !findings.is_empty()))
+        .map(|(_, account)| account)
 }
 
 /// The person's own account in the directory whose attributes disable the mailbox (Exchange): another
@@ -147,12 +153,13 @@ fn own_account_in<'a>(
     connector: &ConnectorName,
 ) -> Option<&'a ObservedAccount> {
     let there = input.accounts.iter().filter(|(name, _)| name == connector);
-    there.map(|(_, account)| account).find(|account| {
+    let own = there.map(|(_, account)| account).filter(|account| {
         account.realm == Realm::Directory
             && touchable(account)
             && !is_linked(input, account)
             && corroborated(input, account).is_ok()
-    })
+    });
+    own.min_by_key(|account| (account.user_id.folded(), account.id.clone()))
 }
 
 fn touchable(account: &ObservedAccount) -> bool {
