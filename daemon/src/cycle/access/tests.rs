@@ -187,10 +187,10 @@ async fn names_of_every_target_that_makes_accounts_are_taken(#[case] silent: boo
         let (mut cycle, _) = stage(Eye::default()).await;
         let mut config = (*cycle.config).clone();
         let tenant = ConnectorName::new("m365").unwrap();
-        let settings = json!({
-            "kind": "graph", "tenant": "dmh.test", "client_id": Uuid::nil(), "secret_file": "/secret",
+        let settings = json!({ "graph": {
+            "tenant": "dmh.test", "client_id": Uuid::nil(), "secret_file": "/secret",
             "user": "{{ user_id }}@dmh.test", "create": true,
-        });
+        }});
         config.connectors.insert(tenant.clone(), serde_json::from_value(settings).unwrap());
         cycle.config = Arc::new(config);
         let accounts = taken.map(|user_id| ObservedAccount { user_id, ..account(true) });
