@@ -6,7 +6,7 @@ use crate::cycle::{Cycle, CycleError, shown_date};
 use crate::store::{
     CaseFilter, NewNotice, NoticeEnd, NoticeFilter, NoticeState, StepFilter, StoredNotice, Tx,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::{Case, CaseId, CaseState, Person};
 use lapsed_core::notice_rules::{About, Deletion, Kind, Thing, Told, Wanted, deletions};
 use lapsed_core::observed::{Realm, Trust};
@@ -34,14 +34,18 @@ struct Known {
 /// Why a notice is not sent after an older copy of the state was put back.
 const OLDER_COPY: &str = "the state is an older copy: they may have been told before";
 
-/// True where the state is an older copy, the departure lies before what came after it, and the accounts were
-/// found shut already: this was done before, and told.
+/// HR's files since the copy are dropped again within so long.
+const CATCHING_UP: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// True where an older copy of the state was put back lately, and the accounts of a departure that was opened
+/// since were found shut already: this was done before, and told. Its moment says nothing: a departure that is
+/// back-dated counts from when it is heard of.
 async fn may_have_been_told(tx: &Tx, case: &Case) -> Result<bool, CycleError> {
     let Some(behind) = tx.read().behind().await? else { return Ok(false) };
     let mut accounts =
         case.before.iter().filter(|(_, account)| account.realm == Realm::Directory).peekable();
-    Ok(case.effective_at <= behind.until
-        && case.opened_at >= behind.noticed_at
+    let since = case.opened_at.duration_since(behind.noticed_at);
+    Ok((SignedDuration::ZERO..=CATCHING_UP).contains(&since)
         && accounts.peek().is_some()
         && accounts.all(|(_, account)| !account.enabled))
 }
