@@ -188,7 +188,7 @@ async fn names_of_every_target_that_makes_accounts_are_taken(#[case] silent: boo
         let mut config = (*cycle.config).clone();
         let tenant = ConnectorName::new("m365").unwrap();
         let settings = json!({ "graph": {
-            "tenant": "dmh.test", "client_id": Uuid::nil(), "secret_file": "/secret",
+            "kind": "graph", "tenant": "dmh.test", "client_id": Uuid::nil(), "secret_file": "/secret",
             "user": "{{ user_id }}@dmh.test", "create": true,
         }});
         config.connectors.insert(tenant.clone(), serde_json::from_value(settings).unwrap());
