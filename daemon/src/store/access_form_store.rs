@@ -66,15 +66,8 @@ impl Tx {
         people: &[PersonId],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for some in people.chunks(sql::rows_at_once(1)) {
-            let sql = format!(
-                "UPDATE access_forms SET look_at = $1 WHERE NOT ended AND person IN ({})",
-                sql::placeholders(2, some.len())
-            );
-            let values = std::iter::once(convert::micros(at).into());
-            let values = values.chain(some.iter().map(|id| id.0.into())).collect();
-            sql::run(&self.db(), "marking access forms", &sql, values).await?;
-        }
+        let sql = "UPDATE access_forms SET look_at = $1 WHERE NOT ended AND person";
+        sql::mark_people(&self.db(), "marking access forms", sql, at, people).await?;
         self.look_at_access_of(people).await
     }
 

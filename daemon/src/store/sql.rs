@@ -1,7 +1,9 @@
 //! What sea-orm lacks for us: many rows in one statement, within the limits of both databases.
 
-use super::StoreError;
 use super::error::Doing as _;
+use super::{StoreError, convert};
+use jiff::Timestamp;
+use lapsed_core::facts::PersonId;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseExecutor, EntityTrait, IdenStatic, IntoActiveModel,
@@ -139,6 +141,24 @@ pub(super) async fn all(
 ) -> Result<Vec<QueryResult>, StoreError> {
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     db.query_all_raw(statement).await.doing(doing)
+}
+
+/// Runs a statement that marks rows of some people with a moment: its first value is the moment, and it
+/// ends with the column that the people are looked for in.
+pub(super) async fn mark_people(
+    db: &DatabaseExecutor<'_>,
+    doing: &'static str,
+    sql: &str,
+    at: Timestamp,
+    people: &[PersonId],
+) -> Result<(), StoreError> {
+    for some in people.chunks(rows_at_once(1)) {
+        let sql = format!("{sql} IN ({})", placeholders(2, some.len()));
+        let values = std::iter::once(convert::micros(at).into());
+        let values = values.chain(some.iter().map(|id| id.0.into())).collect();
+        run(db, doing, &sql, values).await?;
+    }
+    Ok(())
 }
 
 /// Runs a statement; gives the number of rows that it changed.

@@ -56,16 +56,8 @@ impl Tx {
         people: &[PersonId],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for some in people.chunks(sql::rows_at_once(1)) {
-            let sql = format!(
-                "UPDATE suspensions SET look_at = $1 WHERE NOT over AND person IN ({})",
-                sql::placeholders(2, some.len())
-            );
-            let values = std::iter::once(convert::micros(at).into());
-            let values = values.chain(some.iter().map(|id| id.0.into())).collect();
-            sql::run(&self.db(), "marking suspensions", &sql, values).await?;
-        }
-        Ok(())
+        let sql = "UPDATE suspensions SET look_at = $1 WHERE NOT over AND person";
+        sql::mark_people(&self.db(), "marking suspensions", sql, at, people).await
     }
 
     /// Has the suspensions of some people looked at by a moment that stand: access that was being given may
@@ -75,16 +67,8 @@ impl Tx {
         people: &[PersonId],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for some in people.chunks(sql::rows_at_once(1)) {
-            let sql = format!(
-                "UPDATE suspensions SET look_at = $1 WHERE NOT over AND NOT lifted AND person IN ({})",
-                sql::placeholders(2, some.len())
-            );
-            let values = std::iter::once(convert::micros(at).into());
-            let values = values.chain(some.iter().map(|id| id.0.into())).collect();
-            sql::run(&self.db(), "marking standing suspensions", &sql, values).await?;
-        }
-        Ok(())
+        let sql = "UPDATE suspensions SET look_at = $1 WHERE NOT over AND NOT lifted AND person";
+        sql::mark_people(&self.db(), "marking standing suspensions", sql, at, people).await
     }
 
     /// Has every suspension looked at of which something may still come.
