@@ -21,6 +21,7 @@ mod claim;
 mod connect;
 mod convert;
 mod crash_points;
+mod daemon_store;
 mod decide_store;
 mod document_store;
 mod drop_store;
@@ -59,6 +60,7 @@ pub use audit::{ALARM, AuditEntry, AuditRow, GENESIS, chain_hash, link_hash, row
 pub use case_store::CaseFilter;
 pub use claim::Claim;
 pub use connect::{DatabaseSettings, Store};
+pub use daemon_store::{Beat, DaemonRecord, Newcomer};
 pub use decide_store::Marks;
 pub use document_store::{AnswerKind, FiledDocument};
 pub use drop_store::{DropRecord, DropState};
