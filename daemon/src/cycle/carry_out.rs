@@ -75,7 +75,7 @@ pub struct Executor {
     /// How fast each target is worked on.
     pub pace: Pace,
     /// Whether this daemon may work, and how many share it.
-    pub(crate) fence: Arc<crate::service::Fence>,
+    pub fence: Arc<crate::service::Fence>,
 }
 
 impl Executor {
@@ -488,6 +488,10 @@ impl Executor {
             && stored.step.action.destroys()
         {
             detail["gone"] = json!(receipt.before);
+        }
+        // Where several work on one state, it says which of them did it.
+        if self.cycle.store.is_shared() {
+            detail["daemon"] = json!(self.owner);
         }
         let clause = self.cycle.config.policy.citations.cite(stored.step.rule);
         AuditEntry {

@@ -16,7 +16,7 @@ mod wake;
 pub(crate) use access_forms::in_words as form_problems;
 pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
-pub(crate) use presence::Fence;
+pub use presence::Fence;
 pub use run::{RunError, run};
 
 use crate::config::{AbsolutePath, Config, ConfigErrors};

@@ -58,9 +58,9 @@ impl Standing {
 
 impl Fence {
     /// One that holds for ever, until [`Self::renew`] gives it an end.
-    pub(crate) fn open() -> Self {
-        let standing =
-            Standing { life: 0, until: None, members: 1, ahead: SignedDuration::ZERO };
+    #[must_use]
+    pub fn open() -> Self {
+        let standing = Standing { life: 0, until: None, members: 1, ahead: SignedDuration::ZERO };
         Self { standing: watch::Sender::new(standing) }
     }
 

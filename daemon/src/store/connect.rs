@@ -138,7 +138,15 @@ impl Store {
         folder: Option<tempfile::TempDir>,
     ) -> Self {
         let gate = Arc::new(Mutex::new(()));
-        Self { inner: Arc::new(Inner { db, gate, witness, member: std::sync::RwLock::default(), _folder: folder }) }
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                gate,
+                witness,
+                member: std::sync::RwLock::default(),
+                _folder: folder,
+            }),
+        }
     }
 
     /// Every query, over the last committed state.

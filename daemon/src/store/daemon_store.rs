@@ -83,9 +83,13 @@ impl Store {
     pub(super) async fn still_a_member(&self, db: &DatabaseExecutor<'_>) -> Result<(), StoreError> {
         let Some(Member { name, session }) = self.member() else { return Ok(()) };
         let sql = "SELECT 1 AS one FROM daemons WHERE name = $1 AND session = $2";
-        let rows =
-            sql::all(db, "looking whether this daemon is fenced off", sql, vec![name.into(), session.into()])
-                .await?;
+        let rows = sql::all(
+            db,
+            "looking whether this daemon is fenced off",
+            sql,
+            vec![name.into(), session.into()],
+        )
+        .await?;
         if rows.is_empty() { Err(StoreError::FencedOff) } else { Ok(()) }
     }
 
@@ -118,7 +122,9 @@ impl Store {
     /// Says that this daemon is there, and learns about the others. Waits for no other transaction.
     pub async fn beat(&self, silent_for: SignedDuration) -> Result<Beat, StoreError> {
         let doing = "saying that this daemon is there";
-        let Some(Member { name, session }) = self.member() else { return Err(StoreError::FencedOff) };
+        let Some(Member { name, session }) = self.member() else {
+            return Err(StoreError::FencedOff);
+        };
         let db = self.read().db;
         let sql = format!("UPDATE daemons SET seen_at = {NOW} WHERE name = $1 AND session = $2");
         let beaten = sql::run(&db, doing, &sql, vec![name.as_str().into(), session.into()]).await?;
@@ -168,7 +174,10 @@ impl Store {
         let steps = tx.release_leases_of(name).await?;
         let by = self.member().map(|member| member.name);
         let entry = AuditEntry::new(now, "lapsed", "daemon.taken_over");
-        tx.audit(AuditEntry { detail: json!({ "daemon": name, "by": by, "steps": steps }), ..entry });
+        tx.audit(AuditEntry {
+            detail: json!({ "daemon": name, "by": by, "steps": steps }),
+            ..entry
+        });
         tx.commit().await?;
         Ok(true)
     }
@@ -178,7 +187,8 @@ impl Store {
         let Some(Member { name, session }) = self.member() else { return Ok(()) };
         let tx = self.begin().await?;
         tx.release_leases_of(&name).await?;
-        let sql = "UPDATE daemons SET session = NULL, state = 'ended' WHERE name = $1 AND session = $2";
+        let sql =
+            "UPDATE daemons SET session = NULL, state = 'ended' WHERE name = $1 AND session = $2";
         sql::run(&tx.db(), "leaving the daemons", sql, vec![name.into(), session.into()]).await?;
         tx.commit().await?;
         self.set_member(None);
@@ -253,7 +263,11 @@ impl Reader<'_> {
     }
 
     /// Whose turn it is at something that one daemon does at a time, while it lasts.
-    pub async fn whose_turn(&self, what: &str, now: Timestamp) -> Result<Option<String>, StoreError> {
+    pub async fn whose_turn(
+        &self,
+        what: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
         let turn: Option<Turn> = self.setting(&Turn::key(what)).await?;
         Ok(turn.filter(|turn| turn.until > now).map(|turn| turn.owner))
     }
@@ -269,8 +283,7 @@ impl Reader<'_> {
         let sql = "SELECT COUNT(*) AS steps FROM steps WHERE NOT ended AND state <> 'asked' \
                    AND connector = $1 AND lease_owner IS NULL AND not_before <= $2 \
                    AND (due_on IS NULL OR due_on <= $3)";
-        let values =
-            vec![connector.into(), convert::micros(now).into(), today.to_string().into()];
+        let values = vec![connector.into(), convert::micros(now).into(), today.to_string().into()];
         let rows = sql::all(&self.db, doing, sql, values).await?;
         let count = rows.first().map(|row| row.try_get::<i64>("", "steps")).transpose();
         Ok(usize::try_from(count.doing(doing)?.unwrap_or(0)).unwrap_or(0))

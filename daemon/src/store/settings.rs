@@ -65,7 +65,9 @@ impl Store {
         let turn: Option<Turn> = tx.read().setting(&key).await?;
         let (next, mine) = match turn {
             Some(turn) if turn.owner != owner && turn.until > now => return Ok(false),
-            Some(Turn { owner: has, wanted_by: Some(other), .. }) if has == owner && other != owner => {
+            Some(Turn { owner: has, wanted_by: Some(other), .. })
+                if has == owner && other != owner =>
+            {
                 (other, false)
             }
             _ => (owner.to_owned(), true),
