@@ -27,6 +27,8 @@ struct Scene {
     relay: Relay,
     sites: Vec<Site>,
     left: Vec<Departure>,
+    /// Accounts that were shut before anybody left.
+    shut_before: Vec<String>,
     feeds: u32,
 }
 
@@ -36,6 +38,7 @@ impl Scene {
         let database = postgres.create_database()?;
         let agency = Agency::new(people, 13);
         let slapd = openldap(&agency, Slapd::builder().access_log())?;
+        let shut_before = shut(&slapd)?;
         let relay = Relay::start(Target::Tcp(postgres.port()))?;
         let mut sites = Vec::new();
         for (number, name) in NAMES.iter().enumerate() {
@@ -62,7 +65,7 @@ impl Scene {
             site.start()?;
         }
         let (left, feeds) = (Vec::new(), 1);
-        Ok(Self { agency, slapd, postgres, database, relay, sites, left, feeds })
+        Ok(Self { agency, slapd, postgres, database, relay, sites, left, shut_before, feeds })
     }
 
     fn query(&self, sql: &str) -> Done<String> {
@@ -77,8 +80,10 @@ impl Scene {
     /// The next of those who may leave do, by a file in the inbox of one of the machines.
     fn leave(&mut self, count: usize, machine: usize) -> Done<()> {
         let gone = self.left.len();
-        let leavers = self.agency.ordinary_leavers(gone + count);
-        self.left.extend(leavers[gone..].iter().map(|&who| Departure::on(who, yesterday())));
+        // All that may leave, chosen at once: fewer would be others.
+        let leavers = self.agency.ordinary_leavers(self.agency.people.len() / 2);
+        self.left
+            .extend(leavers[gone..gone + count].iter().map(|&who| Departure::on(who, yesterday())));
         self.feeds += 1;
         let options = HrOptions::full(today(), self.feeds, self.left.clone());
         let name = format!("hr-{}.csv", self.feeds);
@@ -86,9 +91,12 @@ impl Scene {
     }
 
     fn wait(&self, what: &str, condition: impl FnMut() -> Done<bool>) -> Done<()> {
+        let states = "SELECT action, state, lease_owner, count(*), min(state_body) FROM steps \
+                      WHERE NOT destroys AND state <> 'verified' GROUP BY 1, 2, 3";
         let logs = || self.sites.iter().map(Site::log).collect::<Vec<_>>().join("\n----\n");
-        wait_until(Duration::from_secs(120), condition)
-            .map_err(|failure| failure.during(format!("{what}\n{}", logs())))
+        wait_until(Duration::from_secs(60), condition).map_err(|failure| {
+            failure.during(format!("{what}\n{:?}\n{}", self.query(states), logs()))
+        })
     }
 
     /// Until all who have left are planned for, and each step on the directory is read back.
@@ -152,9 +160,7 @@ impl Scene {
 
     /// What should have come and did not, and what came more than once.
     fn count_up(&self, figures: &mut Figures) -> Done<()> {
-        let shut = "(&(pwdAccountLockedTime=000001010000Z)(!(memberOf=*)))";
-        let shut = self.slapd.search(shut, &["uid"])?;
-        let ids: Vec<String> = shut.iter().filter_map(|entry| entry.first("uid")).collect();
+        let ids = shut(&self.slapd)?;
         let wanted = self
             .left
             .iter()
@@ -162,7 +168,14 @@ impl Scene {
             .collect::<Vec<_>>();
         figures.lost +=
             wanted.iter().filter(|id| !ids.iter().any(|shut| shut == *id)).count() as u64;
-        figures.wrong += ids.iter().filter(|id| !wanted.contains(&id.as_str())).count() as u64;
+        let others: Vec<_> = ids
+            .iter()
+            .filter(|id| !wanted.contains(&id.as_str()) && !self.shut_before.contains(id))
+            .collect();
+        if !others.is_empty() {
+            println!("shut and not gone: {others:?}");
+        }
+        figures.wrong += others.len() as u64;
         let found = self.slapd.witness().search(
             "cn=accesslog",
             "(&(reqType=modify)(reqResult=0))",
@@ -186,12 +199,23 @@ impl Scene {
         let sql = "SELECT count(*) FROM steps WHERE state = 'unverified'";
         figures.unverified += self.count(sql)?;
         let sql = "SELECT count(*) FROM steps WHERE state IN ('refused', 'drifted')";
-        figures.wrong += self.count(sql)?;
+        let stuck = self.count(sql)?;
+        if stuck > 0 {
+            println!("stuck steps: {stuck}");
+        }
+        figures.wrong += stuck;
         for site in &self.sites {
             site.printed(&["audit", "verify"])?;
         }
         Ok(())
     }
+}
+
+/// Accounts that are shut and in no group.
+fn shut(slapd: &Slapd) -> Done<Vec<String>> {
+    let filter = "(&(pwdAccountLockedTime=000001010000Z)(!(memberOf=*)))";
+    let found = slapd.search(filter, &["uid"])?;
+    Ok(found.iter().filter_map(|entry| entry.first("uid")).collect())
 }
 
 #[test]
