@@ -2,7 +2,7 @@
 
 use super::giving::giving;
 use super::keeping_tickets::keeping_tickets;
-use super::{Daemon, wake};
+use super::{Daemon, presence, wake};
 use crate::answers::Desk;
 use crate::config::CronPattern;
 use crate::control::peer::MachineAccounts;
@@ -12,7 +12,7 @@ use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
 use crate::reports::due::Recurring;
-use crate::store::AuditEntry;
+use crate::store::{AuditEntry, StoreError};
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
@@ -38,6 +38,14 @@ pub enum RunError {
     /// A connector.
     #[error("the configuration can't be used")]
     SetUp(#[from] SetUpError),
+    /// Two daemons with one name.
+    #[error(
+        "another daemon on the same database has taken this one's name {name:?}; give each its own (execution.instance)"
+    )]
+    Replaced {
+        /// The name in leases.
+        name: String,
+    },
     /// Signals.
     #[error("the system refused a signal handler")]
     Signals(#[source] std::io::Error),
@@ -51,8 +59,9 @@ impl Daemon {
     /// long a target that is slow is waited for.
     async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
         if !self.has_the_turn().await? {
-            return Ok(());
+            return self.ask_for_the_turn_if_needed().await;
         }
+        self.without_turn.store(0, Ordering::Relaxed);
         if let Err(error) = self.take_inbox().await {
             // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
             log_failure("taking the inbox", &error);
@@ -79,6 +88,9 @@ impl Daemon {
             }
         }
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
+        if !decided.plans.is_empty() {
+            self.wake_others();
+        }
         // Departures are on their way: what gives access, or is only written down, comes after them.
         for connector in &decided.answered {
             self.note_answer(connector).await?;
@@ -93,10 +105,56 @@ impl Daemon {
         if !self.store.is_shared() {
             return Ok(true);
         }
-        let now = self.now();
+        let now = self.shared_now();
         let seconds = i64::from(self.cycle().config.execution.lease_seconds);
         let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
         Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
+    }
+
+    /// Of several daemons whose clocks strike, one does what is to be done once.
+    async fn is_the_one(&self, what: &str) -> bool {
+        /// Longer than the clocks of machines differ, and shorter than the time between two of a pattern.
+        const AWHILE: SignedDuration = SignedDuration::from_mins(10);
+        if !self.store.is_shared() {
+            return true;
+        }
+        let now = self.shared_now();
+        let until = now.checked_add(AWHILE).unwrap_or(now);
+        match self.store.take_turn(what, &self.owner, now, until).await {
+            Ok(mine) => mine,
+            Err(error) => {
+                log_failure("asking whose turn it is", &error.into());
+                false
+            }
+        }
+    }
+
+    /// What lies in this machine's folders may be seen by this daemon only. Where the one that plans has
+    /// not taken it by the second round, the turn is asked for.
+    async fn ask_for_the_turn_if_needed(&self) -> Result<(), CycleError> {
+        if !self.something_lies_in_its_folders().await {
+            self.without_turn.store(0, Ordering::Relaxed);
+        } else if self.without_turn.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.store.ask_for_turn("plan", &self.owner).await?;
+            self.wake_others();
+        }
+        Ok(())
+    }
+
+    async fn something_lies_in_its_folders(&self) -> bool {
+        let inbox = self.cycle().config.inbox.clone();
+        let mut folders = vec![inbox.folder.as_path().to_owned()];
+        folders.extend(inbox.confirmations.map(|of| of.folder.as_path().to_owned()));
+        folders.extend(inbox.forms.map(|of| of.folder.as_path().to_owned()));
+        let look = move || {
+            folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).any(|names| {
+                names.flatten().any(|entry| {
+                    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+                    is_file && !entry.file_name().as_encoded_bytes().starts_with(b".")
+                })
+            })
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or(false)
     }
 
     /// A target that answers is no longer down, unless its steps fail.
@@ -127,7 +185,19 @@ impl Daemon {
     }
 
     /// `run --once`: what is there and due, then the end.
-    pub async fn once(&self) -> Result<CarriedOut, CycleError> {
+    pub async fn once(self: &Arc<Self>) -> Result<CarriedOut, CycleError> {
+        self.join().await?;
+        let done = tokio::select! {
+            done = self.once_through() => done?,
+            presence::Replaced = presence::being_there(self.clone()) => {
+                return Err(StoreError::FencedOff.into());
+            }
+        };
+        self.store.part().await?;
+        Ok(done)
+    }
+
+    async fn once_through(&self) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
         self.store.release_own_leases(&self.owner).await?;
         self.store.index_supervisors().await?;
@@ -159,6 +229,7 @@ impl Daemon {
     }
 
     async fn started(&self) -> Result<(), CycleError> {
+        self.join().await?;
         self.store.release_own_leases(&self.owner).await?;
         self.store.index_supervisors().await?;
         self.post(CancellationToken::new()).begin().await?;
@@ -203,22 +274,43 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), watching_forms(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
+    tasks.spawn(until(stop.clone(), presence::heeding(daemon.clone())));
     tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
     tasks.spawn(telling(daemon.clone(), stop.clone()));
     notify_manager(&[sd_notify::NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "lapsed runs");
 
-    signals(&daemon).await?;
+    let mut being_there = std::pin::pin!(presence::being_there(daemon.clone()));
+    let ended = tokio::select! {
+        ended = signals(&daemon) => ended,
+        presence::Replaced = &mut being_there => {
+            Err(RunError::Replaced { name: daemon.owner().to_owned() })
+        }
+    };
 
     notify_manager(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("lapsed stops");
     stop.cancel();
     tasks.close();
     let patience = Duration::from_secs(u64::from(config.execution.stop_seconds));
-    if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
+    let waiting = tokio::time::timeout(patience, tasks.wait());
+    // Still heard of, or what is being finished would be another's.
+    let finished = if ended.is_ok() {
+        tokio::select! {
+            finished = waiting => finished.is_ok(),
+            presence::Replaced = being_there => false,
+        }
+    } else {
+        waiting.await.is_ok()
+    };
+    if !finished {
         tracing::warn!("steps under way did not end in time; the next start looks at them first");
+    } else if ended.is_ok()
+        && let Err(error) = daemon.store.part().await
+    {
+        log_failure("leaving the other daemons", &error.into());
     }
-    Ok(())
+    ended
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
@@ -271,7 +363,7 @@ async fn reload(daemon: &Arc<Daemon>) {
 /// The inbox and everyone marked, whenever something says "look again", and at every poll.
 async fn deciding(daemon: Arc<Daemon>) {
     loop {
-        let pause = match daemon.decide_round(&daemon.urgent_cycle()).await {
+        let pause = match daemon.fenced(daemon.decide_round(&daemon.urgent_cycle())).await {
             Ok(()) => daemon.cycle().config.inbox.poll(),
             Err(error) => {
                 log_failure("deciding", &error);
@@ -321,7 +413,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                 changed = rounds.changed() => if changed.is_err() { return } else { continue },
             }
         };
-        let pause = match executor.drain(&name, hand.as_ref(), &stop).await {
+        let pause = match daemon.fenced(executor.drain(&name, hand.as_ref(), &stop)).await {
             Ok(round) => {
                 if round.done > 0 {
                     // Another connector's steps may have waited for these: mail sessions end once the
@@ -338,7 +430,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                 AFTER_FAILURE
             }
         };
-        if let Err(error) = executor.close_cases().await {
+        if let Err(error) = daemon.fenced(executor.close_cases()).await {
             log_failure("closing cases", &error);
         }
         tokio::select! {
@@ -425,7 +517,11 @@ async fn keeping_time(daemon: Arc<Daemon>) {
         loop {
             wake::next(&daemon, || Some(daemon.cycle().config.schedule.recheck.clone()), &zone)
                 .await;
-            if let Err(error) = daemon.executor().recheck().await {
+            let executor = daemon.executor();
+            if !daemon.is_the_one("recheck").await {
+                continue;
+            }
+            if let Err(error) = daemon.fenced(executor.recheck()).await {
                 log_failure("reading back", &error);
             }
             daemon.wake();
@@ -434,7 +530,11 @@ async fn keeping_time(daemon: Arc<Daemon>) {
     let audit = async {
         loop {
             wake::next(&daemon, || nightly_pattern(&daemon), &zone).await;
-            match daemon.cycle().audit_access(daemon.now()).await {
+            if !daemon.is_the_one("nightly audit").await {
+                continue;
+            }
+            let cycle = daemon.cycle();
+            match daemon.fenced(cycle.audit_access(daemon.now())).await {
                 Ok(nightly) => {
                     tracing::info!(new = nightly.new, gone = nightly.gone, "nightly audit");
                     daemon.wake();
@@ -452,7 +552,7 @@ async fn keeping_time(daemon: Arc<Daemon>) {
 async fn recurring(daemon: &Arc<Daemon>, report: Recurring, at: fn(&ReportRules) -> &String) {
     loop {
         if let Some(pattern) = report_pattern(daemon, at)
-            && let Err(error) = make_if_due(&daemon.cycle(), report, &pattern, daemon.now()).await
+            && let Err(error) = daemon.fenced(make_if_due(daemon, report, &pattern)).await
         {
             log_failure("making reports", &error);
         }
@@ -461,11 +561,15 @@ async fn recurring(daemon: &Arc<Daemon>, report: Recurring, at: fn(&ReportRules)
 }
 
 async fn make_if_due(
-    cycle: &Cycle,
+    daemon: &Daemon,
     report: Recurring,
     pattern: &CronPattern,
-    now: jiff::Timestamp,
 ) -> Result<(), CycleError> {
+    let (cycle, now) = (daemon.cycle(), daemon.now());
+    if !cycle.is_due(report, pattern, now).await? || !daemon.is_the_one(report.name()).await {
+        return Ok(());
+    }
+    // Another may have made it between the two questions.
     if !cycle.is_due(report, pattern, now).await? {
         return Ok(());
     }
@@ -536,7 +640,7 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
         let stale = looked.is_none_or(|at| now.duration_since(at) >= AROUND);
         let asked = daemon.look_around.swap(false, Ordering::Relaxed);
         let look = if stale || asked { Look::Around } else { Look::AtTheQueue };
-        let pause = match daemon.tell_round(look, &stop).await {
+        let pause = match daemon.fenced(daemon.tell_round(look, &stop)).await {
             Ok(_) => {
                 away = Away::default();
                 looked = if look == Look::Around { Some(now) } else { looked };
