@@ -5,12 +5,14 @@ mod confirmations;
 mod giving;
 mod inbox;
 mod keeping_tickets;
+mod keeping_time;
 mod late;
 mod order_forms;
 mod owner;
 mod patience;
 mod presence;
 mod run;
+mod turns;
 mod wake;
 
 pub(crate) use access_forms::in_words as form_problems;

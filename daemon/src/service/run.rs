@@ -2,23 +2,21 @@
 
 use super::giving::giving;
 use super::keeping_tickets::keeping_tickets;
+use super::keeping_time::keeping_time;
 use super::{Daemon, presence, wake};
 use crate::answers::Desk;
-use crate::config::CronPattern;
 use crate::control::peer::MachineAccounts;
 use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
-use crate::reports::due::Recurring;
 use crate::store::{AuditEntry, StoreError};
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
-use lapsed_core::policy::access::ReportRules;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -98,63 +96,6 @@ impl Daemon {
         self.give.notify_one();
         crate::answers::expire(self).await;
         Ok(())
-    }
-
-    /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
-    pub(super) async fn has_the_turn(&self) -> Result<bool, CycleError> {
-        if !self.store.is_shared() {
-            return Ok(true);
-        }
-        let now = self.shared_now();
-        let seconds = i64::from(self.cycle().config.execution.lease_seconds);
-        let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
-        Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
-    }
-
-    /// Of several daemons whose clocks strike, one does what is to be done once.
-    async fn is_the_one(&self, what: &str) -> bool {
-        /// Longer than the clocks of machines differ, and shorter than the time between two of a pattern.
-        const AWHILE: SignedDuration = SignedDuration::from_mins(10);
-        if !self.store.is_shared() {
-            return true;
-        }
-        let now = self.shared_now();
-        let until = now.checked_add(AWHILE).unwrap_or(now);
-        match self.store.take_turn(what, &self.owner, now, until).await {
-            Ok(mine) => mine,
-            Err(error) => {
-                log_failure("asking whose turn it is", &error.into());
-                false
-            }
-        }
-    }
-
-    /// What lies in this machine's folders may be seen by this daemon only. Where the one that plans has
-    /// not taken it by the second round, the turn is asked for.
-    async fn ask_for_the_turn_if_needed(&self) -> Result<(), CycleError> {
-        if !self.something_lies_in_its_folders().await {
-            self.without_turn.store(0, Ordering::Relaxed);
-        } else if self.without_turn.fetch_add(1, Ordering::Relaxed) > 0 {
-            self.store.ask_for_turn("plan", &self.owner).await?;
-            self.wake_others();
-        }
-        Ok(())
-    }
-
-    async fn something_lies_in_its_folders(&self) -> bool {
-        let inbox = self.cycle().config.inbox.clone();
-        let mut folders = vec![inbox.folder.as_path().to_owned()];
-        folders.extend(inbox.confirmations.map(|of| of.folder.as_path().to_owned()));
-        folders.extend(inbox.forms.map(|of| of.folder.as_path().to_owned()));
-        let look = move || {
-            folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).any(|names| {
-                names.flatten().any(|entry| {
-                    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-                    is_file && !entry.file_name().as_encoded_bytes().starts_with(b".")
-                })
-            })
-        };
-        tokio::task::spawn_blocking(look).await.unwrap_or(false)
     }
 
     /// A target that answers is no longer down, unless its steps fail.
@@ -491,116 +432,6 @@ async fn watching(daemon: Arc<Daemon>) {
         daemon.file_finished(&name).await;
         daemon.decide.notify_one();
     }
-}
-
-/// The nightly reconcile and the later looks at what was done.
-async fn keeping_time(daemon: Arc<Daemon>) {
-    let zone = daemon.cycle().config.time_zone.clone();
-    let full = async {
-        loop {
-            wake::next(
-                &daemon,
-                || Some(daemon.cycle().config.schedule.full_reconcile.clone()),
-                &zone,
-            )
-            .await;
-            match daemon.store.mark_departed_to_decide(daemon.now()).await {
-                Ok(people) => {
-                    tracing::info!(people, "nightly reconcile");
-                    daemon.decide.notify_one();
-                }
-                Err(error) => log_failure("nightly reconcile", &error.into()),
-            }
-        }
-    };
-    let recheck = async {
-        loop {
-            wake::next(&daemon, || Some(daemon.cycle().config.schedule.recheck.clone()), &zone)
-                .await;
-            let executor = daemon.executor();
-            if !daemon.is_the_one("recheck").await {
-                continue;
-            }
-            if let Err(error) = daemon.fenced(executor.recheck()).await {
-                log_failure("reading back", &error);
-            }
-            daemon.wake();
-        }
-    };
-    let audit = async {
-        loop {
-            wake::next(&daemon, || nightly_pattern(&daemon), &zone).await;
-            if !daemon.is_the_one("nightly audit").await {
-                continue;
-            }
-            let cycle = daemon.cycle();
-            match daemon.fenced(cycle.audit_access(daemon.now())).await {
-                Ok(nightly) => {
-                    tracing::info!(new = nightly.new, gone = nightly.gone, "nightly audit");
-                    daemon.wake();
-                }
-                Err(error) => log_failure("auditing access", &error),
-            }
-        }
-    };
-    let rosters = recurring(&daemon, Recurring::Rosters, |rules| &rules.roster_at);
-    let yearly = recurring(&daemon, Recurring::Yearly, |rules| &rules.yearly_at);
-    tokio::join!(full, recheck, audit, rosters, yearly);
-}
-
-/// Makes a report whenever it is due, also when its moment came while nobody was there for it.
-async fn recurring(daemon: &Arc<Daemon>, report: Recurring, at: fn(&ReportRules) -> &String) {
-    loop {
-        if let Some(pattern) = report_pattern(daemon, at)
-            && let Err(error) = daemon.fenced(make_if_due(daemon, report, &pattern)).await
-        {
-            log_failure("making reports", &error);
-        }
-        tokio::time::sleep(wake::LONGEST_SLEEP).await;
-    }
-}
-
-async fn make_if_due(
-    daemon: &Daemon,
-    report: Recurring,
-    pattern: &CronPattern,
-) -> Result<(), CycleError> {
-    let (cycle, now) = (daemon.cycle(), daemon.now());
-    if !cycle.is_due(report, pattern, now).await? || !daemon.is_the_one(report.name()).await {
-        return Ok(());
-    }
-    // Another may have made it between the two questions.
-    if !cycle.is_due(report, pattern, now).await? {
-        return Ok(());
-    }
-    let made = match report {
-        Recurring::Rosters => cycle.write_rosters(DAEMON, now).await,
-        // In April the report is of the year before.
-        Recurring::Yearly => {
-            cycle.write_yearly(cycle.today(now).year().saturating_sub(1), DAEMON, now).await
-        }
-    };
-    match made {
-        // Of a folder that can't be written to somebody is told; the mails went.
-        Ok(_) | Err(CycleError::Rule(_)) => cycle.was_made(report, pattern, now).await?,
-        Err(_) => {}
-    }
-    made.map(drop)
-}
-
-/// When a report is made; never where it has nowhere to go.
-fn report_pattern(daemon: &Daemon, of: fn(&ReportRules) -> &String) -> Option<CronPattern> {
-    let cycle = daemon.cycle();
-    let rules = &cycle.config.policy.access.reports;
-    if rules.folder.is_none() && cycle.config.notices.is_none() {
-        return None;
-    }
-    CronPattern::new(of(rules)).ok()
-}
-
-/// When the nightly audit runs; a pattern that is none, or empty, never comes.
-fn nightly_pattern(daemon: &Daemon) -> Option<CronPattern> {
-    CronPattern::new(&daemon.cycle().config.policy.access.audit.at).ok()
 }
 
 /// Since when the state can't be reached, and whether the on-call knows.
