@@ -57,7 +57,9 @@ fn elsewhere() -> (TcpListener, String) {
 async fn a_pointer_to_another_server_is_told_and_not_followed(#[case] on: On) {
     let (listener, url) = elsewhere();
     let ann = person(&open(&of_double(&Double::start(0, &[]))), "zann").await;
-    let double = Double::start(0, &[(on, Mischief::Referral(url))]);
+    // A change that is refused is tried once more, on its own.
+    let pointer = (on, Mischief::Referral(url));
+    let double = Double::start(0, &[pointer.clone(), pointer]);
     let directory = open(&of_double(&double));
     let fault = match on {
         On::Modify => apply(&directory, &[disable(&ann)]).await.remove(0).unwrap_err(),
