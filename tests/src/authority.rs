@@ -78,7 +78,9 @@ fn authority(name: &str) -> Done<(Issuer<'static, KeyPair>, String)> {
 
 fn server_params(kind: Certificate) -> Done<CertificateParams> {
     let names: &[&str] = match kind {
-        Certificate::Good | Certificate::Expired | Certificate::SelfSigned => &["localhost", "127.0.0.1", "dc1.lab.test"],
+        Certificate::Good | Certificate::Expired | Certificate::SelfSigned => {
+            &["localhost", "127.0.0.1", "dc1.lab.test"]
+        }
         Certificate::WrongHost => &["elsewhere.lab.test"],
     };
     let mut params =
@@ -88,7 +90,9 @@ fn server_params(kind: Certificate) -> Done<CertificateParams> {
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = match kind {
         Certificate::Expired => date_time_ymd(2021, 1, 1),
-        Certificate::Good | Certificate::WrongHost | Certificate::SelfSigned => date_time_ymd(2048, 1, 1),
+        Certificate::Good | Certificate::WrongHost | Certificate::SelfSigned => {
+            date_time_ymd(2048, 1, 1)
+        }
     };
     Ok(params)
 }

@@ -63,9 +63,7 @@ fn counted(mut receipt: Receipt, attempts: u32) -> Receipt {
 /// Whether a change was made so shortly ago that a copy may not have it yet.
 fn is_fresh(stored: &StoredStep, now: Timestamp, replication: SignedDuration) -> bool {
     let age = now.duration_since(stored.changed_at);
-    matches!(stored.state, StepState::Done { .. })
-        && !age.is_negative()
-        && age < replication
+    matches!(stored.state, StepState::Done { .. }) && !age.is_negative() && age < replication
 }
 
 /// What a look at a step makes of it; nothing where the server could not be asked, or may not show yet

@@ -290,7 +290,8 @@ fn search(
         return (whole, false);
     }
     match mischief(state, On::AccountSearch) {
-        None | Some(Mischief::Pass | Mischief::ChangeFirst(_) | Mischief::Lie | Mischief::Lag(_)) => {
+        None
+        | Some(Mischief::Pass | Mischief::ChangeFirst(_) | Mischief::Lie | Mischief::Lag(_)) => {
             (whole, false)
         }
         Some(Mischief::Referral(to)) => (message(id, referral(0x65, &to), None), false),

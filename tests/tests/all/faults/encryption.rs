@@ -4,7 +4,9 @@ use super::hello::OldServer;
 use crate::directory::support::{ldif, observe, of_slapd, open, people, someone};
 use crate::systems::support::{apply as apply_to_system, of as of_scim, revocation};
 use lapsed_connectors::directory::DirectorySettings;
-use lapsed_connectors::mail::{Letter, MailAddress, MailFault, MailSecurity, MailSettings, Postman};
+use lapsed_connectors::mail::{
+    Letter, MailAddress, MailFault, MailSecurity, MailSettings, Postman,
+};
 use lapsed_connectors::scim;
 use lapsed_core::step::Fault;
 use lapsed_tests::authority::Certificate;
@@ -165,10 +167,7 @@ async fn mail_and_web_servers_with_a_certificate_that_is_none_get_nothing() {
         settings.ca_file = server.settings().ca_file;
         let system = scim::connect(&settings).unwrap();
         let ending = apply_to_system(&system, revocation("7", "ann")).await;
-        assert!(
-            matches!(&ending, Err(Fault::Retry(c)) if c.message.contains(words)),
-            "{ending:?}"
-        );
+        assert!(matches!(&ending, Err(Fault::Retry(c)) if c.message.contains(words)), "{ending:?}");
     }
 }
 

@@ -119,7 +119,7 @@ fn without_rosters(picture: &mut Picture) -> u64 {
 #[test]
 fn whatever_lines_and_servers_do_it_ends_as_if_they_had_behaved() {
     let undisturbed = undisturbed();
-    let (seeds, spells) = if is_long() { (40, 16) } else { (1, 8) };
+    let (seeds, spells) = if is_long() { (40, 16) } else { (1, 6) };
     let (mut sum, mut told) = (Figures::default(), Vec::new());
     for seed in 0..seeds {
         let mut trial = Trial::new(seed).unwrap();
@@ -137,5 +137,5 @@ fn whatever_lines_and_servers_do_it_ends_as_if_they_had_behaved() {
         trial.stage.site.printed(&["audit", "verify"]).unwrap();
     }
     assert!(sum.is_whole(), "{sum:?}\n{}", told.join("\n"));
-    assert!(sum.faults >= 12 * seeds && sum.kills >= 8 * seeds, "{sum:?}");
+    assert!(sum.faults >= 10 * seeds && sum.kills >= 8 * seeds, "{sum:?}");
 }

@@ -23,13 +23,17 @@ fn slapd() -> Slapd {
     slapd.load_ldif(&ldif(&[someone("zann"), someone("zbob")])).start().unwrap()
 }
 
-/// The changes that shut the account, as the directory logged them.
+/// The changes that shut the account, as the directory logged them. What the overlay turned away may be
+/// logged as well; but only what was written has a number.
 fn shut_by(slapd: &Slapd) -> Vec<String> {
     let filter = format!("(&(reqType=modify)(reqResult=0)(reqDN={ANN}))");
     let log = slapd.witness().search("cn=accesslog", &filter, &["reqMod"]).unwrap();
     let lock = "pwdAccountLockedTime:";
     let shuts = |change: &String| change.starts_with(lock) && change.contains("000001010000Z");
-    log.iter().flat_map(|entry| entry.get("reqMod")).filter(shuts).collect()
+    let written = log.iter().map(|entry| entry.get("reqMod"));
+    let written =
+        written.filter(|changes| changes.iter().any(|change| change.starts_with("entryCSN:")));
+    written.flatten().filter(shuts).collect()
 }
 
 fn kind(fault: &Fault) -> &'static str {
