@@ -312,7 +312,9 @@ impl Executor {
         for (stored, event) in events {
             let Ok(update) = stored.on(event) else { continue };
             let update = self.next_look(update, stored, now);
-            after.push((stored.clone().after(update.clone()), stored.state.name()));
+            let mut moved = stored.clone().after(update.clone());
+            moved.changed_at = now;
+            after.push((moved, stored.state.name()));
             updates.push(update);
         }
         let mut tx = self.cycle.store.begin().await?;
@@ -360,11 +362,13 @@ impl Executor {
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
         let seen = hand.read_back(&wanted).await;
         let now = (self.clock)();
+        let lag = self.cycle.config.execution.replication_seconds;
+        let lag = SignedDuration::from_secs(i64::from(lag));
         // A lost reply with the change in place takes two events: the change, then the look.
         let found: Vec<(&StoredStep, Vec<StepEvent>)> = steps
             .iter()
             .zip(seen)
-            .map(|(stored, seen)| (stored, seen_events(stored, seen, now)))
+            .map(|(stored, seen)| (stored, seen_events(stored, seen, now, lag)))
             .collect();
         let first =
             found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));

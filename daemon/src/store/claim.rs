@@ -176,6 +176,10 @@ fn lease_end(claim: &Claim<'_>) -> Timestamp {
     claim.now.checked_add(claim.lease_for).unwrap_or(Timestamp::MAX)
 }
 
+/// True of a step `s` that was written more than five minutes from now (`$1`): the clock was set back since,
+/// and what the step waits for, a lease or its next attempt, would be waited for as long as that.
+pub(super) const SET_BACK: &str = "s.changed_at > $1 + 300000000";
+
 /// What else must be so before anything is destroyed, and before a wish is carried out.
 fn orders_sql(orders: Orders) -> String {
     match orders {
@@ -209,8 +213,8 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize, orders: Orders
          JOIN plans p ON p.hash = s.plan \
          JOIN cases c ON c.id = s.case_id \
          WHERE NOT s.ended AND s.state <> 'asked' \
-         AND s.not_before <= $1 \
-         AND (s.lease_until IS NULL OR s.lease_until <= $1) \
+         AND (s.not_before <= $1 OR {SET_BACK}) \
+         AND (s.lease_until IS NULL OR s.lease_until <= $1 OR {SET_BACK}) \
          {elsewhere}\
          AND (s.due_on IS NULL OR s.due_on <= $2) \
          AND (p.state = 'passed' OR (p.state = 'released' \

@@ -2,7 +2,7 @@
 //! protocol can tell is shown as unverified, and counted as that.
 
 mod desk;
-mod picture;
-mod points;
+pub mod picture;
+pub mod points;
 mod restored;
-mod stage;
+pub mod stage;

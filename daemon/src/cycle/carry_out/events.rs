@@ -60,11 +60,19 @@ fn counted(mut receipt: Receipt, attempts: u32) -> Receipt {
     receipt
 }
 
-/// What a look at a step makes of it; nothing where the server could not be asked.
+/// Whether a change was made so shortly ago that a copy may not have it yet.
+fn is_fresh(stored: &StoredStep, now: Timestamp, replication: SignedDuration) -> bool {
+    let age = now.duration_since(stored.changed_at);
+    matches!(stored.state, StepState::Done { .. }) && !age.is_negative() && age < replication
+}
+
+/// What a look at a step makes of it; nothing where the server could not be asked, or may not show yet
+/// what was done no longer than `replication` ago.
 pub(super) fn seen_events(
     stored: &StoredStep,
     seen: Result<Seen, Fault>,
     now: Timestamp,
+    replication: SignedDuration,
 ) -> Vec<StepEvent> {
     let lost = matches!(stored.state, StepState::Unknown { .. });
     let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
@@ -87,6 +95,8 @@ pub(super) fn seen_events(
         Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {
             vec![StepEvent::Refused(cause)]
         }
+        // On its way, perhaps, to the copy that was asked: the next round looks again.
+        Ok(Seen::Otherwise(_)) if is_fresh(stored, now, replication) => Vec::new(),
         Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
         Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],
         // The server went away after the change: the next recheck looks again.
