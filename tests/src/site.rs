@@ -181,6 +181,12 @@ impl Site {
         Ok(())
     }
 
+    /// Starts the daemon by a command of its own, such as one with a tracer at its side.
+    pub fn launch_as(&mut self, mut command: Command) -> Done<()> {
+        self.daemon = Some(command.spawn()?);
+        Ok(())
+    }
+
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self) -> Done<()> {
         self.launch()?;
@@ -222,6 +228,12 @@ impl Site {
         wait_until(PATIENCE, || Ok(daemon.try_wait()?.is_some()))?;
         self.daemon = None;
         Ok(())
+    }
+
+    /// Waits until the daemon has ended, and says how.
+    pub fn ended(&mut self) -> Done<std::process::ExitStatus> {
+        let daemon = self.daemon.take();
+        Ok(daemon.ok_or_else(|| Failure::new("no daemon runs"))?.wait()?)
     }
 
     /// The daemon's process.

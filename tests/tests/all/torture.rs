@@ -2,7 +2,9 @@
 //! protocol can tell is shown as unverified, and counted as that.
 
 mod desk;
+mod harm;
 mod picture;
 mod points;
 mod restored;
+mod secrets;
 mod stage;

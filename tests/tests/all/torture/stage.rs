@@ -250,7 +250,7 @@ impl Stage {
     }
 
     /// The next round's clock: a minute on.
-    fn tick(&mut self) {
+    pub fn tick(&mut self) {
         let (day, minutes) = self.clock;
         self.clock.1 += 1;
         let (hour, minute) = (9 + minutes / 60, minutes % 60);
