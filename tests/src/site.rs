@@ -181,12 +181,6 @@ impl Site {
         Ok(())
     }
 
-    /// Starts the daemon by a command of its own, such as one with a tracer at its side.
-    pub fn launch_as(&mut self, mut command: Command) -> Done<()> {
-        self.daemon = Some(command.spawn()?);
-        Ok(())
-    }
-
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self) -> Done<()> {
         self.launch()?;

@@ -3,10 +3,11 @@
 use super::picture::Picture;
 use super::points::{Ordeal, judged};
 use super::stage::{Kept, Stage};
+use lapsed_tests::Done;
 use lapsed_tests::agency::random::Random;
 use lapsed_tests::process::{find_program, plain_command};
 use lapsed_tests::torture_report::{Figures, is_long};
-use lapsed_tests::{Done, Failure};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -146,22 +147,42 @@ fn power_cuts_and_full_disks_in_the_midst_of_everything_lose_and_double_nothing(
 
 #[test]
 fn when_there_is_room_again_the_running_daemon_goes_on_by_itself() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: only root can come between a running daemon and its disk");
+        return;
+    }
     let mut stage = Stage::new(Kept::Sqlite).unwrap();
-    stage.tick();
-    let daemon = stage.site.command(&["run"]);
-    let mut strace = full_disk(&stage, &daemon, "60..260").unwrap();
-    let log = fs::File::create(stage.site.path("log")).unwrap();
-    strace.stderr(log);
-    stage.site.launch_as(strace).unwrap();
+    let inbox = stage.site.path("inbox/hr-2.csv");
+    let drop = fs::read(&inbox).unwrap();
+    fs::remove_file(&inbox).unwrap();
+    stage.launch().unwrap();
+    let pid = stage.site.pid().unwrap().to_string();
+    let site = &stage.site;
+    site.wait_for("it answers", || Ok(site.json(&["status"]).is_ok())).unwrap();
+    let mut strace = plain_command(find_program("strace", &[]).unwrap());
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-p", &pid]);
+    strace.args(["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC"]);
+    for name in ["state.db", "state.db-wal"] {
+        strace.arg("-P").arg(site.path(name));
+    }
+    let mut strace = strace.spawn().unwrap();
+    let traced = || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        Ok(!status.contains("TracerPid:\t0\n"))
+    };
+    site.wait_for("the disk is full", traced).unwrap();
+    site.drop_file("hr-2.csv", drop).unwrap();
+    let log = site.path("log");
+    let says = || Ok(fs::read_to_string(&log)?.contains("the disk of the state is full"));
+    site.wait_for("it says so", says).unwrap();
+    let tracer = i32::try_from(strace.id()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(tracer, Signal::INT).unwrap();
+    strace.wait().unwrap();
     let shut = || {
         let found = stage.slapd.search("(pwdAccountLockedTime=*)", &["uid"])?;
         let found: Vec<String> = found.iter().filter_map(|entry| entry.first("uid")).collect();
         Ok(stage.leavers().iter().all(|user| found.iter().any(|shut| shut == user)))
     };
-    stage.site.wait_long("the leavers are shut all the same", shut).unwrap();
-    let log = stage.site.path("log");
-    let said = fs::read_to_string(log).unwrap();
-    assert!(said.contains("full"), "{said}");
-    let verified = stage.site.printed(&["audit", "verify"]);
-    verified.map_err(|failure| Failure::new(format!("{failure}\n{said}"))).unwrap();
+    site.wait_long("the leavers are shut all the same", shut).unwrap();
+    site.printed(&["audit", "verify"]).unwrap();
 }
