@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: assets demo fuzz test torture servers lint
+.PHONY: assets bench demo fuzz test torture servers lint
 
 test: servers lint
 	@rm -rf target/torture
@@ -22,6 +22,15 @@ torture: servers
 	@$(CARGO) build --locked -p lapsed --bin lapsed
 	@LAPSED_TORTURE=long $(CARGO) nextest run -p lapsed-tests --locked --profile torture; ended=$$?; \
 		$(CARGO) run --quiet --locked -p lapsed-tests --bin torture-report 2000 && exit $$ended
+
+# What lapsed costs beside what an administrator would use instead: make bench PARTS="leavers directory"
+# measures some of it, LAPSED_BENCH=short sees in two minutes that all of it works. The table is also in
+# target/bench/report.json.
+PARTS ?=
+bench:
+	@sh tests/install-servers bench
+	@$(CARGO) build --release --locked -p lapsed -p lapsed-tests --bin lapsed --bin bench
+	@$(CARGO) run --quiet --release --locked -p lapsed-tests --bin bench -- $(PARTS)
 
 # A sample agency on a real OpenLDAP, and what lapsed does with HR's files. DEMO_FAST=1 leaves the pauses out.
 demo:

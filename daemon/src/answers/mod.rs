@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod calendar;
 mod commands;
+mod daemons;
 mod envelopes;
 mod evidence;
 mod findings;

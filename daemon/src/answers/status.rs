@@ -46,6 +46,7 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
         suspended: super::suspensions::suspended(&cycle, &read, now).await?,
         phone_in: super::tickets::phone_in(daemon, &read).await?,
         connectors,
+        daemons: super::daemons::daemons(daemon, &read, now).await?,
     };
     let attention = attention(daemon, &read, &view, now).await?;
     Ok(StatusView { attention, ..view })
@@ -188,6 +189,7 @@ async fn attention(
     for (feed, problem) in daemon.late_feeds(now).await? {
         push(&mut all, "late_feed", format!("feed {feed}: {problem}"), "ask HR for the file");
     }
+    super::daemons::attention(daemon, read, now, &mut all).await?;
     all.extend(super::trouble::troubles(daemon, read, now).await?);
     Ok(all)
 }

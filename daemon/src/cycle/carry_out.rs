@@ -76,6 +76,8 @@ pub struct Executor {
     pub clock: Clock,
     /// How fast each target is worked on.
     pub pace: Pace,
+    /// Whether this daemon may work, and how many share it.
+    pub fence: Arc<crate::service::Fence>,
 }
 
 impl Executor {
@@ -189,6 +191,7 @@ impl Executor {
         let deletions_allowed = read.setting::<Option<String>>(PAUSED).await?.flatten().is_none();
         let giving_allowed =
             read.setting::<Option<String>>(GIVING_PAUSED).await?.flatten().is_none();
+        let most = self.fair_share(name, most as usize, now).await?;
         Ok(self
             .cycle
             .store
@@ -198,11 +201,29 @@ impl Executor {
                 today: self.cycle.today(now),
                 owner: &self.owner,
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
-                limit: most as usize,
+                limit: most,
                 deletions_allowed,
                 giving_allowed,
             })
             .await?)
+    }
+
+    /// Of several daemons on one state, each leaves the others their part of what is due.
+    async fn fair_share(
+        &self,
+        name: &ConnectorName,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<usize, CycleError> {
+        /// Fewer are not worth a claim of their own.
+        const LEAST: usize = 4;
+        let members = self.fence.members();
+        if members < 2 || most <= LEAST {
+            return Ok(most);
+        }
+        let today = self.cycle.today(now);
+        let due = self.cycle.store.read().steps_to_share(name.as_str(), now, today).await?;
+        Ok(due.div_ceil(members).clamp(LEAST, most))
     }
 
     /// What became of a batch, and whether the target answered for any of it.
@@ -480,6 +501,10 @@ impl Executor {
             && stored.step.action.destroys()
         {
             detail["gone"] = json!(receipt.before);
+        }
+        // Where several work on one state, it says which of them did it.
+        if self.cycle.store.is_shared() {
+            detail["daemon"] = json!(self.owner);
         }
         let clause = self.cycle.config.policy.citations.cite(stored.step.rule);
         AuditEntry {

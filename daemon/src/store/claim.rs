@@ -84,6 +84,7 @@ impl Store {
                 if orders == Orders::Heeded {
                     advisory(&(&tx).into(), "pg_advisory_xact_lock_shared", lock::HOLDS).await?;
                 }
+                self.still_a_member(&(&tx).into()).await?;
                 let claimed = claim_in(&(&tx).into(), claim, orders).await?;
                 let crash_points = begun(&claimed);
                 crash_points.pass(Side::Before);
@@ -107,9 +108,7 @@ impl Store {
     /// out. For the start, before the first claim; says how many there were.
     pub async fn release_own_leases(&self, owner: &str) -> Result<u64, StoreError> {
         let tx = self.begin().await?;
-        let sql = "UPDATE steps SET lease_owner = NULL, lease_until = NULL, \
-                   lease_token = lease_token + 1 WHERE lease_owner = $1 AND NOT ended";
-        let released = sql::run(&tx.db(), "giving leases back", sql, vec![owner.into()]).await?;
+        let released = tx.release_leases_of(owner).await?;
         tx.commit().await?;
         Ok(released)
     }
@@ -212,6 +211,14 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
     let (connectors, limit) = (claim.connectors.len(), claim.limit);
     let orders = orders_sql(orders);
     let giving = if claim.giving_allowed { "" } else { "AND NOT s.gives " };
+    // Whoever is heard of has its steps in hand, whatever this machine's clock says.
+    let elsewhere = match backend {
+        DbBackend::Postgres => {
+            "AND NOT EXISTS (SELECT 1 FROM daemons o WHERE o.name = s.lease_owner \
+             AND o.session IS NOT NULL AND o.name <> $4) "
+        }
+        _ => "AND $4 = $4 ",
+    };
     let mut sql = format!(
         "SELECT s.* FROM steps s \
          JOIN plans p ON p.hash = s.plan \
@@ -219,6 +226,7 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
          WHERE NOT s.ended AND s.state <> 'asked' \
          AND s.not_before <= $1 \
          AND (s.lease_until IS NULL OR s.lease_until <= $1) \
+         {elsewhere}\
          AND (s.due_on IS NULL OR s.due_on <= $2) \
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
@@ -231,7 +239,7 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
                          AND b.connector = s.connector AND b.rank < s.rank) \
          AND s.connector IN ({}) \
          ORDER BY s.for_cause DESC, s.rank, s.target_key, s.id LIMIT {limit}",
-        sql::placeholders(4, connectors),
+        sql::placeholders(5, connectors),
     );
     // SQLite has no row locks and needs none: the transaction holds the whole database.
     if backend == DbBackend::Postgres {
@@ -245,6 +253,7 @@ fn ready_values(claim: &Claim<'_>) -> Vec<Value> {
         convert::micros(claim.now).into(),
         claim.today.to_string().into(),
         claim.deletions_allowed.into(),
+        claim.owner.into(),
     ];
     values.extend(claim.connectors.iter().map(|name| Value::from(name.as_str())));
     values

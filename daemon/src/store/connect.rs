@@ -24,6 +24,9 @@ use tokio::sync::Mutex;
 /// How long SQLite waits for another process, and a write transaction for another of this process.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// So long a transaction on PostgreSQL may say nothing. No work between two statements takes so long.
+const IDLE_IN_TRANSACTION: &str = "10s";
+
 /// Where the state is.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
@@ -61,6 +64,8 @@ pub(super) struct Inner {
     /// fair, SQLite's busy handler is not, and waiting at PostgreSQL would use up the pool.
     pub(super) gate: Arc<Mutex<()>>,
     pub(super) witness: Option<Witness>,
+    /// As whom this process writes, where daemons share the state.
+    pub(super) member: std::sync::RwLock<Option<super::daemon_store::Member>>,
     /// Deleted when the last clone of a scratch store goes.
     _folder: Option<tempfile::TempDir>,
 }
@@ -135,7 +140,15 @@ impl Store {
         folder: Option<tempfile::TempDir>,
     ) -> Self {
         let gate = Arc::new(Mutex::new(()));
-        Self { inner: Arc::new(Inner { db, gate, witness, _folder: folder }) }
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                gate,
+                witness,
+                member: std::sync::RwLock::default(),
+                _folder: folder,
+            }),
+        }
     }
 
     /// Every query, over the last committed state.
@@ -254,7 +267,11 @@ async fn postgres(
             None => options,
         };
         // Whatever the server's default: an intent must survive a power cut.
-        let options = options.application_name("lapsed").options([("synchronous_commit", "on")]);
+        // A daemon that is frozen, or cut off, within a transaction must not keep its locks.
+        let options = options.application_name("lapsed").options([
+            ("synchronous_commit", "on"),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+        ]);
         if reading { options.options([("default_transaction_read_only", "on")]) } else { options }
     });
     Database::connect(options).await.map_err(|source| StoreError::Open { source })

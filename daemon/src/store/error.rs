@@ -105,6 +105,11 @@ pub enum StoreError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Another daemon has taken this one's work over.
+    #[error(
+        "this daemon was not heard of for too long, and another has taken its work over; nothing was written, and it joins again by itself"
+    )]
+    FencedOff,
     /// A statement failed.
     #[error(
         "{doing} failed; nothing was changed, and the daemon tries again when the database answers"

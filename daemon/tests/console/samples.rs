@@ -35,6 +35,7 @@ pub fn status() -> StatusView {
         reason: reason.map(text),
     };
     StatusView {
+        daemons: Vec::new(),
         version: text("0.1.0"),
         at: text("2026-11-25T17:00:00-06:00"),
         running_since: Some(text("2026-11-01T06:00:00-05:00")),

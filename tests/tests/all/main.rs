@@ -36,6 +36,7 @@ mod rosters;
 mod scenarios;
 mod servers;
 mod service;
+mod several;
 mod shared_state;
 mod steps;
 mod store;
