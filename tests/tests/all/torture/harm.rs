@@ -17,6 +17,12 @@ use std::time::Duration;
 /// Writes after which the disk is full; each round gets a little further than the one before.
 const FULL_AFTER: [u32; 11] = [1, 2, 3, 7, 12, 20, 33, 54, 88, 142, 230];
 
+/// What keeps anything from being carried out.
+const LEFT_OPEN: &str = "SELECT 'aside: ' || reason FROM set_asides WHERE settled_at IS NULL \
+    UNION ALL SELECT key || ': ' || value FROM settings WHERE key IN ('pause.giving', 'state is an older copy') \
+    UNION ALL SELECT 'form ' || number || ' ' || state FROM access_forms \
+    UNION ALL SELECT action || ' ' || state || ' ' || state_body FROM steps WHERE state <> 'verified'";
+
 /// A round of the daemon's, with every write to the state failing from the one given on, as on a disk that has
 /// no room left: by the kernel's own answer to the call.
 fn full_after(stage: &mut Stage, writes: u32) -> Done<Output> {
@@ -133,6 +139,7 @@ fn power_cuts_and_full_disks_in_the_midst_of_everything_lose_and_double_nothing(
             kills += 1;
         }
         ordeal.act(&mut stage).unwrap();
+        println!("after the act: {}", stage.state(LEFT_OPEN).unwrap());
         stage.later();
     }
     let (figures, told) = judged(&Picture::of(&stage).unwrap(), &undisturbed, kills);

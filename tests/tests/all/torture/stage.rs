@@ -267,7 +267,8 @@ impl Stage {
         let steps = "SELECT COUNT(*) FROM steps WHERE state IN ('started', 'waiting', 'unknown')";
         let notices = "SELECT COUNT(*) FROM notices WHERE state = 'sending'";
         let count = |sql: &str| -> Done<u64> { Ok(self.state(sql)?.parse().unwrap_or(0)) };
-        Ok(count(steps)? + count(notices)?)
+        let forms = "SELECT COUNT(*) FROM access_forms WHERE state = 'approved'";
+        Ok(count(steps)? + count(notices)? + count(forms)?)
     }
 
     /// The second act: the day on which everything is due.
