@@ -244,6 +244,12 @@ impl Site {
         Ok(())
     }
 
+    /// Waits until the daemon has ended, and says how.
+    pub fn ended(&mut self) -> Done<std::process::ExitStatus> {
+        let daemon = self.daemon.take();
+        Ok(daemon.ok_or_else(|| Failure::new("no daemon runs"))?.wait()?)
+    }
+
     /// The daemon's process.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

@@ -12,7 +12,7 @@ use super::wish_store::KEPT;
 use super::{StoreError, StoredStep, convert, sql};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use lapsed_core::facts::ConnectorName;
-use lapsed_core::journal::{StepEvent, transition};
+use lapsed_core::journal::{StepEvent, StepState, transition};
 use lapsed_core::step::StepId;
 use sea_orm::{
     ConnectionTrait as _, DatabaseExecutor, DbBackend, EntityTrait as _, Statement, Value,
@@ -35,6 +35,8 @@ pub struct Claim<'a> {
     pub limit: usize,
     /// False while deletions are paused.
     pub deletions_allowed: bool,
+    /// False while giving is paused.
+    pub giving_allowed: bool,
 }
 
 impl Store {
@@ -46,7 +48,7 @@ impl Store {
     /// same departure and connector with a lower rank is still to come; and the departure is open: a
     /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out.
     /// What gives access also needs that no departure of the person is in effect and no suspension stops it
-    /// there. What destroys also needs that deletions are allowed, the departure's disabling is on record, no
+    /// there, and that giving is not paused. What destroys also needs that deletions are allowed, the departure's disabling is on record, no
     /// account of it in any target is left whose disabling was refused, has drifted or is still to come,
     /// and no hold stands over the person, nor a wish over what would be deleted: all looked at in this
     /// same transaction. Where that can't be read, nothing that destroys is claimed. Dismissals for cause come first, then lower ranks, then steps on the same
@@ -56,6 +58,7 @@ impl Store {
             return Ok(Vec::new());
         }
         match self.claim_by(claim, Orders::Heeded).await {
+            Err(full @ StoreError::DiskFull { .. }) => Err(full),
             Err(error) => {
                 // Accounts are still shut where only the orders can't be read. Anything else fails again.
                 let Ok(claimed) = self.claim_by(claim, Orders::Unreadable).await else {
@@ -151,7 +154,7 @@ async fn claim_in(
 ) -> Result<Vec<StoredStep>, StoreError> {
     let ready = Statement::from_sql_and_values(
         db.get_database_backend(),
-        ready_sql(db.get_database_backend(), claim.connectors.len(), claim.limit, orders),
+        ready_sql(db.get_database_backend(), claim, orders),
         ready_values(claim),
     );
     let rows =
@@ -159,6 +162,9 @@ async fn claim_in(
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let mut step = stored(row)?;
+        if is_unsure(&step) {
+            step.recheck_index = step.recheck_index.saturating_add(1);
+        }
         step.state = transition(&step.state, StepEvent::Start(claim.now))?;
         step.token += 1;
         step.attempts = step.attempts.saturating_add(1);
@@ -170,6 +176,13 @@ async fn claim_in(
     }
     mark_started(db, claim, &claimed).await?;
     Ok(claimed)
+}
+
+/// Whether a form was perhaps mailed by an attempt that nobody knows the end of: that is counted where the
+/// reminders are counted later on.
+fn is_unsure(step: &StoredStep) -> bool {
+    step.step.action.asks()
+        && matches!(step.state, StepState::Started { .. } | StepState::Unknown { .. })
 }
 
 fn lease_end(claim: &Claim<'_>) -> Timestamp {
@@ -198,8 +211,10 @@ fn orders_sql(orders: Orders) -> String {
     }
 }
 
-fn ready_sql(backend: DbBackend, connectors: usize, limit: usize, orders: Orders) -> String {
+fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
+    let (connectors, limit) = (claim.connectors.len(), claim.limit);
     let orders = orders_sql(orders);
+    let giving = if claim.giving_allowed { "" } else { "AND NOT s.gives " };
     // Whoever is heard of has its steps in hand, whatever this machine's clock says.
     let elsewhere = match backend {
         DbBackend::Postgres => {
@@ -220,7 +235,7 @@ fn ready_sql(backend: DbBackend, connectors: usize, limit: usize, orders: Orders
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
          AND c.state = 'open' \
-         AND {orders} \
+         AND {orders} {giving}\
          AND (s.action NOT IN ('disable_mailbox', 'archive_home') OR c.disabled_on IS NOT NULL \
               OR (c.kind = 'suspension' AND NOT EXISTS (SELECT 1 FROM steps e WHERE NOT e.ended \
                   AND e.case_id = s.case_id AND e.action = 'disable'))) \
@@ -259,6 +274,8 @@ async fn mark_started(
         let sql = format!(
             "UPDATE steps SET state = $1, state_body = $2, lease_owner = $3, lease_until = $4, \
              lease_token = lease_token + 1, attempts = attempts + 1, changed_at = $5, \
+             recheck_index = recheck_index + CASE WHEN state IN ('started', 'unknown') \
+             AND action IN ('request_revocation', 'request_change') THEN 1 ELSE 0 END, \
              first_started_at = COALESCE(first_started_at, $5) WHERE id IN ({})",
             sql::placeholders(6, some.len()),
         );

@@ -1,7 +1,8 @@
 //! What an answer of a target means for a step in the journal.
 
-use crate::store::StoredStep;
+use crate::store::{StepUpdate, StoredStep};
 use jiff::{SignedDuration, Timestamp};
+use lapsed_connectors::contract::Apply;
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::step::{
     Action, Cause, EARLIER_ATTEMPT, Fault, Outcome, REPLY_LOST, Receipt, Seen, Step, next_attempt,
@@ -11,6 +12,27 @@ use lapsed_core::step::{
 pub(super) fn may_have_given(stored: &StoredStep) -> bool {
     stored.step.action.gives()
         && (stored.state.has_ended() || matches!(stored.state, StepState::Unknown { .. }))
+}
+
+/// So many attempts to ask somebody may end without anybody knowing whether they were asked; then they are
+/// not asked once more: the reminder does that.
+const MOST_UNSURE: u32 = 2;
+
+/// What stands for a request that was perhaps made often enough; nothing for everything else.
+pub(super) fn asked_perhaps(
+    hand: &dyn Apply,
+    batch: &[StoredStep],
+) -> Option<Result<Outcome, Fault>> {
+    let [only] = batch else { return None };
+    let enough = only.step.action.asks() && only.recheck_index >= MOST_UNSURE;
+    enough.then(|| hand.asked_perhaps(&only.step)).flatten()
+}
+
+/// True where an attempt to ask somebody ended without an answer, and is to be made again.
+pub(super) fn is_unsure(update: &StepUpdate, stored: &StoredStep) -> bool {
+    stored.step.action.asks()
+        && matches!(stored.state, StepState::Unknown { .. })
+        && matches!(update.state, StepState::Waiting { .. })
 }
 
 pub(super) fn lost(steps: &[Step], why: &str) -> Vec<Result<Outcome, Fault>> {

@@ -37,7 +37,7 @@ impl Ordeal {
     }
 
     /// One round; whether it came to its end and passed nothing.
-    fn round(&mut self, stage: &mut Stage) -> Done<bool> {
+    pub fn round(&mut self, stage: &mut Stage) -> Done<bool> {
         let log = stage.site.path("moments");
         let _ = fs::remove_file(&log);
         let mut variables = vec![("LAPSED_CRASH_LOG", log.display().to_string())];

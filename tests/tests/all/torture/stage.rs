@@ -252,7 +252,7 @@ impl Stage {
     }
 
     /// The next round's clock: a minute on.
-    fn tick(&mut self) {
+    pub fn tick(&mut self) {
         let (day, minutes) = self.clock;
         self.clock.1 += 1;
         let (hour, minute) = (9 + minutes / 60, minutes % 60);
@@ -269,7 +269,8 @@ impl Stage {
         let steps = "SELECT COUNT(*) FROM steps WHERE state IN ('started', 'waiting', 'unknown')";
         let notices = "SELECT COUNT(*) FROM notices WHERE state = 'sending'";
         let count = |sql: &str| -> Done<u64> { Ok(self.state(sql)?.parse().unwrap_or(0)) };
-        Ok(count(steps)? + count(notices)?)
+        let forms = "SELECT COUNT(*) FROM access_forms WHERE state = 'approved'";
+        Ok(count(steps)? + count(notices)? + count(forms)?)
     }
 
     /// The second act: the day on which everything is due.
