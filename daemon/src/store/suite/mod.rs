@@ -103,6 +103,7 @@ macro_rules! store_suite {
             notices: the_same_notice_is_queued_once,
                 a_notice_of_a_dropped_decision_is_not_there,
                 several_senders_never_hand_the_same_notice_over,
+                a_notice_goes_on_when_the_clock_is_set_back,
                 a_sender_that_lost_its_lease_hands_nothing_over,
                 what_was_being_handed_over_when_its_daemon_died_is_in_doubt,
                 a_restarted_sender_doubts_its_own_at_once,

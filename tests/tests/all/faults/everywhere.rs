@@ -129,7 +129,7 @@ fn whatever_lines_and_servers_do_it_ends_as_if_they_had_behaved() {
         let (mut figures, more) = judged(&ours, &undisturbed, trial.kills);
         figures.faults = trial.lines.strikes();
         figures.doubled += again;
-        println!("seed {seed}: {figures:?}");
+        println!("seed {seed}: {figures:?}\n{}", more.join("\n"));
         sum += figures;
         sum.write("faults").unwrap();
         told.extend(more.into_iter().map(|line| format!("seed {seed}: {line}")));
