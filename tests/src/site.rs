@@ -39,6 +39,8 @@ pub struct Site {
     binary: PathBuf,
     faketime: Option<String>,
     environment: Vec<(&'static str, String)>,
+    /// A program with its arguments that runs the daemon: it must become it.
+    within: Vec<String>,
 }
 
 impl Site {
@@ -51,6 +53,7 @@ impl Site {
             binary: assert_cmd::cargo::cargo_bin("lapsed"),
             faketime: None,
             environment: Vec::new(),
+            within: Vec::new(),
         };
         for name in ["inbox", "accepted", "rejected"] {
             fs::create_dir(site.path(name))?;
@@ -132,9 +135,26 @@ impl Site {
         self.environment = variables.to_vec();
     }
 
+    /// The daemon runs by this program from its next start on, such as `nsenter` with its arguments; no
+    /// command does.
+    pub fn run_within(&mut self, program: &[String]) {
+        self.within = program.to_vec();
+    }
+
     /// The daemon's own command.
     fn daemon_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
+        if let Some((program, before)) = self.within.split_first() {
+            let inner = command;
+            command = plain_command(program);
+            command.args(before).arg(inner.get_program()).args(inner.get_args());
+            for (name, value) in inner.get_envs() {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
