@@ -92,12 +92,11 @@ impl Partition {
         }
     }
 
-    /// Mends it.
+    /// Mends it; what was under way goes on.
     pub(super) fn heal(&self) -> Done<()> {
         match self {
             Self::Namespace { .. } => self.link("up"),
             Self::Relay(relay) => {
-                relay.cut();
                 relay.flow();
                 Ok(())
             }

@@ -29,8 +29,9 @@ async fn joined(settings: &DatabaseSettings, name: &str) -> Result<Store, StoreE
 
 async fn due(store: &Store, people: u32) -> Ended {
     leavers(store, people).await?;
-    let steps: Vec<_> =
-        (0..people).map(|number| step(number, Do::Disable, Due::Now)).collect::<Result<_, _>>()?;
+    let steps: Vec<_> = (0..people)
+        .map(|number| step(number, Do::Disable, Due::AtOnce))
+        .collect::<Result<_, _>>()?;
     planned(store, &steps, PlanState::Passed).await?;
     Ok(())
 }
