@@ -41,6 +41,8 @@ pub struct Site {
     faketime: Option<String>,
     steps_clock: bool,
     environment: Vec<(&'static str, String)>,
+    /// A program with its arguments that runs the daemon: it must become it.
+    within: Vec<String>,
 }
 
 impl Site {
@@ -54,6 +56,7 @@ impl Site {
             faketime: None,
             steps_clock: false,
             environment: Vec::new(),
+            within: Vec::new(),
         };
         for name in ["inbox", "accepted", "rejected"] {
             fs::create_dir(site.path(name))?;
@@ -146,9 +149,26 @@ impl Site {
         self.environment = variables.to_vec();
     }
 
+    /// The daemon runs by this program from its next start on, such as `nsenter` with its arguments; no
+    /// command does.
+    pub fn run_within(&mut self, program: &[String]) {
+        self.within = program.to_vec();
+    }
+
     /// The daemon's own command.
     fn daemon_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
+        if let Some((program, before)) = self.within.split_first() {
+            let inner = command;
+            command = plain_command(program);
+            command.args(before).arg(inner.get_program()).args(inner.get_args());
+            for (name, value) in inner.get_envs() {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

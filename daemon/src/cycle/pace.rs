@@ -5,11 +5,16 @@ use jiff::Timestamp;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::{Allowance, Breaker, Leave};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Kept by the process: after a restart every target is tried anew.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<Mutex<BTreeMap<ConnectorName, State>>>);
+pub struct Pace {
+    states: Arc<Mutex<BTreeMap<ConnectorName, State>>>,
+    /// How many daemons share what a target bears; 0 counts as one.
+    members: Arc<AtomicU32>,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
@@ -19,7 +24,7 @@ struct State {
 
 impl Pace {
     fn with<T>(&self, name: &ConnectorName, act: impl FnOnce(&mut State) -> T) -> T {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         act(states.entry(name.clone()).or_default())
     }
 
@@ -27,11 +32,13 @@ impl Pace {
     pub fn leave(&self, name: &ConnectorName, rules: &Execution, now: Timestamp) -> Leave {
         let limits = rules.connectors.get(name);
         let most = limits.and_then(|limits| limits.at_once).unwrap_or(rules.batch).max(1);
+        let members = self.members.load(Ordering::Relaxed).max(1);
         self.with(name, |state| {
             let by_breaker = state.breaker.leave(now);
             let by_rate = match limits.and_then(|limits| limits.per_minute) {
                 None => Leave::Steps(u32::MAX),
                 Some(rate) => {
+                    let rate = (rate / members).max(1);
                     let known = state.allowance.unwrap_or_else(|| Allowance::full(rate, now));
                     let allowance = known.at(rate, now);
                     state.allowance = Some(allowance);
@@ -44,6 +51,11 @@ impl Pace {
                 (Leave::Not(until), _) | (_, Leave::Not(until)) => Leave::Not(until),
             }
         })
+    }
+
+    /// So many daemons work on the same targets: each keeps to its part of their rates.
+    pub fn share_among(&self, members: usize) {
+        self.members.store(u32::try_from(members).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// So many steps of a target were begun.

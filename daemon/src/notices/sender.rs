@@ -58,7 +58,7 @@ impl Post {
                 return Ok(0);
             }
         };
-        self.doubt(settings, None).await?;
+        self.doubt(settings, false).await?;
         let mut sent = 0;
         while !self.stop.is_cancelled() {
             let claim =
@@ -77,18 +77,14 @@ impl Post {
     /// At the start: what this daemon was handing over when it died is in doubt at once.
     pub async fn begin(&self) -> Result<(), CycleError> {
         match &self.cycle.config.notices {
-            Some(settings) => self.doubt(settings, Some(&self.owner)).await,
+            Some(settings) => self.doubt(settings, true).await,
             None => Ok(()),
         }
     }
 
-    async fn doubt(
-        &self,
-        settings: &NoticeSettings,
-        owner: Option<&str>,
-    ) -> Result<(), CycleError> {
+    async fn doubt(&self, settings: &NoticeSettings, just_begun: bool) -> Result<(), CycleError> {
         let now = (self.clock)();
-        let lost = self.cycle.store.doubt_lost_notices(owner, now).await?;
+        let lost = self.cycle.store.doubt_lost_notices(&self.owner, just_begun, now).await?;
         if !lost.is_empty() {
             tracing::warn!(notices = lost.len(), "it is not known whether they were sent");
         }

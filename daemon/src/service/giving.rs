@@ -31,11 +31,11 @@ impl Daemon {
     /// One round of giving. What fails is told and comes again with the next round.
     pub(super) async fn give_round(&self, cycle: &Cycle) {
         let _alone = self.giving.lock().await;
-        match self.has_the_turn().await {
-            Ok(true) => {}
-            Ok(false) => return,
+        let _turn = match self.turn_to_plan().await {
+            Ok(Some(turn)) => turn,
+            Ok(None) => return,
             Err(error) => return log_failure("asking whose turn it is", &error),
-        }
+        };
         if let Err(error) = self.take_access_forms().await {
             log_failure("taking access forms", &error);
         }

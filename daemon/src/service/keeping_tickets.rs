@@ -32,6 +32,7 @@ impl Daemon {
 pub(super) async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken) {
     let mut rounds = daemon.execute.subscribe();
     let mut requests_at = daemon.now();
+    let mut failed = false;
     while !stop.is_cancelled() {
         rounds.mark_unchanged();
         let clerk = daemon.clerk();
@@ -44,7 +45,15 @@ pub(super) async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken
             daemon.wake();
             rounds.mark_unchanged();
         }
-        let pause = match daemon.fenced(clerk.round()).await {
+        let round = async {
+            if failed {
+                daemon.store.release_lost_tickets(daemon.owner()).await?;
+            }
+            clerk.round().await
+        };
+        let round = daemon.fenced(round).await;
+        failed = round.is_err();
+        let pause = match round {
             Ok(moved) => {
                 if moved {
                     daemon.wake();

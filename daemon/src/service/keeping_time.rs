@@ -20,6 +20,9 @@ pub(super) async fn keeping_time(daemon: Arc<Daemon>) {
                 &zone,
             )
             .await;
+            if !daemon.is_the_one("reconcile").await {
+                continue;
+            }
             match daemon.store.mark_departed_to_decide(daemon.now()).await {
                 Ok(people) => {
                     tracing::info!(people, "nightly reconcile");

@@ -77,6 +77,8 @@ pub struct Daemon {
     giving: Mutex<()>,
     /// Says "look again" to what gives access.
     give: Notify,
+    /// Whether this daemon is planning just now.
+    planning: turns::Planning,
     roles: watch::Sender<Arc<crate::config::Roles>>,
 }
 
@@ -126,6 +128,7 @@ impl Daemon {
             taking_forms: Mutex::new(()),
             giving: Mutex::new(()),
             give: Notify::new(),
+            planning: turns::Planning::default(),
             roles,
         })
     }

@@ -2,8 +2,12 @@
 //!
 //! **Flow.** A question that is not answered within the grace fails for this round, so that the people
 //! stay marked, and the target counts as silent: further rounds do not wait for it. The question itself
-//! goes on in the background, and again, until it is answered; then the next round is woken, and waits
-//! for this target as long as it takes, so that one that is merely slow is read, too.
+//! goes on in the background, and again, until it is answered; then the next round is woken, and gives
+//! this target the time that it needed, so that one that is merely slow is read, too.
+//!
+//! **Grace.** For a few people it is short: several times what the target took lately, so that the first
+//! departure after a target died is hardly later than others. What a target answers too late for its round is
+//! planned in the next one. Many people are waited for longer: their departures are judged together.
 
 use crate::targets::Eyes;
 use futures_util::future::BoxFuture;
@@ -17,6 +21,12 @@ use tokio::task::JoinHandle;
 
 /// So long a round waits for a target that may hold up others.
 const GRACE: Duration = Duration::from_secs(3);
+/// So long it waits at the least for a few people.
+const LEAST_GRACE: Duration = Duration::from_millis(300);
+/// So many times what a target took lately is still no sign that it is dead.
+const TIMES_LATELY: u32 = 8;
+/// So many people are a few.
+const FEW: usize = 5;
 /// Between two questions to a target that is silent.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -24,8 +34,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 enum Mood {
     /// Answers soon.
     Quick,
-    /// Answered in the end: the next question may take its time.
-    Slow,
+    /// Answered in the end, after so long: the next question may take as long again.
+    Slow(Duration),
     /// Is being asked in the background.
     Silent,
 }
@@ -36,6 +46,8 @@ type Question = JoinHandle<Result<Observed, Fault>>;
 struct Patient {
     inner: Arc<dyn Observe>,
     mood: Arc<Mutex<Mood>>,
+    /// How long it took to answer for a few people, lately at the longest.
+    lately: Mutex<Option<Duration>>,
     answered: Arc<Notify>,
 }
 
@@ -48,6 +60,7 @@ pub(super) fn patient(eyes: &Eyes, answered: &Arc<Notify>) -> Eyes {
         Arc::new(Patient {
             inner: Arc::clone(inner),
             mood: Arc::new(Mutex::new(Mood::Quick)),
+            lately: Mutex::new(None),
             answered: Arc::clone(answered),
         })
     };
@@ -59,6 +72,27 @@ impl Patient {
         *self.mood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long this question is waited for.
+    fn grace(&self, mood: Mood, scope: &Scope) -> Duration {
+        if let Mood::Slow(took) = mood {
+            return took.saturating_mul(2).saturating_add(GRACE);
+        }
+        let lately = *self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        match lately {
+            Some(lately) if is_few(scope) => {
+                lately.saturating_mul(TIMES_LATELY).clamp(LEAST_GRACE, GRACE)
+            }
+            _ => GRACE,
+        }
+    }
+
+    /// Remembers the longest, and forgets it by and by.
+    fn note(&self, took: Duration) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = lately.map_or(Duration::ZERO, |before| before * 3 / 4);
+        *lately = Some(took.min(GRACE).max(before));
+    }
+
     fn ask(inner: &Arc<dyn Observe>, scope: &Scope) -> Question {
         let (inner, scope) = (Arc::clone(inner), scope.clone());
         tokio::spawn(async move { inner.observe(&scope).await })
@@ -67,6 +101,7 @@ impl Patient {
     /// Asks on until there is an answer, good or bad.
     fn ask_on(&self, mut question: Question, scope: &Scope) {
         set(&self.mood, Mood::Silent);
+        let mut since = Instant::now();
         let (inner, mood) = (Arc::clone(&self.inner), Arc::clone(&self.mood));
         let (answered, scope) = (Arc::clone(&self.answered), scope.clone());
         tokio::spawn(async move {
@@ -76,9 +111,10 @@ impl Patient {
                 if Arc::strong_count(&mood) == 1 {
                     return;
                 }
+                since = Instant::now();
                 question = Self::ask(&inner, &scope);
             }
-            set(&mood, Mood::Slow);
+            set(&mood, Mood::Slow(since.elapsed()));
             answered.notify_one();
         });
     }
@@ -86,6 +122,10 @@ impl Patient {
 
 fn set(mood: &Mutex<Mood>, to: Mood) {
     *mood.lock().unwrap_or_else(PoisonError::into_inner) = to;
+}
+
+fn is_few(scope: &Scope) -> bool {
+    matches!(scope, Scope::People(people) if people.len() <= FEW)
 }
 
 fn silent() -> Fault {
@@ -101,19 +141,17 @@ impl Observe for Patient {
             }
             let since = Instant::now();
             let mut question = Self::ask(&self.inner, scope);
-            let answer = if mood == Mood::Slow {
-                question.await
-            } else {
-                match tokio::time::timeout(GRACE, &mut question).await {
-                    Ok(answer) => answer,
-                    Err(_) => {
-                        self.ask_on(question, scope);
-                        return Err(silent());
-                    }
-                }
+            let grace = self.grace(mood, scope);
+            let Ok(answer) = tokio::time::timeout(grace, &mut question).await else {
+                self.ask_on(question, scope);
+                return Err(silent());
             };
             let answer = answer.unwrap_or_else(|_| Err(silent()));
-            if since.elapsed() < GRACE || answer.is_err() {
+            let took = since.elapsed();
+            if answer.is_ok() && is_few(scope) {
+                self.note(took);
+            }
+            if took < GRACE || answer.is_err() {
                 set(&self.mood, Mood::Quick);
             }
             answer
@@ -132,3 +170,6 @@ impl Observe for Patient {
         self.inner.probe()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,23 +3,26 @@
 //!
 //! **Flow.** A beat writes the database's own moment into this daemon's row. It counts from before it was
 //! sent, and for less time than the others wait until they take over; so this daemon's work has ended
-//! before another begins it, whatever the machines' clocks say.
+//! before another begins it, whatever the machines' clocks say. Each states itself how long that is; one that
+//! shortens it works by the shorter time from the moment it says so.
 //!
 //! **Guarantees.** [`Fence::while_held`] looks at the fence before each poll of the work: a process that was
 //! frozen, and wakes late, stops before its next request. What it had handed to the system's network
 //! buffers before is caught by the look that every `apply` begins with. What it would write into the state
-//! is refused by the database ([`crate::store::StoreError::FencedOff`]).
+//! is refused by the database ([`crate::store::StoreError::FencedOff`]): each write transaction and each claim
+//! asks there whether the session stands, and a claim stands before every batch. A machine that is suspended,
+//! and whose clock does not notice, is stopped there.
 
 use super::Daemon;
 use super::run::log_failure;
 use crate::cycle::CycleError;
-use crate::store::{Newcomer, StoreError};
+use crate::store::{Joining, Newcomer, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,10 +37,39 @@ struct Standing {
     /// Raised whenever it joins: what was begun before is not gone on with.
     life: u64,
     /// It may work until then; for ever where the state is its own.
-    until: Option<Instant>,
+    until: Option<Until>,
     members: usize,
     /// The database's clock less this machine's.
     ahead: SignedDuration,
+}
+
+/// A moment by two clocks: one stands still while a machine is suspended, the other may be set.
+#[derive(Debug, Clone, Copy)]
+struct Until {
+    steady: Instant,
+    by_the_wall: SystemTime,
+}
+
+impl Until {
+    fn after(sent: Self, time: Duration) -> Self {
+        Self { steady: sent.steady + time, by_the_wall: sent.by_the_wall + time }
+    }
+
+    fn now() -> Self {
+        Self { steady: Instant::now(), by_the_wall: SystemTime::now() }
+    }
+
+    fn is_over(self) -> bool {
+        let now = Self::now();
+        self.steady <= now.steady || self.by_the_wall <= now.by_the_wall
+    }
+
+    fn earlier(self, other: Self) -> Self {
+        Self {
+            steady: self.steady.min(other.steady),
+            by_the_wall: self.by_the_wall.min(other.by_the_wall),
+        }
+    }
 }
 
 /// Whether this daemon may work.
@@ -52,7 +84,7 @@ pub struct GivenUp;
 
 impl Standing {
     fn holds(self) -> bool {
-        self.until.is_none_or(|until| Instant::now() < until)
+        !self.until.is_some_and(Until::is_over)
     }
 }
 
@@ -64,9 +96,16 @@ impl Fence {
         Self { standing: watch::Sender::new(standing) }
     }
 
-    fn renew(&self, until: Instant, members: usize, ahead: SignedDuration) {
+    fn renew(&self, until: Until, members: usize, ahead: SignedDuration) {
         self.standing.send_modify(|standing| {
             *standing = Standing { until: Some(until), members, ahead, ..*standing };
+        });
+    }
+
+    /// It holds no longer than that.
+    fn shorten(&self, end: Until) {
+        self.standing.send_modify(|standing| {
+            standing.until = standing.until.map(|until| until.earlier(end));
         });
     }
 
@@ -74,7 +113,7 @@ impl Fence {
     fn close(&self) {
         self.standing.send_modify(|standing| {
             standing.life += 1;
-            standing.until = Some(Instant::now());
+            standing.until = Some(Until::now());
         });
     }
 
@@ -105,7 +144,7 @@ impl Fence {
             }
             let end = async {
                 match standing.until {
-                    Some(until) => tokio::time::sleep_until(until).await,
+                    Some(until) => tokio::time::sleep_until(until.steady).await,
                     None => std::future::pending().await,
                 }
             };
@@ -153,31 +192,46 @@ impl Daemon {
         Duration::from_secs(self.cycle().config.execution.takeover_seconds.into())
     }
 
-    /// Joins the other daemons on a shared state, under a new session.
+    /// Joins the other daemons on a shared state, under a new session. A process of the same name that may
+    /// still be at work is waited for; one that is heard of meanwhile is alive, and keeps the name.
     pub(super) async fn join(&self) -> Result<(), CycleError> {
+        const PAUSE: Duration = Duration::from_millis(250);
         if !self.store.is_shared() {
             return Ok(());
         }
-        let sent = Instant::now();
-        let new = Newcomer {
-            name: &self.owner,
-            session: Uuid::now_v7(),
-            version: env!("CARGO_PKG_VERSION"),
-            started_at: self.started_at.unwrap_or_else(|| self.now()),
-        };
-        self.store.join(&new).await?;
-        self.beat_of(sent).await.map(drop)
+        let mut heard: Option<Timestamp> = None;
+        loop {
+            let sent = Until::now();
+            let new = Newcomer {
+                name: &self.owner,
+                session: Uuid::now_v7(),
+                version: env!("CARGO_PKG_VERSION"),
+                started_at: self.started_at.unwrap_or_else(|| self.now()),
+                takeover: signed(self.takeover()),
+            };
+            match self.store.join(&new).await? {
+                Joining::Joined => return self.beat_of(sent).await.map(drop),
+                Joining::InUse { seen_at } if heard.is_some_and(|before| before != seen_at) => {
+                    return Err(StoreError::NameInUse { name: self.owner.clone() }.into());
+                }
+                Joining::InUse { seen_at } => heard = Some(seen_at),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Says once that this daemon is there. True while its session stands.
-    async fn beat_of(&self, sent: Instant) -> Result<crate::store::Beat, CycleError> {
+    async fn beat_of(&self, sent: Until) -> Result<crate::store::Beat, CycleError> {
         let takeover = self.takeover();
-        let silent_for = SignedDuration::try_from(takeover).unwrap_or(SignedDuration::MAX);
-        let beat = self.store.beat(silent_for).await?;
+        // One beat less than the others wait.
+        let end = Until::after(sent, takeover * (BEATS - 1) / BEATS);
+        // The others may hear it though the answer is lost.
+        self.fence.shorten(end);
+        let beat = self.store.beat(signed(takeover)).await?;
         if beat.stands {
             let ahead = beat.at.duration_since(self.now());
-            // One beat less than the others wait.
-            self.fence.renew(sent + takeover * (BEATS - 1) / BEATS, beat.members, ahead);
+            self.fence.renew(end, beat.members, ahead);
+            self.pace.share_among(beat.members);
         }
         Ok(beat)
     }
@@ -189,10 +243,8 @@ impl Daemon {
     }
 
     async fn take_over_from(&self, silent: &[String]) -> Result<(), CycleError> {
-        let takeover = self.takeover();
-        let silent_for = SignedDuration::try_from(takeover).unwrap_or(SignedDuration::MAX);
         for name in silent {
-            if !self.store.take_over(name, silent_for, self.now()).await? {
+            if !self.store.take_over(name, self.now()).await? {
                 continue;
             }
             tracing::warn!(daemon = %name, "not heard of; its work is taken over");
@@ -201,6 +253,10 @@ impl Daemon {
         }
         Ok(())
     }
+}
+
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
 /// Why a daemon has to end: another process uses its name.
@@ -217,7 +273,7 @@ enum Told {
 
 impl Daemon {
     async fn beat(&self) -> Told {
-        let beat = tokio::time::timeout(self.takeover() / 2, self.beat_of(Instant::now())).await;
+        let beat = tokio::time::timeout(self.takeover() / 2, self.beat_of(Until::now())).await;
         match beat {
             Ok(Ok(beat)) if beat.stands => Told::Stands(beat.silent),
             Ok(Ok(beat)) if beat.replaced => Told::Replaced,
@@ -233,14 +289,17 @@ impl Daemon {
         }
     }
 
-    async fn join_anew(&self) {
+    /// False when another process has the name by now.
+    async fn join_anew(&self) -> bool {
         self.fence.close();
         tracing::warn!("not heard of for too long: other daemons have the work; joining anew");
         match tokio::time::timeout(self.takeover(), self.join()).await {
             Ok(Ok(())) => self.wake_here(),
+            Ok(Err(CycleError::Store(StoreError::NameInUse { .. }))) => return false,
             Ok(Err(error)) => log_failure("joining the other daemons", &error),
             Err(_) => tracing::warn!("the state does not answer; joining is tried again"),
         }
+        true
     }
 }
 
@@ -273,7 +332,9 @@ pub(super) async fn being_there(daemon: Arc<Daemon>) -> Replaced {
                 return Replaced;
             }
             Told::FencedOff => {
-                daemon.join_anew().await;
+                if !daemon.join_anew().await {
+                    return Replaced;
+                }
                 steady_since = Instant::now();
             }
             Told::Nothing => steady_since = Instant::now(),
@@ -301,7 +362,7 @@ mod tests {
 
     fn fence_for(time: Duration) -> Fence {
         let fence = Fence::open();
-        fence.renew(Instant::now() + time, 3, SignedDuration::ZERO);
+        fence.renew(Until::after(Until::now(), time), 3, SignedDuration::ZERO);
         fence
     }
 
@@ -326,7 +387,7 @@ mod tests {
         assert!(work.as_mut().poll(&mut context).is_pending());
         // The process was frozen: the answer came, and the others have taken over.
         answer.send(()).unwrap();
-        fence.renew(Instant::now(), 3, SignedDuration::ZERO);
+        fence.renew(Until::now(), 3, SignedDuration::ZERO);
         assert_eq!(work.await, Err(GivenUp));
         assert!(!went_on.get());
     }
@@ -338,8 +399,30 @@ mod tests {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(work.as_mut().poll(&mut context).is_pending());
         fence.close();
-        fence.renew(Instant::now() + Duration::from_secs(3_600), 3, SignedDuration::ZERO);
+        fence.renew(
+            Until::after(Until::now(), Duration::from_secs(3_600)),
+            3,
+            SignedDuration::ZERO,
+        );
         assert_eq!(work.await, Err(GivenUp));
         assert_eq!(fence.while_held(async { 7 }).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_was_suspended_is_stopped_by_the_clock_on_the_wall() {
+        let fence = Fence::open();
+        let hour = Duration::from_secs(3_600);
+        let asleep = Until { steady: Instant::now() + hour, by_the_wall: SystemTime::now() };
+        fence.renew(asleep, 3, SignedDuration::ZERO);
+        assert_eq!(fence.while_held(async { 7 }).await, Err(GivenUp));
+    }
+
+    #[tokio::test]
+    async fn a_fence_is_shortened_and_never_lengthened_before_the_others_have_heard() {
+        let fence = fence_for(Duration::from_secs(3_600));
+        fence.shorten(Until::after(Until::now(), Duration::from_millis(20)));
+        fence.shorten(Until::after(Until::now(), Duration::from_secs(3_600)));
+        let given_up = fence.while_held(std::future::pending::<()>()).await;
+        assert_eq!(given_up, Err(GivenUp));
     }
 }

@@ -56,9 +56,9 @@ impl Daemon {
     /// One round of deciding: the inbox, then everyone whose facts have changed. The cycle's eyes say how
     /// long a target that is slow is waited for.
     async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
-        if !self.has_the_turn().await? {
+        let Some(_turn) = self.turn_to_plan().await? else {
             return self.ask_for_the_turn_if_needed().await;
-        }
+        };
         self.without_turn.store(0, Ordering::Relaxed);
         if let Err(error) = self.take_inbox().await {
             // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
@@ -129,7 +129,7 @@ impl Daemon {
     pub async fn once(self: &Arc<Self>) -> Result<CarriedOut, CycleError> {
         self.join().await?;
         let done = tokio::select! {
-            done = self.once_through() => done?,
+            done = self.fenced(self.once_through()) => done?,
             presence::Replaced = presence::being_there(self.clone()) => {
                 return Err(StoreError::FencedOff.into());
             }
@@ -143,11 +143,14 @@ impl Daemon {
         self.store.release_own_leases(&self.owner).await?;
         self.store.index_supervisors().await?;
         self.post(CancellationToken::new()).begin().await?;
+        let turn = self.turn_before_the_end().await?;
         // Nobody comes back for what is still being written: one look, one pause, and a second look.
-        self.take_inbox().await?;
-        self.take_confirmations().await?;
-        self.take_order_forms().await?;
-        self.take_access_forms().await?;
+        if turn.is_some() {
+            self.take_inbox().await?;
+            self.take_confirmations().await?;
+            self.take_order_forms().await?;
+            self.take_access_forms().await?;
+        }
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
@@ -344,6 +347,7 @@ async fn executing(daemon: Arc<Daemon>, tasks: TaskTracker, stop: CancellationTo
 /// Drains one connector's due steps. A batch that was begun is finished and recorded before it stops.
 async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationToken) {
     let mut rounds = daemon.execute.subscribe();
+    let mut failed = false;
     while !stop.is_cancelled() {
         rounds.mark_unchanged();
         let executor = daemon.executor();
@@ -354,7 +358,16 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                 changed = rounds.changed() => if changed.is_err() { return } else { continue },
             }
         };
-        let pause = match daemon.fenced(executor.drain(&name, hand.as_ref(), &stop)).await {
+        let round = async {
+            if failed {
+                // What was claimed when the state went away is nobody's until its lease ends.
+                daemon.store.release_lost_leases(daemon.owner(), &name).await?;
+            }
+            executor.drain(&name, hand.as_ref(), &stop).await
+        };
+        let round = daemon.fenced(round).await;
+        failed = round.is_err();
+        let pause = match round {
             Ok(round) => {
                 if round.done > 0 {
                     // Another connector's steps may have waited for these: mail sessions end once the

@@ -4,18 +4,61 @@ use super::Daemon;
 use super::run::log_failure;
 use crate::cycle::CycleError;
 use jiff::SignedDuration;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Whether this process is planning, and so keeps the turn.
+#[derive(Debug, Default)]
+pub(super) struct Planning {
+    /// Asking for the turn, one after another.
+    line: Mutex<()>,
+    rounds: AtomicUsize,
+}
+
+/// A round of planning under way: the turn stays with this daemon until it is dropped.
+#[derive(Debug)]
+#[must_use = "the turn may be given away as soon as this is dropped"]
+pub(super) struct PlanningRound<'a>(&'a Planning);
+
+impl Drop for PlanningRound<'_> {
+    fn drop(&mut self) {
+        self.0.rounds.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Daemon {
-    /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
-    pub(super) async fn has_the_turn(&self) -> Result<bool, CycleError> {
-        if !self.store.is_shared() {
-            return Ok(true);
+    /// Of several daemons on one database, one plans at a time, as long as it is there. It gives the turn to
+    /// another that has asked for it between two rounds, never within one.
+    pub(super) async fn turn_to_plan(&self) -> Result<Option<PlanningRound<'_>>, CycleError> {
+        let planning = &self.planning;
+        let _line = planning.line.lock().await;
+        let busy = planning.rounds.load(Ordering::Relaxed) > 0;
+        if self.store.is_shared()
+            && !self.store.take_planning(&self.owner, self.shared_now(), busy).await?
+        {
+            return Ok(None);
         }
-        let now = self.shared_now();
-        let seconds = i64::from(self.cycle().config.execution.lease_seconds);
-        let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
-        Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
+        planning.rounds.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(PlanningRound(planning)))
+    }
+
+    /// The turn for a process that will not come back for it: asked for, and waited for a while.
+    pub(super) async fn turn_before_the_end(
+        &self,
+    ) -> Result<Option<PlanningRound<'_>>, CycleError> {
+        const TRIES: u32 = 100;
+        const PAUSE: Duration = Duration::from_millis(200);
+        for _ in 0..TRIES {
+            if let Some(turn) = self.turn_to_plan().await? {
+                return Ok(Some(turn));
+            }
+            self.store.ask_for_turn("plan", &self.owner).await?;
+            self.wake_others();
+            tokio::time::sleep(PAUSE).await;
+        }
+        tracing::warn!("another daemon plans; of this round only what is due is carried out");
+        Ok(None)
     }
 
     /// Of several daemons whose clocks strike, one does what is to be done once.

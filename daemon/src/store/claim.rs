@@ -2,6 +2,7 @@
 
 use super::connect::Store;
 use super::crash_points::{CrashPoints, Side};
+use super::daemon_store::in_no_others_hands;
 use super::error::Doing as _;
 use super::hold_store::held;
 use super::journal_store::stored;
@@ -113,6 +114,23 @@ impl Store {
         Ok(released)
     }
 
+    /// Gives back what a daemon has in hand at one target: after a round that failed, it does not know what
+    /// it had claimed. For the one task of that target, between two rounds.
+    pub async fn release_lost_leases(
+        &self,
+        owner: &str,
+        connector: &ConnectorName,
+    ) -> Result<u64, StoreError> {
+        let sql = "UPDATE steps SET lease_owner = NULL, lease_until = NULL, \
+                   lease_token = lease_token + 1 \
+                   WHERE lease_owner = $1 AND connector = $2 AND NOT ended";
+        let tx = self.begin().await?;
+        let values = vec![owner.into(), connector.as_str().into()];
+        let released = sql::run(&tx.db(), "giving lost leases back", sql, values).await?;
+        tx.commit().await?;
+        Ok(released)
+    }
+
     /// Holds claimed steps until another moment; gives the ids of those that are lost to another. The
     /// fencing counter stays, so outcomes can be written from the steps as they were claimed.
     pub async fn extend_leases(
@@ -215,14 +233,7 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
     let (connectors, limit) = (claim.connectors.len(), claim.limit);
     let orders = orders_sql(orders);
     let giving = if claim.giving_allowed { "" } else { "AND NOT s.gives " };
-    // Whoever is heard of has its steps in hand, whatever this machine's clock says.
-    let elsewhere = match backend {
-        DbBackend::Postgres => {
-            "AND NOT EXISTS (SELECT 1 FROM daemons o WHERE o.name = s.lease_owner \
-             AND o.session IS NOT NULL AND o.name <> $4) "
-        }
-        _ => "AND $4 = $4 ",
-    };
+    let in_no_others_hands = in_no_others_hands("s", "$4");
     let mut sql = format!(
         "SELECT s.* FROM steps s \
          JOIN plans p ON p.hash = s.plan \
@@ -230,7 +241,7 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
          WHERE NOT s.ended AND s.state <> 'asked' \
          AND (s.not_before <= $1 OR {SET_BACK}) \
          AND (s.lease_until IS NULL OR s.lease_until <= $1 OR {SET_BACK}) \
-         {elsewhere}\
+         AND {in_no_others_hands} \
          AND (s.due_on IS NULL OR s.due_on <= $2) \
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \

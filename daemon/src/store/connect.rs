@@ -65,9 +65,18 @@ pub(super) struct Inner {
     pub(super) gate: Arc<Mutex<()>>,
     pub(super) witness: Option<Witness>,
     /// As whom this process writes, where daemons share the state.
-    pub(super) member: std::sync::RwLock<Option<super::daemon_store::Member>>,
+    pub(super) member: std::sync::RwLock<super::daemon_store::Membership>,
+    /// What connections of this process call themselves, and those of them that are kept apart; only where
+    /// daemons may share the state.
+    pub(super) apart: Option<Apart>,
     /// Deleted when the last clone of a scratch store goes.
     _folder: Option<tempfile::TempDir>,
+}
+
+/// Connections that no other work can use up: by them a daemon says that it is there, and hears the others.
+pub(super) struct Apart {
+    pub(super) db: DatabaseConnection,
+    pub(super) process: String,
 }
 
 impl std::fmt::Debug for Store {
@@ -84,16 +93,22 @@ impl Store {
         settings: &DatabaseSettings,
         checkpoints: Option<Checkpoints>,
     ) -> Result<Self, StoreError> {
-        let db = match Kind::of(settings)? {
+        let (db, apart) = match Kind::of(settings)? {
             Kind::Sqlite(path) => {
                 make_private(&path)?;
-                sqlite(&path, settings.max_connections, SqliteSynchronous::Full, false).await?
+                let connections = settings.max_connections;
+                (sqlite(&path, connections, SqliteSynchronous::Full, false).await?, None)
             }
-            Kind::Postgres => postgres(settings, false).await?,
+            Kind::Postgres => {
+                let process = format!("lapsed {}", uuid::Uuid::now_v7());
+                let few = DatabaseSettings { max_connections: 4, ..settings.clone() };
+                let apart = Apart { db: postgres(&few, &process, false).await?, process };
+                (postgres(settings, &apart.process, false).await?, Some(apart))
+            }
         };
         migrate(&db).await?;
         let witness = checkpoints.map(Witness::open).transpose()?;
-        let store = Self::over(db, witness, None);
+        let store = Self::over(db, apart, witness, None);
         if let Some(witness) = &store.inner.witness {
             let behind = witness.mend(&store.read(), store.is_shared()).await?;
             store.note_behind(behind).await?;
@@ -109,11 +124,11 @@ impl Store {
             Kind::Sqlite(path) => {
                 sqlite(&path, settings.max_connections, SqliteSynchronous::Full, true).await?
             }
-            Kind::Postgres => postgres(settings, true).await?,
+            Kind::Postgres => postgres(settings, "lapsed", true).await?,
         };
         let applied = applied_migrations(&db).await?;
         let missing = Migrator::migrations().iter().any(|step| !applied.contains(step.name()));
-        if missing { Err(StoreError::Older) } else { Ok(Self::over(db, None, None)) }
+        if missing { Err(StoreError::Older) } else { Ok(Self::over(db, None, None, None)) }
     }
 
     /// True where other machines' daemons may work on the same state.
@@ -131,11 +146,12 @@ impl Store {
         make_private(&path)?;
         let db = sqlite(&path, 8, SqliteSynchronous::Off, false).await?;
         migrate(&db).await?;
-        Ok(Self::over(db, None, Some(folder)))
+        Ok(Self::over(db, None, None, Some(folder)))
     }
 
     fn over(
         db: DatabaseConnection,
+        apart: Option<Apart>,
         witness: Option<Witness>,
         folder: Option<tempfile::TempDir>,
     ) -> Self {
@@ -146,6 +162,7 @@ impl Store {
                 gate,
                 witness,
                 member: std::sync::RwLock::default(),
+                apart,
                 _folder: folder,
             }),
         }
@@ -159,7 +176,11 @@ impl Store {
 
     /// Closes all connections; SQLite then folds its write-ahead log into the file.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.inner.db.clone().close().await.doing("closing the database")
+        let doing = "closing the database";
+        if let Some(apart) = &self.inner.apart {
+            apart.db.clone().close().await.doing(doing)?;
+        }
+        self.inner.db.clone().close().await.doing(doing)
     }
 
     /// An alarm about the audit: its end was cut off, exchanged or added to by other hands, the checkpoint
@@ -253,8 +274,10 @@ async fn sqlite(
 
 async fn postgres(
     settings: &DatabaseSettings,
+    process: &str,
     reading: bool,
 ) -> Result<DatabaseConnection, StoreError> {
+    let process = process.to_owned();
     let password = match &settings.password_file {
         Some(path) => Some(password(path)?),
         None => None,
@@ -268,7 +291,7 @@ async fn postgres(
         };
         // Whatever the server's default: an intent must survive a power cut.
         // A daemon that is frozen, or cut off, within a transaction must not keep its locks.
-        let options = options.application_name("lapsed").options([
+        let options = options.application_name(&process).options([
             ("synchronous_commit", "on"),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
         ]);

@@ -110,6 +110,14 @@ pub enum StoreError {
         "this daemon was not heard of for too long, and another has taken its work over; nothing was written, and it joins again by itself"
     )]
     FencedOff,
+    /// Two daemons with one name.
+    #[error(
+        "another daemon that is called {name:?} works on this database; give each its own name (execution.instance), or stop that one first"
+    )]
+    NameInUse {
+        /// The name in leases.
+        name: String,
+    },
     /// A statement failed.
     #[error(
         "{doing} failed; nothing was changed, and the daemon tries again when the database answers"

@@ -62,7 +62,7 @@ pub use backup::{Behind, GIVING_PAUSED};
 pub use case_store::CaseFilter;
 pub use claim::Claim;
 pub use connect::{DatabaseSettings, Store};
-pub use daemon_store::{Beat, DaemonRecord, Newcomer};
+pub use daemon_store::{Beat, DaemonRecord, Joining, Newcomer};
 pub use decide_store::Marks;
 pub use document_store::{AnswerKind, FiledDocument};
 pub use drop_store::{DropRecord, DropState};

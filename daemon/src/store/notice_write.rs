@@ -2,6 +2,7 @@
 //! a time, and never sent twice by mistake.
 
 use super::connect::Store;
+use super::daemon_store::in_no_others_hands;
 use super::error::Doing as _;
 use super::notice_store::stored;
 use super::tables::notices;
@@ -212,13 +213,18 @@ impl Store {
             "SELECT * FROM notices WHERE state = 'queued' AND NOT by_digest \
              AND (not_before <= $1 OR not_before > $1 + {SET_BACK}) \
              AND (lease_until IS NULL OR lease_until <= $1 OR lease_until > $1 + {SET_BACK}) \
-             ORDER BY not_before, queued_at, id LIMIT {limit}"
+             AND {} ORDER BY not_before, queued_at, id LIMIT {limit}",
+            in_no_others_hands("notices", "$2"),
         );
         if self.backend() == DbBackend::Postgres {
             sql.push_str(" FOR UPDATE SKIP LOCKED");
         }
         let now = convert::micros(claim.now);
-        let ready = Statement::from_sql_and_values(self.backend(), sql, vec![now.into()]);
+        let ready = Statement::from_sql_and_values(
+            self.backend(),
+            sql,
+            vec![now.into(), claim.owner.into()],
+        );
         let rows = notices::Entity::find()
             .from_raw_sql(ready)
             .all(&tx.db())
@@ -238,29 +244,34 @@ impl Store {
     }
 
     /// Notices that were being handed over when their daemon died: nobody knows whether the mail server
-    /// took them, so they become unverified. `owner`'s own count at once, as it has only just begun.
+    /// took them, so they become unverified. `owner`'s own count at once where it has only `just_begun`.
     /// Says which.
     pub async fn doubt_lost_notices(
         &self,
-        owner: Option<&str>,
+        owner: &str,
+        just_begun: bool,
         now: Timestamp,
     ) -> Result<Vec<Uuid>, StoreError> {
         let doing = "looking for notices whose sender died";
         let tx = self.begin().await?;
-        let sql = "UPDATE notices SET state = 'unverified', lease_owner = NULL, \
-                   lease_until = NULL, lease_token = lease_token + 1, \
-                   cause = 'the daemon ended while the mail was handed over' \
-                   WHERE state = 'sending' AND (lease_until <= $1 OR lease_owner = $2) \
-                   RETURNING id";
-        let owner = owner.unwrap_or_default();
-        let values = vec![convert::micros(now).into(), owner.into()];
+        let sql = format!(
+            "UPDATE notices SET state = 'unverified', lease_owner = NULL, \
+             lease_until = NULL, lease_token = lease_token + 1, \
+             cause = 'the daemon ended while the mail was handed over' \
+             WHERE state = 'sending' AND ((lease_until <= $1 AND {}) OR (lease_owner = $2 AND $3)) \
+             RETURNING id",
+            in_no_others_hands("notices", "$2"),
+        );
+        let values = vec![convert::micros(now).into(), owner.into(), just_begun.into()];
         let mut ids = Vec::new();
-        for row in sql::all(&tx.db(), doing, sql, values).await? {
+        for row in sql::all(&tx.db(), doing, &sql, values).await? {
             ids.push(row.try_get("", "id").doing(doing)?);
         }
         let sql = "UPDATE notices SET lease_owner = NULL, lease_until = NULL, \
                    lease_token = lease_token + 1 WHERE state = 'queued' AND lease_owner = $1";
-        sql::run(&tx.db(), doing, sql, vec![owner.into()]).await?;
+        if just_begun {
+            sql::run(&tx.db(), doing, sql, vec![owner.into()]).await?;
+        }
         tx.commit().await?;
         Ok(ids)
     }

@@ -33,6 +33,9 @@ impl Reader<'_> {
     }
 }
 
+/// The turn that one of several daemons has as long as it is there.
+pub(super) const PLANNING: &str = "plan";
+
 /// Who may do what only one daemon does at a time.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Turn {
@@ -76,6 +79,35 @@ impl Store {
             _ => (owner.to_owned(), true),
         };
         tx.set_setting(&key, &Turn { owner: next, until, wanted_by: None }).await?;
+        tx.commit().await?;
+        Ok(mine)
+    }
+
+    /// Takes, or keeps, the turn at planning on a shared state: no time ends it, only its owner, who gives it
+    /// to one that has asked for it when it is not just planning (`busy`), or those who take over from it.
+    pub async fn take_planning(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        busy: bool,
+    ) -> Result<bool, StoreError> {
+        let key = Turn::key(PLANNING);
+        let tx = self.begin().await?;
+        let turn: Option<Turn> = tx.read().setting(&key).await?;
+        let (next, mine) = match turn.filter(|turn| turn.until > now) {
+            Some(turn) if turn.owner != owner => {
+                if tx.is_there(&turn.owner).await? {
+                    return Ok(false);
+                }
+                (owner.to_owned(), true)
+            }
+            Some(Turn { wanted_by: Some(other), .. }) if !busy && other != owner => {
+                if tx.is_there(&other).await? { (other, false) } else { (owner.to_owned(), true) }
+            }
+            Some(_) => return Ok(true),
+            None => (owner.to_owned(), true),
+        };
+        tx.set_setting(&key, &Turn { owner: next, until: Timestamp::MAX, wanted_by: None }).await?;
         tx.commit().await?;
         Ok(mine)
     }

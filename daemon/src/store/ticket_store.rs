@@ -1,6 +1,7 @@
 //! Tickets of the daemon's own: queued, opened at the help desk, followed to their end.
 
 use super::connect::Store;
+use super::daemon_store::in_no_others_hands;
 use super::error::Doing as _;
 use super::journal_store::stored;
 use super::tables::{set_asides, steps, tickets};
@@ -166,10 +167,11 @@ impl Store {
             let most = may.min(limit.saturating_sub(claimed.len() as u64));
             let sql = format!(
                 "SELECT * FROM tickets WHERE state = $1 AND next_at <= $2 \
-                 AND (lease_until IS NULL OR lease_until <= $2) \
-                 ORDER BY next_at, created_at, id LIMIT {most}"
+                 AND (lease_until IS NULL OR lease_until <= $2) AND {} \
+                 ORDER BY next_at, created_at, id LIMIT {most}",
+                in_no_others_hands("tickets", "$3"),
             );
-            let values = [Value::from(state), convert::micros(now).into()];
+            let values = [Value::from(state), convert::micros(now).into(), owner.into()];
             let db = tx.db();
             let ready = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
             let rows = tickets::Entity::find().from_raw_sql(ready).all(&db).await;
@@ -194,6 +196,17 @@ impl Store {
         }
         tx.commit().await?;
         Ok(all)
+    }
+}
+
+impl Store {
+    /// Gives back the tickets that a daemon has in hand: after a round that failed, it does not know which.
+    pub async fn release_lost_tickets(&self, owner: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE tickets SET lease_owner = NULL, lease_until = NULL, \
+                   lease_token = lease_token + 1 WHERE lease_owner = $1";
+        let tx = self.begin().await?;
+        sql::run(&tx.db(), "giving lost tickets back", sql, vec![owner.into()]).await?;
+        tx.commit().await.map(drop)
     }
 }
 

@@ -48,6 +48,13 @@ impl std::fmt::Debug for Tx {
 impl Store {
     /// Starts a write transaction, after those that were there before.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let tx = self.begin_in_line().await?;
+        self.still_a_member(&tx.db()).await?;
+        Ok(tx)
+    }
+
+    /// The same for a daemon that is about to join the others.
+    pub(super) async fn begin_in_line(&self) -> Result<Tx, StoreError> {
         let turn = tokio::time::timeout(PATIENCE, self.inner.gate.clone().lock_owned())
             .await
             .map_err(|_| StoreError::Busy { seconds: PATIENCE.as_secs() })?;
@@ -56,7 +63,6 @@ impl Store {
             // Each statement sees what was committed before it began, so all that follows the lock
             // sees every earlier write transaction.
             advisory(&(&inner).into(), "pg_advisory_xact_lock", lock::WRITES).await?;
-            self.still_a_member(&(&inner).into()).await?;
         }
         let crash_points = CrashPoints::default();
         Ok(Tx { inner, audit: Vec::new(), store: self.clone(), crash_points, _turn: turn })

@@ -1,5 +1,7 @@
 //! The store's suite on PostgreSQL; on SQLite it runs with the daemon's unit tests.
 
+mod membership;
+
 use lapsed::store::DatabaseSettings;
 use lapsed_tests::postgres::Postgres;
 

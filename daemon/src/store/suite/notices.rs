@@ -147,8 +147,11 @@ pub async fn what_was_being_handed_over_when_its_daemon_died_is_in_doubt(
     queued(&store, &[notice(1), notice(2)]).await?;
     let both = claimed(&store, "dead", 0).await?;
     assert!(sending(&store, &both[0], 1).await?);
-    assert!(store.doubt_lost_notices(None, later(30)).await?.is_empty(), "it may be alive");
-    assert_eq!(store.doubt_lost_notices(None, later(62)).await?, [both[0].id]);
+    assert!(
+        store.doubt_lost_notices("another", false, later(30)).await?.is_empty(),
+        "it may be alive"
+    );
+    assert_eq!(store.doubt_lost_notices("another", false, later(62)).await?, [both[0].id]);
     assert_eq!(states(&store).await?, [NoticeState::Unverified, NoticeState::Queued]);
     let again = claimed(&store, "other", 100).await?;
     assert_eq!(again.iter().map(|n| n.id).collect::<Vec<_>>(), [both[1].id], "never the first");
@@ -166,7 +169,7 @@ pub async fn a_restarted_sender_doubts_its_own_at_once(settings: &DatabaseSettin
     queued(&store, &[notice(1), notice(2)]).await?;
     let both = claimed(&store, "me", 0).await?;
     assert!(sending(&store, &both[0], 0).await?);
-    assert_eq!(store.doubt_lost_notices(Some("me"), later(1)).await?, [both[0].id]);
+    assert_eq!(store.doubt_lost_notices("me", true, later(1)).await?, [both[0].id]);
     let mine = claimed(&store, "me", 1).await?;
     assert_eq!(mine.iter().map(|n| n.id).collect::<Vec<_>>(), [both[1].id]);
     Ok(())
