@@ -208,7 +208,7 @@ fn who_comes_back_is_in_the_address_lists_again(
         let step = Step::new(case, person, connector("ad"), hide, expect, due, Rule::D7);
         let was = BTreeMap::from([("msExchHideFromAddressLists".to_owned(), Vec::new())]);
         // The later one found it hidden already, and took nothing.
-        let receipt = (episode == 0).then(|| Receipt { before: was, server: None });
+        let receipt = (episode == 0).then_some(Receipt { before: was, server: None });
         world.journal.insert(step.id, (step, StepState::Verified { receipt, at: Timestamp::MIN }));
     }
     world.accounts.push((connector("ad"), former));

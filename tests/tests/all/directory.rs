@@ -22,5 +22,5 @@ mod outages;
 mod paging;
 mod protection;
 mod renaming;
-mod support;
+pub mod support;
 mod trust;

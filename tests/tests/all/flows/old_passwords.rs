@@ -3,23 +3,14 @@
 
 use super::directory::{Directory, Kind};
 use super::stage::{SUPERVISOR, Stage, at_once, joins};
-use jiff::tz::TimeZone;
-use jiff::{Span, Zoned};
 use lapsed_tests::Done;
 use rstest::rstest;
+use std::fs;
 
 const DAYS: i64 = 60;
 
 fn look(stage: &Stage) {
     stage.site.printed(&["findings", "--now", "--reason", "a test"]).unwrap();
-}
-
-fn set_days_on(stage: &mut Stage, days: i64) {
-    let today = Zoned::now().with_time_zone(TimeZone::get("America/Chicago").unwrap());
-    let day = today.date().checked_add(Span::new().days(days)).unwrap();
-    stage.site.stop().unwrap();
-    stage.site.set_clock(&format!("{day} 09:00:00"));
-    stage.start();
 }
 
 fn found(stage: &Stage) -> Vec<String> {
@@ -57,7 +48,7 @@ fn an_old_password_is_changed_at_the_next_log_on_told_once_and_of_nobody_who_is_
     stage.waits_until(away, true);
 
     // Off by default: it is told, and nothing is changed.
-    set_days_on(&mut stage, DAYS + 2);
+    stage.days_on(DAYS + 2);
     look(&stage);
     assert_eq!(found(&stage), [works]);
     stage.changed();
@@ -69,7 +60,10 @@ fn an_old_password_is_changed_at_the_next_log_on_told_once_and_of_nobody_who_is_
     stage.site.wait_for("the password is to be changed", told).unwrap();
     stage.shows("old_password");
 
-    let said = stage.site.json(&["evidence", works]).unwrap().to_string();
+    let out = stage.site.path("evidence");
+    fs::create_dir(&out).unwrap();
+    stage.site.printed(&["evidence", works, "--out", &out.display().to_string()]).unwrap();
+    let said = fs::read_to_string(out.join(format!("evidence-{works}.json"))).unwrap();
     assert!(
         said.contains("changed at the next log-on") && said.contains("DOR 8.300 (3) 6"),
         "{said}"

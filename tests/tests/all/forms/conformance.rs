@@ -44,7 +44,7 @@ async fn a_form_is_mailed_with_a_token_and_waits_for_its_answer() {
 }
 
 #[rstest]
-#[case::access(RequestedChange::Grant { form: 12 }, "GIVE CIMOR: mzdoej", "give access", "give CIMOR")]
+#[case::access(RequestedChange::Grant { form: 12 }, "GIVE CIMOR: mzdoej", "below access to", "give CIMOR")]
 #[case::another_name(
     RequestedChange::Rename { form: 12, from: UserId::new("mzsmitj").unwrap() },
     "RENAME mzsmitj to mzdoej in CIMOR", "has another name", "rename CIMOR"
