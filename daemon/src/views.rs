@@ -53,6 +53,9 @@ pub struct StatusView {
     pub running_since: Option<String>,
     /// Deletions are paused, by whom and since when.
     pub deletions_paused: Option<String>,
+    /// Nothing is given, by whom and since when.
+    #[serde(default)]
+    pub giving_paused: Option<String>,
     /// What a person has to look at, worst first; empty when all is well.
     pub attention: Vec<AttentionView>,
     /// People known, and of them scheduled to leave, open cases, closed cases.
@@ -75,6 +78,9 @@ pub struct StatusView {
     /// What the help desk can't be told just now: to be phoned in meanwhile (H3).
     #[serde(default)]
     pub phone_in: Vec<PhoneInView>,
+    /// The daemons that share the state on PostgreSQL; empty where it is one machine's own.
+    #[serde(default)]
+    pub daemons: Vec<DaemonView>,
 }
 
 /// A ticket that can't be opened just now, in the words to be said (H3).
@@ -138,6 +144,25 @@ pub struct AttentionView {
     pub what: String,
     /// What to do next: a command where there is one.
     pub remedy: String,
+}
+
+/// A daemon that works, or has worked, on a shared state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DaemonView {
+    /// Its name (`execution.instance`).
+    pub name: String,
+    /// The one that answers.
+    pub this: bool,
+    /// `runs`, `ended`, or `taken over` by another because nothing was heard of it.
+    pub state: String,
+    /// It has the turn to take files and to plan; one at a time has it.
+    pub plans: bool,
+    /// Its release.
+    pub version: String,
+    /// Since when it runs, or ran.
+    pub since: String,
+    /// When it was last heard of, by the database's clock.
+    pub heard_at: String,
 }
 
 /// One connector's part of the journal.

@@ -19,6 +19,7 @@ mod m20261122_000007_access;
 mod m20261122_000012_access_waits;
 mod m20261122_000013_standing;
 mod m20261122_000015_access_rests;
+mod m20261122_000024_daemons;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000012_access_waits::Migration),
             Box::new(m20261122_000013_standing::Migration),
             Box::new(m20261122_000015_access_rests::Migration),
+            Box::new(m20261122_000024_daemons::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod agency;
 pub mod authority;
+pub mod bench;
 pub mod cache;
 pub mod demo;
 pub mod dovecot;

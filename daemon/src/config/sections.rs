@@ -397,9 +397,20 @@ pub struct Execution {
     /// After so long another daemon on the same database may take over a step that was begun.
     #[schemars(range(min = 10, max = 86_400))]
     pub lease_seconds: u32,
+    /// This daemon's name among those that share a PostgreSQL database, no other's and always the same. Left
+    /// out: the machine's name and the control socket.
+    #[schemars(length(min = 1, max = 200))]
+    pub instance: Option<String>,
+    /// After so long without a word from a daemon, another one on the same database takes its work over.
+    #[schemars(range(min = 3, max = 600))]
+    pub takeover_seconds: u32,
     /// Steps under way are given so long when the daemon is told to stop.
     #[schemars(range(min = 1, max = 300))]
     pub stop_seconds: u32,
+    /// A change that can't be seen yet may be on its way to the copy that was asked: it is looked at again
+    /// for so long before it counts as not made.
+    #[schemars(range(max = 3_600))]
+    pub replication_seconds: u32,
     /// When a target that does not answer is left alone for a while.
     pub breaker: BreakerRule,
     /// Days after which a step that could not be made, because its target does not answer, needs a person.
@@ -414,7 +425,10 @@ impl Default for Execution {
         Self {
             batch: 500,
             lease_seconds: 300,
+            instance: None,
+            takeover_seconds: 10,
             stop_seconds: 5,
+            replication_seconds: 10,
             breaker: BreakerRule::default(),
             stuck_days: 7,
             connectors: BTreeMap::new(),

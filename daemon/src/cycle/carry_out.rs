@@ -12,10 +12,10 @@
 
 mod events;
 
-use self::events::{event_of, lost, may_have_given, seen_events};
+use self::events::{asked_perhaps, event_of, is_unsure, lost, may_have_given, seen_events};
 use super::pace::Pace;
 use super::{Cycle, CycleError, DAEMON, asked};
-use crate::store::{AuditEntry, Claim, StepFilter, StepUpdate, StoredStep};
+use crate::store::{AuditEntry, Claim, GIVING_PAUSED, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -76,6 +76,8 @@ pub struct Executor {
     pub clock: Clock,
     /// How fast each target is worked on.
     pub pace: Pace,
+    /// Whether this daemon may work, and how many share it.
+    pub fence: Arc<crate::service::Fence>,
 }
 
 impl Executor {
@@ -185,8 +187,11 @@ impl Executor {
     async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
-        let deletions_allowed =
-            self.cycle.store.read().setting::<Option<String>>(PAUSED).await?.flatten().is_none();
+        let read = self.cycle.store.read();
+        let deletions_allowed = read.setting::<Option<String>>(PAUSED).await?.flatten().is_none();
+        let giving_allowed =
+            read.setting::<Option<String>>(GIVING_PAUSED).await?.flatten().is_none();
+        let most = self.fair_share(name, most as usize, now).await?;
         Ok(self
             .cycle
             .store
@@ -196,10 +201,29 @@ impl Executor {
                 today: self.cycle.today(now),
                 owner: &self.owner,
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
-                limit: most as usize,
+                limit: most,
                 deletions_allowed,
+                giving_allowed,
             })
             .await?)
+    }
+
+    /// Of several daemons on one state, each leaves the others their part of what is due.
+    async fn fair_share(
+        &self,
+        name: &ConnectorName,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<usize, CycleError> {
+        /// Fewer are not worth a claim of their own.
+        const LEAST: usize = 4;
+        let members = self.fence.members();
+        if members < 2 || most <= LEAST {
+            return Ok(most);
+        }
+        let today = self.cycle.today(now);
+        let due = self.cycle.store.read().steps_to_share(name.as_str(), now, today).await?;
+        Ok(due.div_ceil(members).clamp(LEAST, most))
     }
 
     /// What became of a batch, and whether the target answered for any of it.
@@ -210,7 +234,10 @@ impl Executor {
         batch: &[StoredStep],
     ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
-        let results = self.apply_where_homes_are_safe(hand, batch, &steps).await?;
+        let results = match asked_perhaps(hand, batch) {
+            Some(result) => vec![result],
+            None => self.apply_where_homes_are_safe(hand, batch, &steps).await?,
+        };
         // A protocol's own code is an answer: busy, or refused for this object, but there.
         let silent = |result: &_| match result {
             Err(Fault::Retry(cause) | Fault::Unknown(cause)) => cause.code.is_none(),
@@ -291,7 +318,9 @@ impl Executor {
         for (stored, event) in events {
             let Ok(update) = stored.on(event) else { continue };
             let update = self.next_look(update, stored, now);
-            after.push((stored.clone().after(update.clone()), stored.state.name()));
+            let mut moved = stored.clone().after(update.clone());
+            moved.changed_at = now;
+            after.push((moved, stored.state.name()));
             updates.push(update);
         }
         let mut tx = self.cycle.store.begin().await?;
@@ -339,11 +368,13 @@ impl Executor {
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
         let seen = hand.read_back(&wanted).await;
         let now = (self.clock)();
+        let lag = self.cycle.config.execution.replication_seconds;
+        let lag = SignedDuration::from_secs(i64::from(lag));
         // A lost reply with the change in place takes two events: the change, then the look.
         let found: Vec<(&StoredStep, Vec<StepEvent>)> = steps
             .iter()
             .zip(seen)
-            .map(|(stored, seen)| (stored, seen_events(stored, seen, now)))
+            .map(|(stored, seen)| (stored, seen_events(stored, seen, now, lag)))
             .collect();
         let first =
             found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));
@@ -372,6 +403,9 @@ impl Executor {
     ) -> StepUpdate {
         if matches!(update.state, StepState::Asked { .. }) {
             return self.first_reminder(update, stored, now);
+        }
+        if is_unsure(&update, stored) {
+            return update.recheck(stored.recheck_on, stored.recheck_index.saturating_add(1));
         }
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;
@@ -471,6 +505,10 @@ impl Executor {
             && stored.step.action.destroys()
         {
             detail["gone"] = json!(receipt.before);
+        }
+        // Where several work on one state, it says which of them did it.
+        if self.cycle.store.is_shared() {
+            detail["daemon"] = json!(self.owner);
         }
         let clause = self.cycle.config.policy.citations.cite(stored.step.rule);
         AuditEntry {

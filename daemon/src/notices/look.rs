@@ -35,7 +35,12 @@ pub(crate) enum Look {
 impl Daemon {
     /// The sender of this daemon.
     pub(crate) fn post(&self, stop: CancellationToken) -> Post {
-        Post { cycle: self.cycle(), owner: self.owner().to_owned(), clock: self.clock(), stop }
+        self.post_of(self.owner().to_owned(), stop)
+    }
+
+    /// The sender with another daemon's name, whose notices are looked at.
+    pub(crate) fn post_of(&self, owner: String, stop: CancellationToken) -> Post {
+        Post { cycle: self.cycle(), owner, clock: self.clock(), stop }
     }
 
     /// Tells the on-call that the state can't be reached, by the mail server alone: without the state

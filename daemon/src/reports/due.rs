@@ -15,6 +15,14 @@ pub(crate) enum Recurring {
 }
 
 impl Recurring {
+    /// What the turn at it is called, where several daemons share a state.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rosters => "rosters",
+            Self::Yearly => "yearly report",
+        }
+    }
+
     /// The setting that says when the next one is due.
     fn key(self) -> &'static str {
         match self {

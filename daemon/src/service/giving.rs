@@ -16,7 +16,14 @@ use std::sync::Arc;
 pub(super) async fn giving(daemon: Arc<Daemon>) {
     loop {
         daemon.give.notified().await;
-        daemon.give_round(&daemon.urgent_cycle()).await;
+        let cycle = daemon.urgent_cycle();
+        let round = async {
+            daemon.give_round(&cycle).await;
+            Ok(())
+        };
+        if let Err(error) = daemon.fenced(round).await {
+            log_failure("giving access", &error);
+        }
     }
 }
 

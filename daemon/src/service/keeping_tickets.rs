@@ -37,14 +37,14 @@ pub(super) async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken
         let clerk = daemon.clerk();
         let now = daemon.now();
         if requests_at <= now {
-            if let Err(error) = clerk.look_at_requests().await {
+            if let Err(error) = daemon.fenced(clerk.look_at_requests()).await {
                 log_failure("looking at requests", &error);
             }
             requests_at = now.checked_add(daemon.poll_of_tickets()).unwrap_or(now);
             daemon.wake();
             rounds.mark_unchanged();
         }
-        let pause = match clerk.round().await {
+        let pause = match daemon.fenced(clerk.round()).await {
             Ok(moved) => {
                 if moved {
                     daemon.wake();

@@ -5,16 +5,20 @@ mod confirmations;
 mod giving;
 mod inbox;
 mod keeping_tickets;
+mod keeping_time;
 mod late;
 mod order_forms;
 mod owner;
 mod patience;
+mod presence;
 mod run;
+mod turns;
 mod wake;
 
 pub(crate) use access_forms::in_words as form_problems;
 pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
+pub use presence::Fence;
 pub use run::{RunError, run};
 
 use crate::config::{AbsolutePath, Config, ConfigErrors};
@@ -29,7 +33,7 @@ use jiff::Timestamp;
 use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -54,12 +58,16 @@ pub struct Daemon {
     clock: Clock,
     started_at: Option<Timestamp>,
     owner: String,
+    /// Whether it may work, where others share the state.
+    pub(crate) fence: Arc<presence::Fence>,
     /// How fast each target is worked on, and which is left alone.
     pub pace: Pace,
     decide: Arc<Notify>,
     execute: watch::Sender<u64>,
     tell: Arc<Notify>,
     look_around: AtomicBool,
+    /// Rounds in a row in which files lay in the folders and another daemon had the turn.
+    without_turn: AtomicU64,
     inbox: Mutex<Inbox>,
     confirmations: Option<Mutex<Inbox>>,
     order_forms: Option<Mutex<Inbox>>,
@@ -105,11 +113,13 @@ impl Daemon {
             clock,
             started_at,
             owner,
+            fence: Arc::new(presence::Fence::open()),
             pace: Pace::default(),
             decide,
             execute: watch::Sender::new(0),
             tell: Arc::new(Notify::new()),
             look_around: AtomicBool::new(true),
+            without_turn: AtomicU64::new(0),
             inbox: Mutex::new(inbox),
             confirmations,
             order_forms,
@@ -171,6 +181,7 @@ impl Daemon {
             owner: self.owner.clone(),
             clock: self.clock.clone(),
             pace: self.pace.clone(),
+            fence: self.fence.clone(),
         }
     }
 
@@ -193,8 +204,26 @@ impl Daemon {
         self.checkpoints.as_ref()
     }
 
-    /// Says "look again" to everything that works by itself.
+    /// Says "look again" to everything that works by itself, here and on other machines.
     pub fn wake(&self) {
+        self.wake_here();
+        self.wake_others();
+    }
+
+    /// Says so to the other daemons on the state.
+    pub(crate) fn wake_others(&self) {
+        if self.store.is_shared() && tokio::runtime::Handle::try_current().is_ok() {
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.tell_others().await {
+                    tracing::debug!(%error, "the other daemons look at their next poll");
+                }
+            });
+        }
+    }
+
+    /// Says so to what works in this process.
+    fn wake_here(&self) {
         self.decide.notify_one();
         self.look_around.store(true, Ordering::Relaxed);
         self.tell.notify_one();
@@ -261,10 +290,12 @@ fn beside(config: &Config, folder: &AbsolutePath) -> Mutex<Inbox> {
     ))
 }
 
-/// This daemon's name in leases: the same after a restart, so that it takes its own steps up at once.
-/// The name in leases: the same after a restart, and another one for another daemon on the same machine,
-/// which has a socket of its own.
+/// The name in leases: the same after a restart, so that it takes its own steps up at once, and another
+/// one for another daemon on the same machine, which has a socket of its own.
 fn owner_name(config: &Config) -> String {
+    if let Some(name) = &config.execution.instance {
+        return name.clone();
+    }
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     let socket = config.control.socket.as_path().display();
     format!("{}:{socket}", host.unwrap_or_else(|| "lapsed".into()))

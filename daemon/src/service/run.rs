@@ -2,23 +2,21 @@
 
 use super::giving::giving;
 use super::keeping_tickets::keeping_tickets;
-use super::{Daemon, wake};
+use super::keeping_time::keeping_time;
+use super::{Daemon, presence, wake};
 use crate::answers::Desk;
-use crate::config::CronPattern;
 use crate::control::peer::MachineAccounts;
 use crate::control::server::{Control, router};
 use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
-use crate::reports::due::Recurring;
-use crate::store::AuditEntry;
+use crate::store::{AuditEntry, StoreError};
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::pacing::Leave;
 use lapsed_core::plan::PlanState;
-use lapsed_core::policy::access::ReportRules;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -38,6 +36,14 @@ pub enum RunError {
     /// A connector.
     #[error("the configuration can't be used")]
     SetUp(#[from] SetUpError),
+    /// Two daemons with one name.
+    #[error(
+        "another daemon on the same database has taken this one's name {name:?}; give each its own (execution.instance)"
+    )]
+    Replaced {
+        /// The name in leases.
+        name: String,
+    },
     /// Signals.
     #[error("the system refused a signal handler")]
     Signals(#[source] std::io::Error),
@@ -51,8 +57,9 @@ impl Daemon {
     /// long a target that is slow is waited for.
     async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
         if !self.has_the_turn().await? {
-            return Ok(());
+            return self.ask_for_the_turn_if_needed().await;
         }
+        self.without_turn.store(0, Ordering::Relaxed);
         if let Err(error) = self.take_inbox().await {
             // A drop that can't be stored now stays in the inbox, and holds up nobody's departure.
             log_failure("taking the inbox", &error);
@@ -79,6 +86,9 @@ impl Daemon {
             }
         }
         self.execute.send_modify(|round| *round = round.wrapping_add(1));
+        if !decided.plans.is_empty() {
+            self.wake_others();
+        }
         // Departures are on their way: what gives access, or is only written down, comes after them.
         for connector in &decided.answered {
             self.note_answer(connector).await?;
@@ -86,17 +96,6 @@ impl Daemon {
         self.give.notify_one();
         crate::answers::expire(self).await;
         Ok(())
-    }
-
-    /// Of several daemons on one database, one plans at a time; a turn that is not renewed passes on.
-    pub(super) async fn has_the_turn(&self) -> Result<bool, CycleError> {
-        if !self.store.is_shared() {
-            return Ok(true);
-        }
-        let now = self.now();
-        let seconds = i64::from(self.cycle().config.execution.lease_seconds);
-        let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
-        Ok(self.store.take_turn("plan", &self.owner, now, until).await?)
     }
 
     /// A target that answers is no longer down, unless its steps fail.
@@ -127,7 +126,19 @@ impl Daemon {
     }
 
     /// `run --once`: what is there and due, then the end.
-    pub async fn once(&self) -> Result<CarriedOut, CycleError> {
+    pub async fn once(self: &Arc<Self>) -> Result<CarriedOut, CycleError> {
+        self.join().await?;
+        let done = tokio::select! {
+            done = self.once_through() => done?,
+            presence::Replaced = presence::being_there(self.clone()) => {
+                return Err(StoreError::FencedOff.into());
+            }
+        };
+        self.store.part().await?;
+        Ok(done)
+    }
+
+    async fn once_through(&self) -> Result<CarriedOut, CycleError> {
         let mut all = CarriedOut::default();
         self.store.release_own_leases(&self.owner).await?;
         self.store.index_supervisors().await?;
@@ -159,6 +170,7 @@ impl Daemon {
     }
 
     async fn started(&self) -> Result<(), CycleError> {
+        self.join().await?;
         self.store.release_own_leases(&self.owner).await?;
         self.store.index_supervisors().await?;
         self.post(CancellationToken::new()).begin().await?;
@@ -203,22 +215,43 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), watching_forms(daemon.clone())));
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
+    tasks.spawn(until(stop.clone(), presence::heeding(daemon.clone())));
     tasks.spawn(keeping_tickets(daemon.clone(), stop.clone()));
     tasks.spawn(telling(daemon.clone(), stop.clone()));
     notify_manager(&[sd_notify::NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "lapsed runs");
 
-    signals(&daemon).await?;
+    let mut being_there = std::pin::pin!(presence::being_there(daemon.clone()));
+    let ended = tokio::select! {
+        ended = signals(&daemon) => ended,
+        presence::Replaced = &mut being_there => {
+            Err(RunError::Replaced { name: daemon.owner().to_owned() })
+        }
+    };
 
     notify_manager(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("lapsed stops");
     stop.cancel();
     tasks.close();
     let patience = Duration::from_secs(u64::from(config.execution.stop_seconds));
-    if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
+    let waiting = tokio::time::timeout(patience, tasks.wait());
+    // Still heard of, or what is being finished would be another's.
+    let finished = if ended.is_ok() {
+        tokio::select! {
+            finished = waiting => finished.is_ok(),
+            presence::Replaced = being_there => false,
+        }
+    } else {
+        waiting.await.is_ok()
+    };
+    if !finished {
         tracing::warn!("steps under way did not end in time; the next start looks at them first");
+    } else if ended.is_ok()
+        && let Err(error) = daemon.store.part().await
+    {
+        log_failure("leaving the other daemons", &error.into());
     }
-    Ok(())
+    ended
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
@@ -271,7 +304,7 @@ async fn reload(daemon: &Arc<Daemon>) {
 /// The inbox and everyone marked, whenever something says "look again", and at every poll.
 async fn deciding(daemon: Arc<Daemon>) {
     loop {
-        let pause = match daemon.decide_round(&daemon.urgent_cycle()).await {
+        let pause = match daemon.fenced(daemon.decide_round(&daemon.urgent_cycle())).await {
             Ok(()) => daemon.cycle().config.inbox.poll(),
             Err(error) => {
                 log_failure("deciding", &error);
@@ -321,7 +354,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                 changed = rounds.changed() => if changed.is_err() { return } else { continue },
             }
         };
-        let pause = match executor.drain(&name, hand.as_ref(), &stop).await {
+        let pause = match daemon.fenced(executor.drain(&name, hand.as_ref(), &stop)).await {
             Ok(round) => {
                 if round.done > 0 {
                     // Another connector's steps may have waited for these: mail sessions end once the
@@ -338,7 +371,7 @@ async fn draining(daemon: Arc<Daemon>, name: ConnectorName, stop: CancellationTo
                 AFTER_FAILURE
             }
         };
-        if let Err(error) = executor.close_cases().await {
+        if let Err(error) = daemon.fenced(executor.close_cases()).await {
             log_failure("closing cases", &error);
         }
         tokio::select! {
@@ -401,104 +434,6 @@ async fn watching(daemon: Arc<Daemon>) {
     }
 }
 
-/// The nightly reconcile and the later looks at what was done.
-async fn keeping_time(daemon: Arc<Daemon>) {
-    let zone = daemon.cycle().config.time_zone.clone();
-    let full = async {
-        loop {
-            wake::next(
-                &daemon,
-                || Some(daemon.cycle().config.schedule.full_reconcile.clone()),
-                &zone,
-            )
-            .await;
-            match daemon.store.mark_departed_to_decide(daemon.now()).await {
-                Ok(people) => {
-                    tracing::info!(people, "nightly reconcile");
-                    daemon.decide.notify_one();
-                }
-                Err(error) => log_failure("nightly reconcile", &error.into()),
-            }
-        }
-    };
-    let recheck = async {
-        loop {
-            wake::next(&daemon, || Some(daemon.cycle().config.schedule.recheck.clone()), &zone)
-                .await;
-            if let Err(error) = daemon.executor().recheck().await {
-                log_failure("reading back", &error);
-            }
-            daemon.wake();
-        }
-    };
-    let audit = async {
-        loop {
-            wake::next(&daemon, || nightly_pattern(&daemon), &zone).await;
-            match daemon.cycle().audit_access(daemon.now()).await {
-                Ok(nightly) => {
-                    tracing::info!(new = nightly.new, gone = nightly.gone, "nightly audit");
-                    daemon.wake();
-                }
-                Err(error) => log_failure("auditing access", &error),
-            }
-        }
-    };
-    let rosters = recurring(&daemon, Recurring::Rosters, |rules| &rules.roster_at);
-    let yearly = recurring(&daemon, Recurring::Yearly, |rules| &rules.yearly_at);
-    tokio::join!(full, recheck, audit, rosters, yearly);
-}
-
-/// Makes a report whenever it is due, also when its moment came while nobody was there for it.
-async fn recurring(daemon: &Arc<Daemon>, report: Recurring, at: fn(&ReportRules) -> &String) {
-    loop {
-        if let Some(pattern) = report_pattern(daemon, at)
-            && let Err(error) = make_if_due(&daemon.cycle(), report, &pattern, daemon.now()).await
-        {
-            log_failure("making reports", &error);
-        }
-        tokio::time::sleep(wake::LONGEST_SLEEP).await;
-    }
-}
-
-async fn make_if_due(
-    cycle: &Cycle,
-    report: Recurring,
-    pattern: &CronPattern,
-    now: jiff::Timestamp,
-) -> Result<(), CycleError> {
-    if !cycle.is_due(report, pattern, now).await? {
-        return Ok(());
-    }
-    let made = match report {
-        Recurring::Rosters => cycle.write_rosters(DAEMON, now).await,
-        // In April the report is of the year before.
-        Recurring::Yearly => {
-            cycle.write_yearly(cycle.today(now).year().saturating_sub(1), DAEMON, now).await
-        }
-    };
-    match made {
-        // Of a folder that can't be written to somebody is told; the mails went.
-        Ok(_) | Err(CycleError::Rule(_)) => cycle.was_made(report, pattern, now).await?,
-        Err(_) => {}
-    }
-    made.map(drop)
-}
-
-/// When a report is made; never where it has nowhere to go.
-fn report_pattern(daemon: &Daemon, of: fn(&ReportRules) -> &String) -> Option<CronPattern> {
-    let cycle = daemon.cycle();
-    let rules = &cycle.config.policy.access.reports;
-    if rules.folder.is_none() && cycle.config.notices.is_none() {
-        return None;
-    }
-    CronPattern::new(of(rules)).ok()
-}
-
-/// When the nightly audit runs; a pattern that is none, or empty, never comes.
-fn nightly_pattern(daemon: &Daemon) -> Option<CronPattern> {
-    CronPattern::new(&daemon.cycle().config.policy.access.audit.at).ok()
-}
-
 /// Since when the state can't be reached, and whether the on-call knows.
 #[derive(Debug, Default)]
 struct Away {
@@ -536,7 +471,7 @@ async fn telling(daemon: Arc<Daemon>, stop: CancellationToken) {
         let stale = looked.is_none_or(|at| now.duration_since(at) >= AROUND);
         let asked = daemon.look_around.swap(false, Ordering::Relaxed);
         let look = if stale || asked { Look::Around } else { Look::AtTheQueue };
-        let pause = match daemon.tell_round(look, &stop).await {
+        let pause = match daemon.fenced(daemon.tell_round(look, &stop)).await {
             Ok(_) => {
                 away = Away::default();
                 looked = if look == Look::Around { Some(now) } else { looked };

@@ -5,6 +5,7 @@ use super::error::Doing as _;
 use super::tx::Reader;
 use super::{StoreError, postgres_tls};
 use lapsed_migrations::Migrator;
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -22,6 +23,9 @@ use tokio::sync::Mutex;
 
 /// How long SQLite waits for another process, and a write transaction for another of this process.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// So long a transaction on PostgreSQL may say nothing. No work between two statements takes so long.
+const IDLE_IN_TRANSACTION: &str = "10s";
 
 /// Where the state is.
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ pub(super) struct Inner {
     /// fair, SQLite's busy handler is not, and waiting at PostgreSQL would use up the pool.
     pub(super) gate: Arc<Mutex<()>>,
     pub(super) witness: Option<Witness>,
+    /// As whom this process writes, where daemons share the state.
+    pub(super) member: std::sync::RwLock<Option<super::daemon_store::Member>>,
     /// Deleted when the last clone of a scratch store goes.
     _folder: Option<tempfile::TempDir>,
 }
@@ -134,7 +140,15 @@ impl Store {
         folder: Option<tempfile::TempDir>,
     ) -> Self {
         let gate = Arc::new(Mutex::new(()));
-        Self { inner: Arc::new(Inner { db, gate, witness, _folder: folder }) }
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                gate,
+                witness,
+                member: std::sync::RwLock::default(),
+                _folder: folder,
+            }),
+        }
     }
 
     /// Every query, over the last committed state.
@@ -224,6 +238,16 @@ async fn sqlite(
             options.journal_mode(SqliteJournalMode::Wal)
         }
     });
+    // On a full disk SQLite rolls back by itself, which the driver does not learn: it would never again begin a
+    // transaction on that connection. One that is still in a transaction when it is given back is closed.
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+    });
     Database::connect(options).await.map_err(|source| StoreError::Open { source })
 }
 
@@ -243,7 +267,11 @@ async fn postgres(
             None => options,
         };
         // Whatever the server's default: an intent must survive a power cut.
-        let options = options.application_name("lapsed").options([("synchronous_commit", "on")]);
+        // A daemon that is frozen, or cut off, within a transaction must not keep its locks.
+        let options = options.application_name("lapsed").options([
+            ("synchronous_commit", "on"),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+        ]);
         if reading { options.options([("default_transaction_read_only", "on")]) } else { options }
     });
     Database::connect(options).await.map_err(|source| StoreError::Open { source })

@@ -1,5 +1,6 @@
 //! Whose departure is to be looked at, and what the guard and the closing of cases count.
 
+use super::claim::SET_BACK;
 use super::error::Doing as _;
 use super::tables::{cases, to_decide};
 use super::{Reader, SetAside, Store, StoreError, StoredStep, Tx, convert, sql};
@@ -109,12 +110,14 @@ impl Reader<'_> {
     /// Steps under way when their case was stopped, whose daemon has died or whose reply was lost: no
     /// claim takes them up any more (D10).
     pub async fn steps_left_behind(&self, now: Timestamp) -> Result<Vec<StoredStep>, StoreError> {
-        let sql = "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
-                   WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
-                   AND COALESCE(s.lease_until, 0) <= $1";
+        let sql = format!(
+            "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
+             WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
+             AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK})"
+        );
         let doing = "looking for steps left behind";
         let mut ids = Vec::new();
-        for row in sql::all(&self.db, doing, sql, vec![convert::micros(now).into()]).await? {
+        for row in sql::all(&self.db, doing, &sql, vec![convert::micros(now).into()]).await? {
             ids.push(StepId(row.try_get("", "id").doing(doing)?));
         }
         self.steps_by_id(&ids).await

@@ -3,7 +3,7 @@
 use super::error::Doing as _;
 use super::tables::settings;
 use super::{Reader, Store, StoreError, Tx, convert, sql};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sea_orm::EntityTrait as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -35,14 +35,24 @@ impl Reader<'_> {
 
 /// Who may do what only one daemon does at a time.
 #[derive(Serialize, Deserialize)]
-struct Turn {
-    owner: String,
-    until: Timestamp,
+pub(super) struct Turn {
+    pub(super) owner: String,
+    pub(super) until: Timestamp,
+    /// Who has work for it, and can't do it without the turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wanted_by: Option<String>,
+}
+
+impl Turn {
+    pub(super) fn key(what: &str) -> String {
+        format!("turn: {what}")
+    }
 }
 
 impl Store {
     /// Takes, or keeps, the turn at something that only one daemon on a database does at a time, such as
-    /// planning. False while another has it; it ends by itself at `until`.
+    /// planning. False while another has it; it ends by itself at `until`. Who has it gives it up where
+    /// another has asked for it.
     pub async fn take_turn(
         &self,
         what: &str,
@@ -50,14 +60,35 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let key = format!("turn: {what}");
+        let key = Turn::key(what);
         let tx = self.begin().await?;
         let turn: Option<Turn> = tx.read().setting(&key).await?;
-        if turn.is_some_and(|turn| turn.owner != owner && turn.until > now) {
-            return Ok(false);
-        }
-        tx.set_setting(&key, &Turn { owner: owner.to_owned(), until }).await?;
+        // One that lasts much longer than ours would was taken before the clock was set back.
+        let lasts = until.checked_add(SignedDuration::from_mins(5)).unwrap_or(until);
+        let holds = |turn: &Turn| turn.owner != owner && turn.until > now && turn.until <= lasts;
+        let (next, mine) = match turn {
+            Some(turn) if holds(&turn) => return Ok(false),
+            Some(Turn { owner: has, wanted_by: Some(other), .. })
+                if has == owner && other != owner =>
+            {
+                (other, false)
+            }
+            _ => (owner.to_owned(), true),
+        };
+        tx.set_setting(&key, &Turn { owner: next, until, wanted_by: None }).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(mine)
+    }
+
+    /// Asks whoever has the turn to give it up: there is work that only the one who asks can see.
+    pub async fn ask_for_turn(&self, what: &str, owner: &str) -> Result<(), StoreError> {
+        let key = Turn::key(what);
+        let tx = self.begin().await?;
+        let turn: Option<Turn> = tx.read().setting(&key).await?;
+        if let Some(turn) = turn.filter(|turn| turn.owner != owner && turn.wanted_by.is_none()) {
+            tx.set_setting(&key, &Turn { wanted_by: Some(owner.to_owned()), ..turn }).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 }

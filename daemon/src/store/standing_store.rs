@@ -1,5 +1,6 @@
 //! What stops access for a while, and what the nightly audit found.
 
+use super::claim::SET_BACK;
 use super::error::Doing as _;
 use super::tables::{access_findings, suspensions};
 use super::{Reader, StoreError, StoredStep, Tx, convert, sql};
@@ -144,7 +145,7 @@ impl Reader<'_> {
         let doing = "looking for stopped steps that were under way";
         let sql = format!(
             "SELECT s.id FROM steps s WHERE s.gives AND s.state IN ('started', 'unknown') \
-             AND s.connector = $3 AND COALESCE(s.lease_until, 0) <= $1 AND ({STOPPED})"
+             AND s.connector = $3 AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK}) AND ({STOPPED})"
         );
         let values =
             vec![convert::micros(now).into(), today.to_string().into(), connector.as_str().into()];

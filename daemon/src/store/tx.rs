@@ -56,6 +56,7 @@ impl Store {
             // Each statement sees what was committed before it began, so all that follows the lock
             // sees every earlier write transaction.
             advisory(&(&inner).into(), "pg_advisory_xact_lock", lock::WRITES).await?;
+            self.still_a_member(&(&inner).into()).await?;
         }
         let crash_points = CrashPoints::default();
         Ok(Tx { inner, audit: Vec::new(), store: self.clone(), crash_points, _turn: turn })

@@ -35,12 +35,14 @@ pub fn status() -> StatusView {
         reason: reason.map(text),
     };
     StatusView {
+        daemons: Vec::new(),
         version: text("0.1.0"),
         at: text("2026-11-25T17:00:00-06:00"),
         running_since: Some(text("2026-11-01T06:00:00-05:00")),
         deletions_paused: Some(text(
             "by ann since Tue 2026-11-24 09:12 -06:00: wrong file from HR",
         )),
+        giving_paused: None,
         attention: vec![
             AttentionView {
                 kind: text("plan_held"),

@@ -3,6 +3,7 @@
 use super::Agency;
 use super::people::{Kind, Person};
 use jiff::civil::Date;
+use std::collections::HashMap;
 
 /// The columns. `NATIONAL_ID` is there because real feeds carry what nobody asked for; the numbers are
 /// of a form that is never issued.
@@ -76,8 +77,12 @@ impl Agency {
     #[must_use]
     pub fn to_hr_csv(&self, options: &HrOptions) -> String {
         let mut rows = Vec::new();
+        let mut leavers: HashMap<usize, &Departure> = HashMap::new();
+        for departure in &options.departures {
+            leavers.entry(departure.person).or_insert(departure);
+        }
         for (index, person) in self.people.iter().enumerate() {
-            let departure = options.departures.iter().find(|leaver| leaver.person == index);
+            let departure = leavers.get(&index).copied();
             if !options.full && departure.is_none() {
                 continue;
             }

@@ -14,6 +14,7 @@ mod giving;
 mod giving_support;
 mod half_shut;
 mod last_use;
+mod lies;
 mod members;
 mod misbehaviour;
 mod opening;

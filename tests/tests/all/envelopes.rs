@@ -84,7 +84,14 @@ async fn a_first_password_is_shown_once_to_the_supervisor_and_is_nowhere_else() 
     let daemon =
         Arc::new(Daemon::new(store.clone(), config.clone(), site.config(), clock.clone(), None)?);
     let cycle = Cycle { store: store.clone(), config: Arc::new(config), eyes: hands.eyes() };
-    let executor = Executor { cycle, hands, owner: "test".into(), clock, pace: Pace::default() };
+    let executor = Executor {
+        cycle,
+        hands,
+        owner: "test".into(),
+        clock,
+        pace: Pace::default(),
+        fence: std::sync::Arc::new(lapsed::service::Fence::open()),
+    };
     let number = approved(&store, person(1), Asks::New, &["account"], |form| {
         form.person.name = Some(name("Quillfeather", "John"));
     })

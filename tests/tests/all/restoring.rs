@@ -106,19 +106,24 @@ impl Stage {
             .unwrap_or_default())
     }
 
-    /// Shut and out of every group by HR's typo, which HR then takes back.
-    fn cut_off(&self, sequence: u32) -> Done<String> {
-        let (who, user_id) = self.leaver();
-        self.hr_says(sequence, vec![Departure::on(who, yesterday())])?;
+    /// Every step that is due at once has ended.
+    fn all_is_read_back(&self, user_id: &str) -> Done<()> {
         self.site.wait_for("everything is read back", || {
-            let person = self.site.json(&["person", &user_id])?;
+            let person = self.site.json(&["person", user_id])?;
             let cases = person["cases"].as_array().cloned().unwrap_or_default();
             let steps = cases.last().map(|case| case["steps"].clone()).unwrap_or_default();
             let steps = steps.as_array().cloned().unwrap_or_default();
             let now = steps.iter().filter(|step| step["due"] == "at once");
             let open = now.filter(|step| step["state"] != "verified" && step["state"] != "refused");
             Ok(!steps.is_empty() && open.count() == 0)
-        })?;
+        })
+    }
+
+    /// Shut and out of every group by HR's typo, which HR then takes back.
+    fn cut_off(&self, sequence: u32) -> Done<String> {
+        let (who, user_id) = self.leaver();
+        self.hr_says(sequence, vec![Departure::on(who, yesterday())])?;
+        self.all_is_read_back(&user_id)?;
         assert!(is_shut(&openldap_account(&self.slapd, &user_id)?));
         self.hr_says(sequence + 1, vec![])?;
         self.site.wait_for("the notice is taken back", || {
@@ -176,8 +181,9 @@ fn a_standing_notice_a_group_that_is_gone_and_another_consent_are_said_plainly()
     let stage = Stage::new().unwrap();
     let (who, user_id) = stage.leaver();
     stage.hr_says(2, vec![Departure::on(who, yesterday())]).unwrap();
-    let shut = || Ok(is_shut(&openldap_account(&stage.slapd, &user_id)?));
-    stage.site.wait_for("the account is shut", shut).unwrap();
+    let shut = || Done::Ok(is_shut(&openldap_account(&stage.slapd, &user_id)?));
+    stage.all_is_read_back(&user_id).unwrap();
+    assert!(shut().unwrap());
     let refused = stage.site.run(&["restore", &user_id]).unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(

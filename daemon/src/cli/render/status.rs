@@ -1,7 +1,7 @@
 //! `status`.
 
 use super::{Page, Piece, Text, Tone, at, counted, when};
-use crate::views::{ConnectorView, DropView, StatusView};
+use crate::views::{ConnectorView, DaemonView, DropView, StatusView};
 
 impl Text for StatusView {
     fn write(&self, page: &mut Page) {
@@ -24,6 +24,9 @@ impl Text for StatusView {
         if let Some(pause) = &self.deletions_paused {
             page.field("deletions", &format!("PAUSED {pause}"));
         }
+        if let Some(pause) = &self.giving_paused {
+            page.field("giving", &format!("PAUSED {pause}"));
+        }
         page.field("people", &self.people.to_string());
         page.field(
             "departures",
@@ -35,6 +38,7 @@ impl Text for StatusView {
                 &format!("by {population} people, from before the newest feed"),
             );
         }
+        daemons(page, &self.daemons);
         connectors(page, &self.connectors);
         drops(page, &self.drops);
     }
@@ -47,6 +51,33 @@ fn problem(connector: &ConnectorView) -> String {
         Some(at) => format!("left alone until {at}: {problem}"),
         None => problem,
     }
+}
+
+/// Only where there are several: of one, the page says enough.
+fn daemons(page: &mut Page, daemons: &[DaemonView]) {
+    if daemons.len() < 2 {
+        return;
+    }
+    page.gap();
+    page.table(
+        ["daemon", "state", "since", "last heard of", "release"],
+        daemons.iter().map(|daemon| {
+            let (state, tone) = match (daemon.state.as_str(), daemon.plans) {
+                ("runs", true) => ("runs, plans", Tone::Good),
+                ("runs", false) => ("runs", Tone::Good),
+                ("ended", _) => ("ended", Tone::Plain),
+                (other, _) => (other, Tone::Bad),
+            };
+            let mark = if daemon.this { " (this one)" } else { "" };
+            [
+                Piece::from(format!("{}{mark}", daemon.name)),
+                Piece::toned(state, tone),
+                Piece::from(when(&daemon.since)),
+                Piece::from(when(&daemon.heard_at)),
+                Piece::from(&daemon.version),
+            ]
+        }),
+    );
 }
 
 fn connectors(page: &mut Page, connectors: &[ConnectorView]) {

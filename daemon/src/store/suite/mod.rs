@@ -43,6 +43,7 @@ macro_rules! store_suite {
                 a_release_expires_unless_it_was_used,
                 a_release_by_which_somebody_was_asked_is_used,
                 dates_and_retries_are_waited_for,
+                what_waits_goes_on_when_the_clock_is_set_back,
                 dismissals_come_first_and_groups_together,
                 ten_thousand_steps_take_seconds;
             orders: a_hold_on_a_population_keeps_everyone_whom_it_describes,

@@ -1,0 +1,105 @@
+//! `growth`, `rss_100k` and `rss_1m`: the same agency ten and a hundred times as large, taken from one feed
+//! into the state, and then once more with nothing changed.
+
+use super::land::{peak_of, today, yesterday};
+use super::report::{Goal, Row, folder};
+use super::timing::median;
+use super::{Sizes, curve};
+use crate::Done;
+use crate::agency::{Agency, HrOptions};
+use crate::site::{DirectoryAt, Site};
+use crate::slapd::Slapd;
+
+/// Measures the rows.
+///
+/// # Errors
+///
+/// When a run fails.
+pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
+    let (mut times, mut peaks) = (Vec::new(), Vec::new());
+    for people in sizes.growth {
+        let (took, peak) = reconcile(people, sizes.rounds)?;
+        println!("    {people} people: {took:.2} s, {peak:.0} MiB");
+        #[allow(clippy::cast_precision_loss, reason = "counts of people are far below 2^52")]
+        let size = people as f64;
+        times.push((size, took));
+        peaks.push((size, peak));
+    }
+    curve::write(
+        &folder()?.join("growth-time.svg"),
+        "Reconcile, nothing changed: seconds",
+        &times,
+    )?;
+    curve::write(&folder()?.join("growth-memory.svg"), "Reconcile, nothing changed: MiB", &peaks)?;
+    let setting = format!(
+        "a full feed of {} people with nothing changed, by `run --once`; SQLite, synchronous=FULL",
+        sizes.growth.map(|n| n.to_string()).join(", ")
+    );
+    let row = |name: &str, ours: f64, unit, goal, points: &[(f64, f64)]| Row {
+        name: name.into(),
+        ours,
+        theirs: None,
+        unit,
+        rounds: sizes.rounds,
+        setting: setting.clone(),
+        goal,
+        points: points.to_vec(),
+    };
+    Ok(vec![
+        row("growth", exponent(&times), "exponent", Goal::OursAtMost(1.05), &times),
+        row("growth_memory", exponent(&peaks), "exponent", Goal::OursAtMost(1.05), &peaks),
+        row("rss_100k", peaks[1].1, "MiB", Goal::OursAtMost(128.0), &[]),
+        row("rss_1m", peaks[2].1, "MiB", Goal::OursAtMost(768.0), &[]),
+    ])
+}
+
+/// Seconds and peak memory (MiB) of one run with nothing to do over an agency of this size.
+fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64)> {
+    let agency = Agency::new(people, 33);
+    // The feed is what grows: the directory has nobody of it.
+    let slapd = Slapd::builder().base(super::land::BASE).start()?;
+    let site = Site::beside(&DirectoryAt {
+        kind: "openldap",
+        url: slapd.url_ldaps(),
+        base: slapd.base().into(),
+        ca: slapd.ca_path().to_owned(),
+        bind_dn: slapd.bind_dn(),
+        password_file: slapd.password_file(),
+    })?;
+    site.drop_file("hr-1.csv", agency.to_hr_csv(&HrOptions::full(yesterday(), 1, vec![])))?;
+    site.once()?;
+    let (mut times, mut peaks) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let sequence = u32::try_from(round + 2).unwrap_or(u32::MAX);
+        let feed = agency.to_hr_csv(&HrOptions::full(today(), sequence, vec![]));
+        site.drop_file(&format!("hr-{sequence}.csv"), feed)?;
+        let mut once = site.command(&["run", "--once"]);
+        let (peak, took) = peak_of(once.stderr(std::process::Stdio::null()))?;
+        times.push(took);
+        peaks.push(peak);
+    }
+    Ok((median(&times), median(&peaks)))
+}
+
+/// The exponent of growth: the slope of the line through the points on logarithmic scales.
+fn exponent(points: &[(f64, f64)]) -> f64 {
+    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+    #[allow(clippy::cast_precision_loss, reason = "there are three points")]
+    let count = logs.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let across: f64 = logs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    across / logs.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exponent;
+
+    #[test]
+    fn what_grows_in_step_has_the_exponent_one_and_its_square_two() {
+        let points = |power: i32| [1.0_f64, 10.0, 100.0].map(|x| (x, 3.0 * x.powi(power)));
+        assert!((exponent(&points(1)) - 1.0).abs() < 1e-9);
+        assert!((exponent(&points(2)) - 2.0).abs() < 1e-9);
+    }
+}
