@@ -6,12 +6,14 @@ CARGO ?= cargo
 .PHONY: assets bench demo fuzz test torture servers lint
 
 test: servers lint
+	@rm -rf target/torture
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --workspace --locked; \
 	else \
 		echo 'cargo-nextest is not installed (cargo install cargo-nextest --locked): cargo test runs instead'; \
 		$(CARGO) test --workspace --locked; \
 	fi
+	@$(CARGO) run --quiet --locked -p lapsed-tests --bin torture-report 60
 
 # Everything that breaks things, in its long form: hours rather than minutes on a small machine. Its figures
 # are in target/torture/report.json; `lost`, `doubled` and `wrong` have to be 0.
@@ -19,7 +21,7 @@ torture: servers
 	@rm -rf target/torture
 	@$(CARGO) build --locked -p lapsed --bin lapsed
 	@LAPSED_TORTURE=long $(CARGO) nextest run -p lapsed-tests --locked --profile torture; ended=$$?; \
-		$(CARGO) run --quiet --locked -p lapsed-tests --bin torture-report && exit $$ended
+		$(CARGO) run --quiet --locked -p lapsed-tests --bin torture-report 2000 && exit $$ended
 
 # What lapsed costs beside what an administrator would use instead: make bench PARTS="leavers directory"
 # measures some of it, LAPSED_BENCH=short sees in two minutes that all of it works. The table is also in

@@ -29,6 +29,12 @@ pub trait Apply: Observe {
     /// mended by applying the same steps again.
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>>;
 
+    /// What stands for a request of which nobody knows whether it reached those who were asked: its receipt,
+    /// without asking once more. None where a look tells.
+    fn asked_perhaps(&self, _step: &Step) -> Option<Result<Outcome, Fault>> {
+        None
+    }
+
     /// Reminds those who were asked by a step that waits for their answer (D5, D14). The same reminder
     /// may be asked for again after a crash, and must then be known for the same.
     fn chase<'a>(&'a self, _chase: &'a Chase<'a>) -> BoxFuture<'a, Result<Chased, Fault>> {

@@ -1,6 +1,7 @@
 //! What a directory shows of accounts and groups: the other half of reconcile's input.
 
 use crate::facts::{EmployeeNumber, GroupName, PersonName, StableId, SystemRole, UserId};
+use crate::step::StepId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,9 @@ pub struct Details {
     pub last_use: Option<LastUse>,
     /// How old its password is (A9); `None` where the target does not show that.
     pub password: Option<PasswordAge>,
+    /// The step that made it, as its own mark says; `None` for what lapsed did not make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<StepId>,
 }
 
 /// When an account was last used.

@@ -1,7 +1,7 @@
 //! The words that the daemon and the connectors share: steps, what they expect, and how they end.
 
 use crate::citation::Rule;
-use crate::facts::{CaseId, ConnectorName, EmployeeNumber, PersonId, UserId};
+use crate::facts::{CaseId, ConnectorName, EmployeeNumber, PersonId, StableId, UserId};
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,24 @@ pub use crate::action::{
 )]
 #[serde(transparent)]
 pub struct StepId(pub Uuid);
+
+impl StepId {
+    /// The step of a case that makes the account of this name: what the account's mark says.
+    #[must_use]
+    pub fn of_creation(case: CaseId, connector: &ConnectorName, user_id: &UserId) -> Self {
+        Self::derived(case, connector, "create_account", (&StableId::to_be_made(user_id), ""))
+    }
+
+    fn derived(
+        case: CaseId,
+        connector: &ConnectorName,
+        action: &str,
+        (account, other): (&StableId, &str),
+    ) -> Self {
+        let key = format!("{connector}\u{1f}{action}\u{1f}{account}\u{1f}{other}");
+        Self(Uuid::new_v5(&case.0, key.as_bytes()))
+    }
+}
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,10 +100,8 @@ impl Step {
         due: Due,
         rule: Rule,
     ) -> Self {
-        let other = action.other();
-        let key =
-            format!("{connector}\u{1f}{}\u{1f}{}\u{1f}{other}", action.name(), action.account().id);
-        let id = StepId(Uuid::new_v5(&case.0, key.as_bytes()));
+        let (name, other) = (action.name(), action.other());
+        let id = StepId::derived(case, &connector, name, (&action.account().id, &other));
         Self { id, case, person, connector, action, expect, due, rule }
     }
 }
@@ -99,6 +115,8 @@ pub const EARLIER_ATTEMPT: &str = "earlier_attempt";
 pub const ASKED: &str = "asked";
 /// In a receipt of shutting: others had locked the account already, so that its end gives nothing back.
 pub const WAS_LOCKED: &str = "was_locked";
+/// In a receipt of a form: why nobody knows whether it arrived.
+pub const NOBODY_KNOWS: &str = "nobody_knows";
 /// In a receipt of a form: the digest of its token, by which its answer is known ([`crate::form_token`]).
 pub const TOKEN_DIGEST: &str = "token_digest";
 /// The code of a refusal that those who were asked answered with: they were heard, and asking once more

@@ -201,7 +201,8 @@ impl Rehearsal {
                 _ => break,
             }
         }
-        let waits = Waits { configured: self.configured.clone(), paused: false };
+        let configured = self.configured.clone();
+        let waits = Waits { configured, paused: false, giving_paused: false };
         let ahead = entries(&self.cycle, Some(until), from, &waits).await?;
         happened.extend(ahead.into_iter().filter(|entry| !entry.what.starts_with("departure")));
         happened.sort_by(|a, b| (&a.date, &a.person, &a.what).cmp(&(&b.date, &b.person, &b.what)));

@@ -53,6 +53,9 @@ pub struct StatusView {
     pub running_since: Option<String>,
     /// Deletions are paused, by whom and since when.
     pub deletions_paused: Option<String>,
+    /// Nothing is given, by whom and since when.
+    #[serde(default)]
+    pub giving_paused: Option<String>,
     /// What a person has to look at, worst first; empty when all is well.
     pub attention: Vec<AttentionView>,
     /// People known, and of them scheduled to leave, open cases, closed cases.

@@ -17,6 +17,8 @@ pub enum Certificate {
     Expired,
     /// Valid, but for `elsewhere.lab.test`.
     WrongHost,
+    /// Right names, and signed by nobody but itself.
+    SelfSigned,
 }
 
 /// Where the files of one server's TLS are: PEM, readable by the server.
@@ -43,7 +45,11 @@ impl TlsFiles {
         let (ca, ca_pem) = authority("lapsed test authority")?;
         let (_, other_pem) = authority("another authority")?;
         let key = KeyPair::generate()?;
-        let certificate = server_params(kind)?.signed_by(&key, &ca)?;
+        let params = server_params(kind)?;
+        let certificate = match kind {
+            Certificate::SelfSigned => params.self_signed(&key)?,
+            _ => params.signed_by(&key, &ca)?,
+        };
         let files = Self {
             ca: folder.join("ca.pem"),
             other_ca: folder.join("other-ca.pem"),
@@ -72,7 +78,9 @@ fn authority(name: &str) -> Done<(Issuer<'static, KeyPair>, String)> {
 
 fn server_params(kind: Certificate) -> Done<CertificateParams> {
     let names: &[&str] = match kind {
-        Certificate::Good | Certificate::Expired => &["localhost", "127.0.0.1", "dc1.lab.test"],
+        Certificate::Good | Certificate::Expired | Certificate::SelfSigned => {
+            &["localhost", "127.0.0.1", "dc1.lab.test"]
+        }
         Certificate::WrongHost => &["elsewhere.lab.test"],
     };
     let mut params =
@@ -82,7 +90,9 @@ fn server_params(kind: Certificate) -> Done<CertificateParams> {
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = match kind {
         Certificate::Expired => date_time_ymd(2021, 1, 1),
-        Certificate::Good | Certificate::WrongHost => date_time_ymd(2048, 1, 1),
+        Certificate::Good | Certificate::WrongHost | Certificate::SelfSigned => {
+            date_time_ymd(2048, 1, 1)
+        }
     };
     Ok(params)
 }

@@ -1,5 +1,5 @@
 //! A relay on loopback in front of a server: reaches into its network namespace, and can be made to
-//! stall or to cut connections as bad networks do.
+//! misbehave as bad networks, and those who sit in them, do.
 
 use crate::process::free_port;
 use crate::{Done, Failure};
@@ -8,8 +8,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
 /// Where the relay leads.
 #[derive(Debug, Clone)]
@@ -30,6 +32,32 @@ impl Target {
     }
 }
 
+/// What the relay does to what passes. Where bytes are counted, they are counted over all connections from
+/// the moment at which the fault was set, and it strikes once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Holds each piece back for so long, both ways.
+    Delay(Duration),
+    /// Ends the connection, both ways, once so many bytes of requests have passed.
+    CutRequest(usize),
+    /// The same, once so many bytes of replies have.
+    CutReply(usize),
+    /// Takes connections and bytes and passes nothing on, either way.
+    Blackhole,
+    /// Once so many bytes of requests have passed, the server's side ends, and the client hears nothing of
+    /// it: what it sends is taken and lost.
+    HalfOpen(usize),
+    /// Changes a bit of the reply's byte that comes after so many.
+    CorruptReply(usize),
+    /// Puts other bytes in the place of some, wherever they stand together in a reply.
+    Rewrite {
+        /// These.
+        from: Vec<u8>,
+        /// As many others.
+        to: Vec<u8>,
+    },
+}
+
 #[derive(Debug, Default)]
 struct Flow {
     stalled: bool,
@@ -37,7 +65,54 @@ struct Flow {
     unanswered: Option<Vec<u8>>,
     answers_stalled: bool,
     closed: bool,
-    open: Vec<TcpStream>,
+    fault: Option<Fault>,
+    has_struck: bool,
+    strikes: u64,
+    /// What clients sent, where it is kept.
+    requests: Option<Vec<u8>>,
+    open: Vec<Weak<Wire>>,
+}
+
+impl Flow {
+    fn strike(&mut self) {
+        self.strikes += u64::from(!self.has_struck);
+        self.has_struck = true;
+    }
+}
+
+/// One connection through the relay.
+#[derive(Debug)]
+struct Wire {
+    client: TcpStream,
+    server: TcpStream,
+    /// The client is left in the belief that somebody is there.
+    half: AtomicBool,
+}
+
+impl Wire {
+    fn ends(&self, way: Way) -> (&TcpStream, &TcpStream) {
+        match way {
+            Way::Requests => (&self.client, &self.server),
+            Way::Answers => (&self.server, &self.client),
+        }
+    }
+
+    fn cut(&self) {
+        for stream in [&self.client, &self.server] {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// What becomes of a piece that was read.
+enum Then {
+    Pass,
+    PassAfter(Duration),
+    Swallow,
+    /// So much of it passes, then both sides end.
+    Cut(usize),
+    /// So much of it passes, then the server's side ends.
+    Half(usize),
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +137,58 @@ impl Shared {
         if flow.unanswered.as_ref().is_some_and(|begins| request.starts_with(begins)) {
             flow.answers_stalled = true;
         }
+        if let Some(kept) = flow.requests.as_mut() {
+            kept.extend(request);
+        }
     }
+
+    fn then(&self, way: Way, piece: &mut [u8]) -> Then {
+        let mut flow = self.flow();
+        let counted = match (&mut flow.fault, way) {
+            (None, _) => return Then::Pass,
+            (Some(Fault::Delay(by)), _) => {
+                let by = *by;
+                flow.strike();
+                return Then::PassAfter(by);
+            }
+            (Some(Fault::Blackhole), _) => {
+                flow.strike();
+                return Then::Swallow;
+            }
+            (Some(Fault::Rewrite { from, to }), Way::Answers) => {
+                let places = positions(piece, from);
+                for at in &places {
+                    piece[*at..*at + to.len()].copy_from_slice(to);
+                }
+                if !places.is_empty() {
+                    flow.strike();
+                }
+                return Then::Pass;
+            }
+            (Some(Fault::CutRequest(left) | Fault::HalfOpen(left)), Way::Requests)
+            | (Some(Fault::CutReply(left) | Fault::CorruptReply(left)), Way::Answers) => left,
+            _ => return Then::Pass,
+        };
+        if *counted >= piece.len() {
+            *counted -= piece.len();
+            return Then::Pass;
+        }
+        let at = *counted;
+        flow.strike();
+        match flow.fault.take() {
+            Some(Fault::HalfOpen(_)) => Then::Half(at),
+            Some(Fault::CorruptReply(_)) => {
+                piece[at] ^= 0x10;
+                Then::Pass
+            }
+            _ => Then::Cut(at),
+        }
+    }
+}
+
+fn positions(piece: &[u8], wanted: &[u8]) -> Vec<usize> {
+    let windows = piece.windows(wanted.len().max(1)).enumerate();
+    windows.filter(|(_, some)| *some == wanted).map(|(at, _)| at).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +239,42 @@ impl Relay {
         self.shared.changed.notify_all();
     }
 
+    /// Does this from now on, in place of what was set before.
+    pub fn set(&self, fault: Fault) {
+        let mut flow = self.shared.flow();
+        (flow.fault, flow.has_struck) = (Some(fault), false);
+    }
+
+    /// Behaves again. Connections from which something was taken end: they are of no use any more.
+    pub fn heal(&self) {
+        self.shared.flow().fault = None;
+        if self.shared.flow().has_struck {
+            self.cut();
+        }
+    }
+
+    /// How many of the faults that were set have struck.
+    #[must_use]
+    pub fn strikes(&self) -> u64 {
+        self.shared.flow().strikes
+    }
+
+    /// Keeps what clients send from now on.
+    pub fn record(&self) {
+        self.shared.flow().requests = Some(Vec::new());
+    }
+
+    /// What clients have sent since [`Self::record`], one after the other.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<u8> {
+        self.shared.flow().requests.clone().unwrap_or_default()
+    }
+
     /// Cuts every open connection; new ones work.
     pub fn cut(&self) {
-        for stream in self.shared.flow().open.drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
+        let open = std::mem::take(&mut self.shared.flow().open);
+        for wire in open.iter().filter_map(Weak::upgrade) {
+            wire.cut();
         }
     }
 }
@@ -147,32 +305,63 @@ fn accept_all(listener: &TcpListener, target: &Target, shared: &Arc<Shared>) {
         }
         let Ok(client) = client else { continue };
         if let Ok(server) = target.connect() {
-            // When it fails, there are no more file handles, and the connection falls shut.
-            let _ = join(&client, &server, shared);
+            join(Wire { client, server, half: AtomicBool::new(false) }, shared);
         }
     }
 }
 
-fn join(client: &TcpStream, server: &TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
-    let kept = [client.try_clone()?, server.try_clone()?];
-    shared.flow().open.extend(kept);
-    for (from, to, way) in [(client, server, Way::Requests), (server, client, Way::Answers)] {
-        let (from, to) = (from.try_clone()?, to.try_clone()?);
-        let shared = Arc::clone(shared);
-        thread::spawn(move || pump(from, to, way, &shared));
+fn join(wire: Wire, shared: &Arc<Shared>) {
+    let wire = Arc::new(wire);
+    let mut flow = shared.flow();
+    flow.open.retain(|open| open.strong_count() > 0);
+    flow.open.push(Arc::downgrade(&wire));
+    drop(flow);
+    for way in [Way::Requests, Way::Answers] {
+        let (wire, shared) = (Arc::clone(&wire), Arc::clone(shared));
+        thread::spawn(move || pump(&wire, way, &shared));
     }
-    Ok(())
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, way: Way, shared: &Shared) {
+fn pump(wire: &Wire, way: Way, shared: &Shared) {
+    let (mut from, mut to) = wire.ends(way);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
+        let piece = &mut buffer[..read];
         if way == Way::Requests {
-            shared.note(&buffer[..read]);
+            shared.note(piece);
         }
         shared.wait_while_stalled(way);
-        if read == 0 || to.write_all(&buffer[..read]).is_err() {
+        let is_half = wire.half.load(Ordering::SeqCst);
+        if read == 0 {
+            if is_half && way == Way::Answers {
+                return;
+            }
+            break;
+        }
+        let done = match shared.then(way, piece) {
+            _ if is_half => Ok(()),
+            Then::Pass => to.write_all(piece),
+            Then::PassAfter(time) => {
+                thread::sleep(time);
+                to.write_all(piece)
+            }
+            Then::Swallow => {
+                wire.half.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+            Then::Cut(at) => {
+                let _ = to.write_all(&piece[..at]);
+                return wire.cut();
+            }
+            Then::Half(at) => {
+                let _ = to.write_all(&piece[..at]);
+                wire.half.store(true, Ordering::SeqCst);
+                let _ = wire.server.shutdown(Shutdown::Both);
+                Ok(())
+            }
+        };
+        if done.is_err() {
             break;
         }
     }
@@ -217,5 +406,42 @@ mod tests {
 
         relay.cut();
         assert!(matches!(client.read(&mut answer), Ok(0) | Err(_)));
+    }
+
+    /// Says `hello`, and gives what comes back within a moment, and whether the line ended.
+    fn said(relay: &Relay) -> (Vec<u8>, bool) {
+        let mut client = TcpStream::connect(("127.0.0.1", relay.port())).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        client.write_all(b"hello").unwrap();
+        let (mut answer, mut piece) = (Vec::new(), [0; 16]);
+        loop {
+            match client.read(&mut piece) {
+                Ok(0) => return (answer, true),
+                Ok(count) => answer.extend(&piece[..count]),
+                Err(error) => return (answer, error.kind() == std::io::ErrorKind::ConnectionReset),
+            }
+        }
+    }
+
+    #[test]
+    fn each_fault_does_what_it_says_and_strikes_once() {
+        let cases: [(Fault, &[u8], bool); 7] = [
+            (Fault::CutRequest(2), b"he", true),
+            (Fault::CutReply(3), b"hel", true),
+            (Fault::Blackhole, b"", false),
+            (Fault::HalfOpen(0), b"", false),
+            (Fault::CorruptReply(1), b"hullo", false),
+            (Fault::Rewrite { from: b"ll".to_vec(), to: b"LL".to_vec() }, b"heLLo", false),
+            (Fault::Delay(Duration::from_millis(20)), b"hello", false),
+        ];
+        for (fault, answer, ended) in cases {
+            let relay = Relay::start(Target::Tcp(echo())).unwrap();
+            relay.set(fault.clone());
+            let (came, over) = said(&relay);
+            // What was cut in mid-request may have been echoed or not.
+            let is_as_said = came == answer || fault == Fault::CutRequest(2);
+            assert!(is_as_said && over == ended, "{fault:?}: {came:?} {over}");
+            assert_eq!(relay.strikes(), 1, "{fault:?}");
+        }
     }
 }

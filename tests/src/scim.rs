@@ -74,6 +74,16 @@ impl Scim {
         self.server.take().map_or(Ok(()), |server| server.stop(Signal::TERM))
     }
 
+    /// Freezes it: it takes connections but answers nothing (SIGSTOP).
+    pub fn pause(&self) -> Done<()> {
+        self.server.as_ref().map_or(Ok(()), |server| server.signal(Signal::STOP))
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) -> Done<()> {
+        self.server.as_ref().map_or(Ok(()), |server| server.signal(Signal::CONT))
+    }
+
     /// Adds an active account and gives its id.
     pub fn add(&self, user_name: &str, number: &str, last_name: &str) -> Done<String> {
         let user = json!({

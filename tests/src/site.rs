@@ -2,6 +2,7 @@
 
 use crate::process::{PATIENCE, plain_command, tail, wait_until};
 use crate::{Done, Failure};
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -38,6 +39,7 @@ pub struct Site {
     daemon: Option<Child>,
     binary: PathBuf,
     faketime: Option<String>,
+    steps_clock: bool,
     environment: Vec<(&'static str, String)>,
     /// A program with its arguments that runs the daemon: it must become it.
     within: Vec<String>,
@@ -52,6 +54,7 @@ impl Site {
             daemon: None,
             binary: assert_cmd::cargo::cargo_bin("lapsed"),
             faketime: None,
+            steps_clock: false,
             environment: Vec::new(),
             within: Vec::new(),
         };
@@ -130,6 +133,17 @@ impl Site {
         self.faketime = Some(local.to_owned());
     }
 
+    /// Steps the clock to a moment, from which it runs on: for a daemon that runs, too, if this was called
+    /// before its start.
+    pub fn step_clock(&mut self, to: Timestamp) -> Done<()> {
+        let ahead = to.duration_since(Timestamp::now()).as_secs();
+        let beside = self.path("clock.new");
+        fs::write(&beside, format!("{ahead:+}\n"))?;
+        fs::rename(beside, self.path("clock"))?;
+        self.steps_clock = true;
+        Ok(())
+    }
+
     /// Variables of the environment that the daemon gets from its next start on; no command gets them.
     pub fn set_environment(&mut self, variables: &[(&'static str, String)]) {
         self.environment = variables.to_vec();
@@ -167,6 +181,12 @@ impl Site {
             // Loaded without `faketime` in between, which would get the signals that are meant for lapsed.
             command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", at).env("TZ", "America/Chicago");
             // Timers run on the real clock, so that waiting takes as long as it says.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+        }
+        if self.steps_clock {
+            command.env("LD_PRELOAD", FAKETIME).env("TZ", "America/Chicago");
+            command.env("FAKETIME_TIMESTAMP_FILE", self.path("clock"));
+            command.env("FAKETIME_NO_CACHE", "1");
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
         }
         command.arg("--config").arg(self.config()).args(arguments);
@@ -242,6 +262,12 @@ impl Site {
         wait_until(PATIENCE, || Ok(daemon.try_wait()?.is_some()))?;
         self.daemon = None;
         Ok(())
+    }
+
+    /// Waits until the daemon has ended, and says how.
+    pub fn ended(&mut self) -> Done<std::process::ExitStatus> {
+        let daemon = self.daemon.take();
+        Ok(daemon.ok_or_else(|| Failure::new("no daemon runs"))?.wait()?)
     }
 
     /// The daemon's process.

@@ -1,7 +1,7 @@
 //! A mail server for tests: speaks SMTP with TLS and log-on, keeps what it takes, and misbehaves on demand.
 
 use crate::authority::{Certificate, TlsFiles};
-use crate::process::{PATIENCE, Scratch};
+use crate::process::{PATIENCE, Scratch, wait_until};
 use crate::{Done, Failure};
 use base64::Engine;
 use lapsed_connectors::mail::{MailSecurity, MailSettings};
@@ -117,18 +117,43 @@ impl MailServer {
         scratch.write("password", PASSWORD, 0o600)?;
         scratch.write("wrong-password", "another", 0o600)?;
         let state = Arc::new(State { folder: scratch.folder("mails")?, ..State::default() });
-        let acceptor = acceptor(&tls)?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stop = CancellationToken::new();
-        let (ended, shared) = (stop.clone(), Arc::clone(&state));
-        let thread = std::thread::spawn(move || {
+        let mut server = Self { port, security, scratch, tls, state, stop, thread: None };
+        server.run(listener)?;
+        Ok(server)
+    }
+
+    fn run(&mut self, listener: std::net::TcpListener) -> Done<()> {
+        let acceptor = acceptor(&self.tls)?;
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        self.stop = CancellationToken::new();
+        let (ended, shared, security) = (self.stop.clone(), Arc::clone(&self.state), self.security);
+        self.thread = Some(std::thread::spawn(move || {
             runtime
                 .block_on(ended.run_until_cancelled(serve(listener, security, acceptor, shared)));
-        });
-        Ok(Self { port, security, scratch, tls, state, stop, thread: Some(thread) })
+        }));
+        Ok(())
+    }
+
+    /// Ends in the middle of whatever it does, as a server that is killed; the mails that it took stay.
+    pub fn kill(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    /// Runs again after [`Self::kill`], on the same port.
+    pub fn revive(&mut self) -> Done<()> {
+        let mut bound = None;
+        wait_until(PATIENCE, || {
+            bound = std::net::TcpListener::bind(("127.0.0.1", self.port)).ok();
+            Ok(bound.is_some())
+        })?;
+        self.run(bound.ok_or_else(|| Failure::new("the port is taken"))?)
     }
 
     /// Behaves like this from the next connection on.
@@ -213,10 +238,7 @@ impl MailServer {
 
 impl Drop for MailServer {
     fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.kill();
     }
 }
 

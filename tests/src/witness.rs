@@ -83,6 +83,20 @@ impl Witness {
         Ok(())
     }
 
+    /// Carries out change records as a manager of the entries themselves, whatever they stand for.
+    pub fn manage(&self, file: &Path) -> Done<()> {
+        run(self.command("ldapmodify", SECONDS)?.arg("-MM").arg("-f").arg(file))?;
+        Ok(())
+    }
+
+    /// Whether an entry has an attribute, read in the same way.
+    pub fn managed(&self, dn: &str, attribute: &str) -> Done<bool> {
+        let mut command = self.command("ldapsearch", SECONDS)?;
+        command.args(["-MM", "-LLL", "-b", dn, "-s", "base", "(objectClass=*)", attribute]);
+        let entries = ldif::parse(&String::from_utf8_lossy(&run(&mut command)?.stdout))?;
+        Ok(entries.iter().any(|entry| entry.first(attribute).is_some()))
+    }
+
     /// What `ldapsearch` says when it binds as somebody else: its exit code (the LDAP result code)
     /// and its words.
     pub fn try_bind(&self, bind_dn: &str, password: &str) -> Done<(i32, String)> {

@@ -149,6 +149,10 @@ impl Apply for AgencyForm {
         })
     }
 
+    fn asked_perhaps(&self, step: &Step) -> Option<Result<Outcome, Fault>> {
+        Some(self.perhaps(step))
+    }
+
     fn chase<'a>(&'a self, chase: &'a Chase<'a>) -> BoxFuture<'a, Result<Chased, Fault>> {
         Box::pin(async move { self.remind_of(chase).await.map(|()| Chased::Reminded) })
     }

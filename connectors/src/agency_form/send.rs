@@ -8,8 +8,8 @@ use crate::settings::SettingsProblem;
 use hmac::{Hmac, KeyInit, Mac};
 use lapsed_core::form_token::FormToken;
 use lapsed_core::step::{
-    ASKED, Action, Cause, Fault, Outcome, Receipt, RequestFacts, RequestedChange, Step, StepId,
-    TOKEN_DIGEST,
+    ASKED, Action, Cause, Fault, NOBODY_KNOWS, Outcome, Receipt, RequestFacts, RequestedChange,
+    Step, StepId, TOKEN_DIGEST,
 };
 use secrecy::ExposeSecret;
 use sha2::Sha256;
@@ -55,6 +55,23 @@ impl AgencyForm {
                 Err(fault.into())
             }
         }
+    }
+
+    /// The receipt of a form of which nobody knows whether it arrived, so that their answer is known and
+    /// reminders go out.
+    pub(super) fn perhaps(&self, step: &Step) -> Result<Outcome, Fault> {
+        let form = self.form(step)?;
+        let token = self.token(step.id)?;
+        let id = self.postman.message_id(step.id.0, FORM);
+        let note = "perhaps: each attempt ended before the mail server's answer was on record";
+        let before = [
+            (ASKED, form.to.iter().map(MailAddress::bare).collect()),
+            (TOKEN_DIGEST, vec![token.digest()]),
+            ("message_id", vec![id.to_string()]),
+            (NOBODY_KNOWS, vec![note.to_owned()]),
+        ];
+        let before = before.into_iter().map(|(key, value)| (key.to_owned(), value));
+        Ok(Outcome::Asked(Receipt { before: before.collect(), server: None }))
     }
 
     /// Mails a reminder that belongs to the form.

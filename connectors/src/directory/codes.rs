@@ -105,7 +105,9 @@ impl Answer {
             19 => self.constraint_advice(),
             20 => "the value is there already",
             21 => "a value is not of the attribute's kind",
-            32 => "there is no such object",
+            32 => {
+                "there is no such object; if it is one of the bases, somebody renamed or moved it"
+            }
             34 => "a distinguished name is not valid",
             49 => self.logon_advice(),
             50 => {

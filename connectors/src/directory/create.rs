@@ -18,6 +18,9 @@ use lapsed_core::step::{
 use ldap3::Scope;
 use std::collections::BTreeMap;
 
+/// How the mark of an account that lapsed made begins.
+const MADE: &str = "lapsed:made:";
+
 /// How often another name is tried while others take names at the same time.
 const TRIES: usize = 3;
 
@@ -30,6 +33,8 @@ enum There {
     Ours,
     /// Something is in the way: what, and what to do.
     InTheWay(String),
+    /// The account is there under another name: another name for the new one would make a second account.
+    Renamed(String),
 }
 
 /// Makes the account of one step.
@@ -44,6 +49,7 @@ pub(super) async fn create(batch: &Batch<'_>, step: &Step, blueprint: &Blueprint
     loop {
         match look(shared, session, step.id, blueprint).await? {
             There::InTheWay(what) => return drifted(&what),
+            There::Renamed(what) => return Err(Fault::Refused(Cause::new(what))),
             There::Ours => return Ok(Outcome::AlreadySo),
             There::Nothing => {}
         }
@@ -74,18 +80,24 @@ pub(super) async fn seen(
     match look(shared, session, step.id, blueprint).await? {
         There::Ours => Ok(Seen::AsWanted),
         There::Nothing => otherwise("the account is not there".into()),
-        There::InTheWay(what) => otherwise(what),
+        There::InTheWay(what) | There::Renamed(what) => otherwise(what),
     }
 }
 
 /// The words by which an account says which step made it.
 pub(super) fn mark_of(step: StepId) -> String {
-    format!("lapsed:made:{step}")
+    format!("{MADE}{step}")
+}
+
+/// The step that made the account, by its mark.
+pub(super) fn made_by(shared: &Shared, entry: &Entry) -> Option<StepId> {
+    let mut marks = entry.texts(&shared.layout.mark);
+    marks.find_map(|mark| mark.strip_prefix(MADE)?.parse().ok().map(StepId))
 }
 
 /// Whether lapsed made the account.
 pub(super) fn is_marked(shared: &Shared, entry: &Entry) -> bool {
-    entry.texts(&shared.layout.mark).any(|value| value.starts_with("lapsed:made:"))
+    entry.texts(&shared.layout.mark).any(|value| value.starts_with(MADE))
 }
 
 /// Looks by user ID, by number and by mark, below every base: names are unique beyond the people.
@@ -158,7 +170,7 @@ fn judge(shared: &Shared, step: StepId, blueprint: &Blueprint, found: Vec<Entry>
                 ));
             }
             (false, false, true) => {
-                return There::InTheWay(format!(
+                return There::Renamed(format!(
                     "the account that this step made has another user ID now ({}); look who renamed it",
                     entry.dn
                 ));

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::codes::Trouble;
+use super::create::made_by;
 use super::dialect::{Lag, is_open};
 use super::dn::first_value;
 use super::entry::Entry;
@@ -250,6 +251,7 @@ fn details(shared: &Shared, entry: &Entry, lag: Lag) -> Details {
     let names = &shared.layout.names;
     Details {
         mail_aliases: shared.dialect.aliases(entry, &names.mail, &names.mail_alias),
+        made_by: made_by(shared, entry),
         ..shared.dialect.details(entry, lag)
     }
 }

@@ -155,6 +155,7 @@ impl Scim {
             roles: roles.filter_map(|role| SystemRole::new(role).ok()).collect(),
             last_use: self.last_use(account),
             password: None,
+            made_by: None,
         }
     }
 

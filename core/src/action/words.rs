@@ -136,6 +136,12 @@ impl Action {
         }
     }
 
+    /// True where somebody else is asked: what was asked can't be looked up.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::RequestRevocation { .. } | Self::RequestChange { .. })
+    }
+
     /// What else the action is about beside the account: the same action on the same account with
     /// another group, request, reader or wish is another step.
     #[must_use]

@@ -4,7 +4,7 @@ use crate::control::console::ConsoleError;
 use crate::cycle::asked::rule_of;
 use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
-use crate::store::{CaseFilter, Reader, StepFilter, StoredStep};
+use crate::store::{CaseFilter, GIVING_PAUSED, Reader, StepFilter, StoredStep};
 use crate::views::{DueEntry, DueView};
 use jiff::civil::Date;
 use lapsed_core::citation::Rule;
@@ -17,7 +17,12 @@ pub(super) async fn due(daemon: &Daemon, until: Option<Date>) -> Result<DueView,
     let today = daemon.cycle().today(daemon.now());
     let paused =
         daemon.store.read().setting::<Option<String>>(crate::cycle::carry_out::PAUSED).await?;
-    let waits = Waits { configured: daemon.connector_names(), paused: paused.flatten().is_some() };
+    let giving = daemon.store.read().setting::<Option<String>>(GIVING_PAUSED).await?;
+    let waits = Waits {
+        configured: daemon.connector_names(),
+        paused: paused.flatten().is_some(),
+        giving_paused: giving.flatten().is_some(),
+    };
     Ok(DueView { entries: entries(&daemon.cycle(), until, today, &waits).await? })
 }
 
@@ -28,6 +33,8 @@ pub struct Waits {
     pub configured: Vec<ConnectorName>,
     /// Deletions are paused.
     pub paused: bool,
+    /// Giving is paused.
+    pub giving_paused: bool,
 }
 
 /// The calendar up to and with `until`, oldest first.
@@ -124,6 +131,9 @@ fn waits_for(step: &StoredStep, waits: &Waits, kept: &Kept) -> Option<String> {
     reasons.extend(kept.wishes_over(step));
     if step.step.action.destroys() && waits.paused {
         reasons.push("deletions are paused".to_owned());
+    }
+    if step.step.action.gives() && waits.giving_paused {
+        reasons.push("giving is paused".to_owned());
     }
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }

@@ -4,8 +4,9 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::carry_out::PAUSED;
 use crate::service::Daemon;
-use crate::store::AuditEntry;
+use crate::store::{AuditEntry, FormFilter, GIVING_PAUSED};
 use crate::views::{DoneView, PauseRequest, SettleRequest};
+use lapsed_core::access::form::FormState;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Actor, Person, UserId};
 use lapsed_core::mask::mask;
@@ -56,6 +57,38 @@ pub(super) async fn resume(
     Ok(DoneView { message: "deletions go on: what is due is begun now".into() })
 }
 
+pub(super) async fn pause_giving(
+    daemon: &Daemon,
+    caller: &Caller,
+    request: PauseRequest,
+) -> Result<DoneView, ConsoleError> {
+    needed(&request.reason, "a reason", "--reason")?;
+    let since = daemon.cycle().shown_time(daemon.now());
+    let text = format!("by {} since {since}: {}", caller.name, mask(&request.reason));
+    let detail = json!({ "reason": mask(&request.reason) });
+    let mut tx = daemon.store.begin().await?;
+    tx.set_setting(GIVING_PAUSED, &Some(&text)).await?;
+    tx.audit(entry(daemon, caller, None, "giving.paused", detail));
+    tx.commit().await?;
+    let message = "nothing is given until lapsed resume giving; access still ends";
+    Ok(DoneView { message: message.into() })
+}
+
+pub(super) async fn resume_giving(
+    daemon: &Daemon,
+    caller: &Caller,
+    request: PauseRequest,
+) -> Result<DoneView, ConsoleError> {
+    needed(&request.reason, "a reason", "--reason")?;
+    let detail = json!({ "reason": mask(&request.reason) });
+    let mut tx = daemon.store.begin().await?;
+    tx.set_setting(GIVING_PAUSED, &None::<String>).await?;
+    tx.audit(entry(daemon, caller, None, "giving.resumed", detail));
+    tx.commit().await?;
+    daemon.wake();
+    Ok(DoneView { message: "giving goes on: what was approved is given now".into() })
+}
+
 pub(super) async fn settle(
     daemon: &Daemon,
     caller: &Caller,
@@ -76,6 +109,10 @@ pub(super) async fn settle(
     aside.settled_at = Some(now);
     let mut tx = daemon.store.begin().await?;
     tx.set_aside(&[aside.clone()]).await?;
+    // What held a form up may be out of the way now.
+    let approved = FormFilter { states: vec![FormState::Approved], ..FormFilter::default() };
+    let held: Vec<_> = tx.read().access_forms(&approved).await?.iter().map(|f| f.person).collect();
+    tx.look_at_access_of(&held).await?;
     tx.audit(entry(
         daemon,
         caller,
@@ -84,6 +121,7 @@ pub(super) async fn settle(
         json!({ "id": aside.id, "who": aside.who, "reason": mask(&request.reason) }),
     ));
     tx.commit().await?;
+    daemon.wake();
     Ok(DoneView { message: "settled; it is no longer listed".into() })
 }
 

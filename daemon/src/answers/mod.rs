@@ -193,6 +193,20 @@ impl Console for Desk {
     fn resume<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView> {
         Box::pin(commands::resume(&self.0, caller, request))
     }
+    fn pause_giving<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(commands::pause_giving(&self.0, caller, request))
+    }
+    fn resume_giving<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        Box::pin(commands::resume_giving(&self.0, caller, request))
+    }
     fn settle_set_aside<'a>(
         &'a self,
         caller: &'a Caller,

@@ -2,11 +2,13 @@
 
 use crate::config::ConnectorSettings;
 use crate::control::console::ConsoleError;
-use crate::cycle::asked::is_overdue;
+use crate::cycle::asked::{is_overdue, is_unsure};
 use crate::cycle::carry_out::{PAUSED, health_key, note};
 use crate::cycle::confirm::answered_no;
 use crate::service::Daemon;
-use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
+use crate::store::{
+    CaseFilter, DropRecord, DropState, GIVING_PAUSED, Reader, StepCount, StepFilter, StoredPlan,
+};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -33,6 +35,7 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
         at: cycle.stamp(now),
         running_since: daemon.running_since().map(|at| cycle.stamp(at)),
         deletions_paused: read.setting::<Option<String>>(PAUSED).await?.flatten(),
+        giving_paused: read.setting::<Option<String>>(GIVING_PAUSED).await?.flatten(),
         attention: Vec::new(),
         people: read.people_count().await?,
         scheduled: count(CaseState::Scheduled),
@@ -157,6 +160,14 @@ async fn attention(
             "deletions_paused",
             format!("deletions are paused: {paused}"),
             "lapsed resume deletions --reason …",
+        );
+    }
+    if let Some(paused) = &view.giving_paused {
+        push(
+            &mut all,
+            "giving_paused",
+            format!("nothing is given: {paused}"),
+            "after a restore-state look as docs/operator.md (Backup) says; then lapsed resume giving --reason …",
         );
     }
     if let Some(alarm) = daemon.store.audit_alarm() {
@@ -351,6 +362,16 @@ async fn overdue_forms(
 ) -> Result<(), ConsoleError> {
     let filter = StepFilter { states: vec!["asked"], ..StepFilter::default() };
     let mut asked = read.steps(&filter).await?;
+    let unsure = asked.iter().filter(|s| s.state.receipt().is_some_and(is_unsure));
+    for stored in unsure.take(LISTED) {
+        let what = stored.step.action.describe();
+        push(
+            all,
+            "form_unverified",
+            format!("{what}: {}", note(&stored.state)),
+            "call them; the next reminder says it all again, and lapsed confirm TOKEN --file PATH files their answer",
+        );
+    }
     asked.retain(|stored| stored.state.receipt().is_some_and(is_overdue));
     for stored in asked.iter().take(LISTED) {
         let what = stored.step.action.describe();

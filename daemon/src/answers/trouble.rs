@@ -5,7 +5,7 @@ use crate::config::{Config, DatabaseUrl};
 use crate::cycle::Cycle;
 use crate::notices::MAIL_HEALTH;
 use crate::service::Daemon;
-use crate::store::{CaseFilter, NoticeFilter, NoticeState, Reader, StoreError};
+use crate::store::{Behind, CaseFilter, NoticeFilter, NoticeState, Reader, StoreError};
 use crate::views::AttentionView;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::{Case, CaseId, CaseState};
@@ -51,15 +51,23 @@ async fn older_copy(
     Ok(behind.map(|behind| {
         attention(
             "state_restored",
-            format!(
-                "the state is an older copy: it ends at audit row {}, and lapsed went on to row {} until {}; what was done after the copy is not known here",
-                behind.ends_at,
-                behind.seen,
-                cycle.shown_time(behind.until)
-            ),
-            "drop HR's files and forms since the copy again; lapsed notices lists as unverified whom to ask, rather than to tell twice",
+            older(cycle, &behind),
+            "drop HR's files and forms since the copy again, then lapsed resume giving; lapsed notices lists as unverified whom to ask, rather than to tell twice",
         )
     }))
+}
+
+fn older(cycle: &Cycle, behind: &Behind) -> String {
+    let (ends, until) = (behind.ends_at, cycle.shown_time(behind.until));
+    if behind.seen == ends {
+        return format!(
+            "a copy of the state was put back {until}; what was done after its audit row {ends} is not known here"
+        );
+    }
+    format!(
+        "the state is an older copy: it ends at audit row {ends}, and lapsed went on to row {} until {until}; what was done after the copy is not known here",
+        behind.seen
+    )
 }
 
 /// Departures in effect whose accounts should be shut by now.

@@ -1,4 +1,4 @@
-//! `lapsed pause deletions` and `lapsed resume deletions`.
+//! `lapsed pause` and `lapsed resume`: of deletions, and of whatever gives access.
 
 use super::exit::Exit;
 use super::output::Output;
@@ -8,8 +8,9 @@ use crate::views::PauseRequest;
 /// What to pause or resume.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Access still ends when someone leaves; only deletions are meant.\n\nExample:\n  \
-                  lapsed pause deletions --reason \"Wrong file from HR, being looked into\""
+    after_help = "Access still ends when someone leaves, whatever is paused.\n\nExamples:\n  \
+                  lapsed pause deletions --reason \"Wrong file from HR, being looked into\"\n  \
+                  lapsed resume giving --reason \"Looked through the accounts made since the copy\""
 )]
 pub struct PauseArgs {
     #[command(subcommand)]
@@ -24,20 +25,28 @@ enum Pausable {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-}
-
-impl From<PauseArgs> for PauseRequest {
-    fn from(PauseArgs { what: Pausable::Deletions { reason } }: PauseArgs) -> Self {
-        Self { reason }
-    }
+    /// Whatever gives access: accounts, groups, passwords; paused by itself after `restore-state`
+    Giving {
+        /// Why; goes on record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 pub(super) async fn pause(client: &Client, output: Output, args: PauseArgs) -> Outcome {
-    output.print(&client.pause(&args.into()).await?)?;
+    let done = match args.what {
+        Pausable::Deletions { reason } => client.pause(&PauseRequest { reason }).await,
+        Pausable::Giving { reason } => client.pause_giving(&PauseRequest { reason }).await,
+    };
+    output.print(&done?)?;
     Ok(Exit::Fine)
 }
 
 pub(super) async fn resume(client: &Client, output: Output, args: PauseArgs) -> Outcome {
-    output.print(&client.resume(&args.into()).await?)?;
+    let done = match args.what {
+        Pausable::Deletions { reason } => client.resume(&PauseRequest { reason }).await,
+        Pausable::Giving { reason } => client.resume_giving(&PauseRequest { reason }).await,
+    };
+    output.print(&done?)?;
     Ok(Exit::Fine)
 }

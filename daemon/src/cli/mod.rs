@@ -186,9 +186,9 @@ pub enum AskedCommand {
     Delegate(wishes::DelegateArgs),
     /// Keep files or mail of a leaver for good, or no longer
     Keep(wishes::KeepArgs),
-    /// Stop all deletions at once
+    /// Stop all deletions, or all giving, at once
     Pause(deletions::PauseArgs),
-    /// Let deletions go on
+    /// Let deletions, or giving, go on
     Resume(deletions::PauseArgs),
     /// Show an access form, file one, or list them
     Form(form::FormArgs),

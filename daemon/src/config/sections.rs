@@ -407,6 +407,10 @@ pub struct Execution {
     /// Steps under way are given so long when the daemon is told to stop.
     #[schemars(range(min = 1, max = 300))]
     pub stop_seconds: u32,
+    /// A change that can't be seen yet may be on its way to the copy that was asked: it is looked at again
+    /// for so long before it counts as not made.
+    #[schemars(range(max = 3_600))]
+    pub replication_seconds: u32,
     /// When a target that does not answer is left alone for a while.
     pub breaker: BreakerRule,
     /// Days after which a step that could not be made, because its target does not answer, needs a person.
@@ -424,6 +428,7 @@ impl Default for Execution {
             instance: None,
             takeover_seconds: 10,
             stop_seconds: 5,
+            replication_seconds: 10,
             breaker: BreakerRule::default(),
             stuck_days: 7,
             connectors: BTreeMap::new(),

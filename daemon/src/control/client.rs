@@ -316,6 +316,14 @@ impl Client {
     pub async fn resume(&self, request: &PauseRequest) -> Asked<DoneView> {
         self.change(Call::Resume, request).await
     }
+    /// Pauses whatever gives access.
+    pub async fn pause_giving(&self, request: &PauseRequest) -> Asked<DoneView> {
+        self.change(Call::PauseGiving, request).await
+    }
+    /// Lets it go on.
+    pub async fn resume_giving(&self, request: &PauseRequest) -> Asked<DoneView> {
+        self.change(Call::ResumeGiving, request).await
+    }
     /// Settles something that was set aside.
     pub async fn settle_set_aside(&self, request: &SettleRequest) -> Asked<DoneView> {
         self.change(Call::SettleSetAside, request).await

@@ -117,6 +117,18 @@ pub trait Console: Send + Sync + 'static {
     fn pause<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView>;
     /// Lets deletions go on.
     fn resume<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView>;
+    /// Pauses whatever gives access.
+    fn pause_giving<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView>;
+    /// Lets it go on.
+    fn resume_giving<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: PauseRequest,
+    ) -> Answer<'a, DoneView>;
     /// Settles something that was set aside.
     fn settle_set_aside<'a>(
         &'a self,

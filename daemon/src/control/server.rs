@@ -436,6 +436,8 @@ fn handler(call: Call) -> MethodRouter<Control> {
         Call::Depart => change!(depart),
         Call::Pause => change!(pause),
         Call::Resume => change!(resume),
+        Call::PauseGiving => change!(pause_giving),
+        Call::ResumeGiving => change!(resume_giving),
         Call::SettleSetAside => change!(settle_set_aside),
         Call::Confirm => change!(confirm),
         Call::SubmitForm => change!(submit_form),

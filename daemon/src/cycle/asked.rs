@@ -15,7 +15,7 @@ use lapsed_connectors::contract::{Apply, Chase, Chased};
 use lapsed_core::facts::{CaseState, ConnectorName};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::policy::departure::RequestRule;
-use lapsed_core::step::{ASKED, Action, Cause, Fault, Receipt, Step};
+use lapsed_core::step::{ASKED, Action, Cause, Fault, NOBODY_KNOWS, Receipt, Step};
 use serde_json::json;
 
 /// In the receipt: the days on which was reminded.
@@ -70,6 +70,12 @@ pub fn is_overdue(receipt: &Receipt) -> bool {
     receipt.before.contains_key(OVERDUE)
 }
 
+/// True when nobody knows whether those who were asked ever heard of it: no reminder went out either.
+#[must_use]
+pub fn is_unsure(receipt: &Receipt) -> bool {
+    receipt.before.contains_key(NOBODY_KNOWS) && !receipt.before.contains_key(REMINDED)
+}
+
 /// How many reminders went out.
 #[must_use]
 pub fn reminders(receipt: &Receipt) -> usize {
@@ -89,6 +95,9 @@ pub fn note(receipt: &Receipt) -> String {
         Some(whom) => format!("asked {}", whom.join(", ")),
         None => "asked".into(),
     };
+    if is_unsure(receipt) {
+        note += "; nobody knows whether it arrived";
+    }
     if let Some(days) = receipt.before.get(REMINDED) {
         note += &format!("; reminded on {}", days.join(", "));
     }

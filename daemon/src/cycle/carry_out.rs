@@ -12,10 +12,10 @@
 
 mod events;
 
-use self::events::{event_of, lost, may_have_given, seen_events};
+use self::events::{asked_perhaps, event_of, is_unsure, lost, may_have_given, seen_events};
 use super::pace::Pace;
 use super::{Cycle, CycleError, DAEMON, asked};
-use crate::store::{AuditEntry, Claim, StepFilter, StepUpdate, StoredStep};
+use crate::store::{AuditEntry, Claim, GIVING_PAUSED, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -187,8 +187,10 @@ impl Executor {
     async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
-        let deletions_allowed =
-            self.cycle.store.read().setting::<Option<String>>(PAUSED).await?.flatten().is_none();
+        let read = self.cycle.store.read();
+        let deletions_allowed = read.setting::<Option<String>>(PAUSED).await?.flatten().is_none();
+        let giving_allowed =
+            read.setting::<Option<String>>(GIVING_PAUSED).await?.flatten().is_none();
         let most = self.fair_share(name, most as usize, now).await?;
         Ok(self
             .cycle
@@ -201,6 +203,7 @@ impl Executor {
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
                 limit: most,
                 deletions_allowed,
+                giving_allowed,
             })
             .await?)
     }
@@ -231,7 +234,10 @@ impl Executor {
         batch: &[StoredStep],
     ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
-        let results = self.apply_where_homes_are_safe(hand, batch, &steps).await?;
+        let results = match asked_perhaps(hand, batch) {
+            Some(result) => vec![result],
+            None => self.apply_where_homes_are_safe(hand, batch, &steps).await?,
+        };
         // A protocol's own code is an answer: busy, or refused for this object, but there.
         let silent = |result: &_| match result {
             Err(Fault::Retry(cause) | Fault::Unknown(cause)) => cause.code.is_none(),
@@ -312,7 +318,9 @@ impl Executor {
         for (stored, event) in events {
             let Ok(update) = stored.on(event) else { continue };
             let update = self.next_look(update, stored, now);
-            after.push((stored.clone().after(update.clone()), stored.state.name()));
+            let mut moved = stored.clone().after(update.clone());
+            moved.changed_at = now;
+            after.push((moved, stored.state.name()));
             updates.push(update);
         }
         let mut tx = self.cycle.store.begin().await?;
@@ -360,11 +368,13 @@ impl Executor {
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
         let seen = hand.read_back(&wanted).await;
         let now = (self.clock)();
+        let lag = self.cycle.config.execution.replication_seconds;
+        let lag = SignedDuration::from_secs(i64::from(lag));
         // A lost reply with the change in place takes two events: the change, then the look.
         let found: Vec<(&StoredStep, Vec<StepEvent>)> = steps
             .iter()
             .zip(seen)
-            .map(|(stored, seen)| (stored, seen_events(stored, seen, now)))
+            .map(|(stored, seen)| (stored, seen_events(stored, seen, now, lag)))
             .collect();
         let first =
             found.iter().filter_map(|(stored, events)| Some((*stored, events.first()?.clone())));
@@ -393,6 +403,9 @@ impl Executor {
     ) -> StepUpdate {
         if matches!(update.state, StepState::Asked { .. }) {
             return self.first_reminder(update, stored, now);
+        }
+        if is_unsure(&update, stored) {
+            return update.recheck(stored.recheck_on, stored.recheck_index.saturating_add(1));
         }
         if !matches!(update.state, StepState::Verified { .. } | StepState::Unverified { .. }) {
             return update;

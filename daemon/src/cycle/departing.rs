@@ -284,7 +284,7 @@ impl Cycle {
         }
         let mut attention = reconciled.doubtful.clone();
         if readable.all {
-            attention.extend(stuck(&accounts).map(str::to_owned));
+            attention.extend(stuck(&person, &accounts));
         }
         for (name, account) in accounts {
             let known =
@@ -304,19 +304,27 @@ impl Cycle {
 }
 
 /// Why nothing at all can be done about someone who has left, as a sentence for people.
-fn stuck(accounts: &Accounts) -> Option<&'static str> {
+fn stuck(person: &Person, accounts: &Accounts) -> Option<String> {
     let never =
         |account: &ObservedAccount| matches!(account.protection, Some(Protection::Never { .. }));
     if accounts.is_empty() {
-        return Some(
-            "the person has left, and no account carries their employee number or user ID: look \
-             whether there is one under another number",
-        );
+        return Some(match person.accounts.last() {
+            // A base or a filter that was changed shows nobody, and looks like an account that is gone.
+            Some(known) => format!(
+                "the person has left, and {} does not show account {} any more, which was theirs: look whether \
+                 it was deleted, or whether the connector's bases or account_filter changed",
+                known.connector, known.user_id
+            ),
+            None => "the person has left, and no account carries their employee number or user ID: look \
+                     whether there is one under another number"
+                .into(),
+        });
     }
-    accounts.iter().all(|(_, account)| never(account)).then_some(
+    accounts.iter().all(|(_, account)| never(account)).then(|| {
         "the person has left, and their only accounts are never touched (connectors.*.protected.never): \
-         shut them by hand if they must be",
-    )
+         shut them by hand if they must be"
+            .into()
+    })
 }
 
 fn link_account(person: &mut Person, link: &LinkedAccount) {

@@ -2,10 +2,11 @@
 //! A10). Never a password, and of the person the least that the reader needs (P2).
 
 use super::facts::{Facts, FormFacts};
+use super::queue::{CATCHING_UP, OLDER_COPY};
 use crate::config::NoticeSettings;
 use crate::cycle::access::authority::FormKnown;
 use crate::cycle::{Cycle, CycleError};
-use crate::store::{NewNotice, NoticeFilter, StoredNotice, Tx};
+use crate::store::{NewNotice, NoticeFilter, StepFilter, StoredNotice, Tx};
 use jiff::Timestamp;
 use lapsed_core::access::chain::{Denial, Wish};
 use lapsed_core::access::form::{Asks, FiledForm};
@@ -13,6 +14,7 @@ use lapsed_core::facts::{ApproverRole, PersonName, UserId};
 use lapsed_core::notice_rules::{Addressee, Kind, notice_id};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::shown::shown;
+use uuid::Uuid;
 
 /// So much of a hash stands in a mail: enough to bind a decision to what was mailed.
 const HASH_SHOWN: usize = 12;
@@ -106,7 +108,7 @@ impl Cycle {
             let wanted = Wanted::new(Kind::FormDenied, to.clone(), stage).with_role(&denial.role);
             Wanted { because: Some(&denial.reason), ..wanted }
         });
-        self.queue_all(tx, settings, known, wanted.collect(), now).await
+        self.queue_all(tx, settings, known, wanted.collect(), now).await.map(drop)
     }
 
     /// Tells the one who asked that nothing more comes of a form.
@@ -120,7 +122,7 @@ impl Cycle {
         let Some(settings) = &self.config.notices else { return Ok(()) };
         let wanted = Wanted::new(Kind::FormEnded, asker(&known.filed), known.filed.hash.clone());
         let wanted = Wanted { because: Some(why), ..wanted };
-        self.queue_all(tx, settings, known, vec![wanted], now).await
+        self.queue_all(tx, settings, known, vec![wanted], now).await.map(drop)
     }
 
     /// Tells requester, staff member, security officer and the roles of the form's rule that all that a
@@ -149,7 +151,11 @@ impl Cycle {
             to.push(self.deciding(tx, &known, &role, self.today(now)).await?);
         }
         let wanted = to.into_iter().map(|to| Wanted::new(Kind::AccessInPlace, to, stage.clone()));
-        self.queue_all(tx, settings, &known, wanted.collect(), now).await
+        let queued = self.queue_all(tx, settings, &known, wanted.collect(), now).await?;
+        if !queued.is_empty() && was_carried_out_before(tx, filed, now).await? {
+            tx.doubt_queued(&queued, OLDER_COPY, now).await?;
+        }
+        Ok(())
     }
 
     /// Those who have a role for the form's person: the addresses of the YAML, else themselves and who
@@ -198,7 +204,7 @@ impl Cycle {
         known: &FormKnown,
         wanted: Vec<Wanted<'_>>,
         now: Timestamp,
-    ) -> Result<(), CycleError> {
+    ) -> Result<Vec<Uuid>, CycleError> {
         let there = told_of(tx, known).await?;
         let kinds = settings.rules().kinds;
         let new: Vec<NewNotice> = wanted
@@ -206,10 +212,10 @@ impl Cycle {
             .filter(|wanted| kinds.contains(&wanted.kind) && is_new(&there, known, wanted))
             .map(|wanted| self.form_notice(settings, known, wanted))
             .collect();
-        if !new.is_empty() {
-            tx.queue_notices(&new, now).await?;
+        if new.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(())
+        Ok(tx.queue_notices(&new, now).await?)
     }
 
     fn form_notice(
@@ -285,6 +291,22 @@ impl Cycle {
 async fn told_of(tx: &Tx, known: &FormKnown) -> Result<Vec<StoredNotice>, CycleError> {
     let filter = NoticeFilter { cases: vec![known.filed.case()], ..NoticeFilter::default() };
     Ok(tx.read().notices(&filter).await?)
+}
+
+/// True where an older copy of the state was put back lately, and nothing of the form had still to be done:
+/// it was carried out, and told, after the copy.
+async fn was_carried_out_before(
+    tx: &Tx,
+    filed: &FiledForm,
+    now: Timestamp,
+) -> Result<bool, CycleError> {
+    let Some(behind) = tx.read().behind().await? else { return Ok(false) };
+    if now.duration_since(behind.noticed_at) > CATCHING_UP {
+        return Ok(false);
+    }
+    let filter = StepFilter { cases: vec![filed.case()], ..StepFilter::default() };
+    let steps = tx.read().steps(&filter).await?;
+    Ok(!steps.iter().any(|stored| stored.state.receipt().is_some()))
 }
 
 fn is_new(there: &[StoredNotice], known: &FormKnown, wanted: &Wanted<'_>) -> bool {

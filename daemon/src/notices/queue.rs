@@ -32,10 +32,10 @@ struct Known {
 }
 
 /// Why a notice is not sent after an older copy of the state was put back.
-const OLDER_COPY: &str = "the state is an older copy: they may have been told before";
+pub(super) const OLDER_COPY: &str = "the state is an older copy: they may have been told before";
 
 /// HR's files since the copy are dropped again within so long.
-const CATCHING_UP: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub(super) const CATCHING_UP: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// True where an older copy of the state was put back lately, and the accounts of a departure that was opened
 /// since were found shut already: this was done before, and told. Its moment says nothing: a departure that is

@@ -1,5 +1,6 @@
 //! Copies of the state, and what a daemon on an older copy knows of itself.
 
+use super::audit::head;
 use super::connect::{Kind, PATIENCE, make_private};
 use super::error::Doing as _;
 use super::{Checkpoints, DatabaseSettings, Reader, Store, StoreError, Witness};
@@ -13,6 +14,12 @@ use std::path::{Path, PathBuf};
 
 /// The setting under which it is kept.
 const BEHIND: &str = "state is an older copy";
+
+/// The setting that says by whom and since when nothing is given.
+pub const GIVING_PAUSED: &str = "pause.giving";
+
+/// What stands there when the daemon paused it itself.
+const BY_ITSELF: &str = "by lapsed itself: the state is an older copy";
 
 /// The state was put back as it was earlier: what came after it took effect in the world, and is not known
 /// here.
@@ -39,11 +46,13 @@ impl Reader<'_> {
 }
 
 impl Store {
-    /// Puts on record that the checkpoint file is ahead of the audit; the first time only.
+    /// Puts on record that the checkpoint file is ahead of the audit, the first time only, and stops giving
+    /// until somebody has looked: what was given after the copy would be given again.
     pub(super) async fn note_behind(&self, behind: Option<Behind>) -> Result<(), StoreError> {
         let Some(behind) = behind else { return Ok(()) };
         let tx = self.begin().await?;
         tx.set_setting(BEHIND, &behind).await?;
+        tx.set_setting(GIVING_PAUSED, &Some(BY_ITSELF)).await?;
         tx.commit().await.map(drop)
     }
 
@@ -125,6 +134,12 @@ impl Store {
         std::fs::rename(&beside, &path).map_err(failed)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        // Also where the checkpoints came back with the copy, and nothing tells what came after it.
+        let store = Self::open(settings, None).await?;
+        let end = head(&store.read().db).await?.seq;
+        let behind = Behind { ends_at: end, seen: end, until: now, noticed_at: now };
+        store.note_behind(Some(behind)).await?;
+        store.close().await?;
         Ok(replaced.then_some(aside))
     }
 }

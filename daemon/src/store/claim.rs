@@ -13,7 +13,7 @@ use super::wish_store::KEPT;
 use super::{StoreError, StoredStep, convert, sql};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use lapsed_core::facts::ConnectorName;
-use lapsed_core::journal::{StepEvent, transition};
+use lapsed_core::journal::{StepEvent, StepState, transition};
 use lapsed_core::step::StepId;
 use sea_orm::{
     ConnectionTrait as _, DatabaseExecutor, DbBackend, EntityTrait as _, Statement, Value,
@@ -36,6 +36,8 @@ pub struct Claim<'a> {
     pub limit: usize,
     /// False while deletions are paused.
     pub deletions_allowed: bool,
+    /// False while giving is paused.
+    pub giving_allowed: bool,
 }
 
 impl Store {
@@ -47,7 +49,7 @@ impl Store {
     /// same departure and connector with a lower rank is still to come; and the departure is open: a
     /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out.
     /// What gives access also needs that no departure of the person is in effect and no suspension stops it
-    /// there. What destroys also needs that deletions are allowed, the departure's disabling is on record, no
+    /// there, and that giving is not paused. What destroys also needs that deletions are allowed, the departure's disabling is on record, no
     /// account of it in any target is left whose disabling was refused, has drifted or is still to come,
     /// and no hold stands over the person, nor a wish over what would be deleted: all looked at in this
     /// same transaction. Where that can't be read, nothing that destroys is claimed. Dismissals for cause come first, then lower ranks, then steps on the same
@@ -57,6 +59,7 @@ impl Store {
             return Ok(Vec::new());
         }
         match self.claim_by(claim, Orders::Heeded).await {
+            Err(full @ StoreError::DiskFull { .. }) => Err(full),
             Err(error) => {
                 // Accounts are still shut where only the orders can't be read. Anything else fails again.
                 let Ok(claimed) = self.claim_by(claim, Orders::Unreadable).await else {
@@ -169,7 +172,7 @@ async fn claim_in(
 ) -> Result<Vec<StoredStep>, StoreError> {
     let ready = Statement::from_sql_and_values(
         db.get_database_backend(),
-        ready_sql(db.get_database_backend(), claim.connectors.len(), claim.limit, orders),
+        ready_sql(db.get_database_backend(), claim, orders),
         ready_values(claim),
     );
     let rows =
@@ -177,6 +180,9 @@ async fn claim_in(
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let mut step = stored(row)?;
+        if is_unsure(&step) {
+            step.recheck_index = step.recheck_index.saturating_add(1);
+        }
         step.state = transition(&step.state, StepEvent::Start(claim.now))?;
         step.token += 1;
         step.attempts = step.attempts.saturating_add(1);
@@ -190,9 +196,20 @@ async fn claim_in(
     Ok(claimed)
 }
 
+/// Whether a form was perhaps mailed by an attempt that nobody knows the end of: that is counted where the
+/// reminders are counted later on.
+fn is_unsure(step: &StoredStep) -> bool {
+    step.step.action.asks()
+        && matches!(step.state, StepState::Started { .. } | StepState::Unknown { .. })
+}
+
 fn lease_end(claim: &Claim<'_>) -> Timestamp {
     claim.now.checked_add(claim.lease_for).unwrap_or(Timestamp::MAX)
 }
+
+/// True of a step `s` that was written more than five minutes from now (`$1`): the clock was set back since,
+/// and what the step waits for, a lease or its next attempt, would be waited for as long as that.
+pub(super) const SET_BACK: &str = "s.changed_at > $1 + 300000000";
 
 /// What else must be so before anything is destroyed, and before a wish is carried out.
 fn orders_sql(orders: Orders) -> String {
@@ -212,22 +229,24 @@ fn orders_sql(orders: Orders) -> String {
     }
 }
 
-fn ready_sql(backend: DbBackend, connectors: usize, limit: usize, orders: Orders) -> String {
+fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
+    let (connectors, limit) = (claim.connectors.len(), claim.limit);
     let orders = orders_sql(orders);
+    let giving = if claim.giving_allowed { "" } else { "AND NOT s.gives " };
     let in_no_others_hands = in_no_others_hands("s", "$4");
     let mut sql = format!(
         "SELECT s.* FROM steps s \
          JOIN plans p ON p.hash = s.plan \
          JOIN cases c ON c.id = s.case_id \
          WHERE NOT s.ended AND s.state <> 'asked' \
-         AND s.not_before <= $1 \
-         AND (s.lease_until IS NULL OR s.lease_until <= $1) \
+         AND (s.not_before <= $1 OR {SET_BACK}) \
+         AND (s.lease_until IS NULL OR s.lease_until <= $1 OR {SET_BACK}) \
          AND {in_no_others_hands} \
          AND (s.due_on IS NULL OR s.due_on <= $2) \
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
          AND c.state = 'open' \
-         AND {orders} \
+         AND {orders} {giving}\
          AND (s.action NOT IN ('disable_mailbox', 'archive_home') OR c.disabled_on IS NOT NULL \
               OR (c.kind = 'suspension' AND NOT EXISTS (SELECT 1 FROM steps e WHERE NOT e.ended \
                   AND e.case_id = s.case_id AND e.action = 'disable'))) \
@@ -266,6 +285,8 @@ async fn mark_started(
         let sql = format!(
             "UPDATE steps SET state = $1, state_body = $2, lease_owner = $3, lease_until = $4, \
              lease_token = lease_token + 1, attempts = attempts + 1, changed_at = $5, \
+             recheck_index = recheck_index + CASE WHEN state IN ('started', 'unknown') \
+             AND action IN ('request_revocation', 'request_change') THEN 1 ELSE 0 END, \
              first_started_at = COALESCE(first_started_at, $5) WHERE id IN ({})",
             sql::placeholders(6, some.len()),
         );

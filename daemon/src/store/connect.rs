@@ -5,6 +5,7 @@ use super::error::Doing as _;
 use super::tx::Reader;
 use super::{StoreError, postgres_tls};
 use lapsed_migrations::Migrator;
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -257,6 +258,16 @@ async fn sqlite(
         } else {
             options.journal_mode(SqliteJournalMode::Wal)
         }
+    });
+    // On a full disk SQLite rolls back by itself, which the driver does not learn: it would never again begin a
+    // transaction on that connection. One that is still in a transaction when it is given back is closed.
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
     });
     Database::connect(options).await.map_err(|source| StoreError::Open { source })
 }

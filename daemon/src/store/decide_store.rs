@@ -1,5 +1,6 @@
 //! Whose departure is to be looked at, and what the guard and the closing of cases count.
 
+use super::claim::SET_BACK;
 use super::daemon_store::IN_NO_HANDS;
 use super::error::Doing as _;
 use super::tables::{cases, to_decide};
@@ -113,7 +114,7 @@ impl Reader<'_> {
         let sql = format!(
             "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
              WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
-             AND COALESCE(s.lease_until, 0) <= $1 AND {IN_NO_HANDS}"
+             AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK}) AND {IN_NO_HANDS}"
         );
         let doing = "looking for steps left behind";
         let mut ids = Vec::new();

@@ -128,6 +128,16 @@ pub enum StoreError {
         /// What the driver said.
         source: DbErr,
     },
+    /// There is no room left for what was to be written.
+    #[error(
+        "the disk of the state is full: {doing} failed and nothing was changed; make room, and the daemon goes on by itself"
+    )]
+    DiskFull {
+        /// What was being done.
+        doing: &'static str,
+        /// What the driver said.
+        source: DbErr,
+    },
     /// A stored body can't be read.
     #[error(
         "a stored {what} can't be read; it was written by another release or changed by hand, restore it from a backup"
@@ -187,9 +197,18 @@ pub(super) trait Doing<T> {
 impl<T> Doing<T> for Result<T, DbErr> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
         // PostgreSQL's details quote whole rows, and `Debug` would print them: only the sentence is kept.
-        self.map_err(|error| StoreError::Database {
-            doing,
-            source: DbErr::Custom(error.to_string()),
+        self.map_err(|error| {
+            let source = DbErr::Custom(error.to_string());
+            if is_full(&error.to_string()) {
+                StoreError::DiskFull { doing, source }
+            } else {
+                StoreError::Database { doing, source }
+            }
         })
     }
+}
+
+/// SQLite's words for its result `SQLITE_FULL`, and the system's for `ENOSPC`, which PostgreSQL passes on.
+fn is_full(said: &str) -> bool {
+    said.contains("database or disk is full") || said.contains("No space left on device")
 }

@@ -199,6 +199,16 @@ impl Reader<'_> {
         Ok(found.doing("reading what was set aside")?.is_some())
     }
 
+    /// Whether something was set aside under this id and settled by somebody.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn is_settled(&self, id: Uuid) -> Result<bool, StoreError> {
+        let found = set_asides::Entity::find_by_id(id).one(&self.db).await;
+        let found = found.doing("reading what was set aside")?;
+        Ok(found.is_some_and(|row| row.settled_at.is_some()))
+    }
+
     /// What still waits for a person, oldest first.
     pub async fn open_set_asides(&self) -> Result<Vec<SetAside>, StoreError> {
         let rows = set_asides::Entity::find()

@@ -40,7 +40,8 @@ pub struct StoredStep {
     pub token: i64,
     /// When to read it back again (D13).
     pub recheck_on: Option<Date>,
-    /// How many of the later read-backs are behind it.
+    /// How many of the later read-backs are behind it. Of a form that is not known to be sent: how many
+    /// attempts have an end that nobody knows. Of one that is: how many reminders.
     pub recheck_index: u32,
 }
 

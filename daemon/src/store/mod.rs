@@ -58,7 +58,7 @@ pub use audit::checkpoint::{Checkpoints, Witness};
 pub use audit::proof::{Link, Proof, RowsAbout, Segment};
 pub use audit::verify::{AuditFinding, AuditReport, verify_audit};
 pub use audit::{ALARM, AuditEntry, AuditRow, GENESIS, chain_hash, link_hash, row_digest};
-pub use backup::Behind;
+pub use backup::{Behind, GIVING_PAUSED};
 pub use case_store::CaseFilter;
 pub use claim::Claim;
 pub use connect::{DatabaseSettings, Store};

@@ -40,6 +40,10 @@ pub struct NewNotice {
     pub by_digest: bool,
 }
 
+/// No notice is put off or held for as long as these two hours, in microseconds: one that is was written
+/// before the clock was set back, and nobody is to wait for that.
+const SET_BACK: u64 = 7_200_000_000;
+
 /// What to claim.
 #[derive(Debug, Clone, Copy)]
 pub struct NoticeClaim<'a> {
@@ -206,9 +210,10 @@ impl Store {
         let tx = self.begin().await?;
         let limit = claim.limit;
         let mut sql = format!(
-            "SELECT * FROM notices WHERE state = 'queued' AND NOT by_digest AND not_before <= $1 \
-             AND (lease_until IS NULL OR lease_until <= $1) AND {} \
-             ORDER BY not_before, queued_at, id LIMIT {limit}",
+            "SELECT * FROM notices WHERE state = 'queued' AND NOT by_digest \
+             AND (not_before <= $1 OR not_before > $1 + {SET_BACK}) \
+             AND (lease_until IS NULL OR lease_until <= $1 OR lease_until > $1 + {SET_BACK}) \
+             AND {} ORDER BY not_before, queued_at, id LIMIT {limit}",
             in_no_others_hands("notices", "$2"),
         );
         if self.backend() == DbBackend::Postgres {

@@ -3,7 +3,7 @@
 use super::error::Doing as _;
 use super::tables::settings;
 use super::{Reader, Store, StoreError, Tx, convert, sql};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sea_orm::EntityTrait as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -66,8 +66,11 @@ impl Store {
         let key = Turn::key(what);
         let tx = self.begin().await?;
         let turn: Option<Turn> = tx.read().setting(&key).await?;
+        // One that lasts much longer than ours would was taken before the clock was set back.
+        let lasts = until.checked_add(SignedDuration::from_mins(5)).unwrap_or(until);
+        let holds = |turn: &Turn| turn.owner != owner && turn.until > now && turn.until <= lasts;
         let (next, mine) = match turn {
-            Some(turn) if turn.owner != owner && turn.until > now => return Ok(false),
+            Some(turn) if holds(&turn) => return Ok(false),
             Some(Turn { owner: has, wanted_by: Some(other), .. })
                 if has == owner && other != owner =>
             {

@@ -1,5 +1,6 @@
 //! What stops access for a while, and what the nightly audit found.
 
+use super::claim::SET_BACK;
 use super::daemon_store::IN_NO_HANDS;
 use super::error::Doing as _;
 use super::tables::{access_findings, suspensions};
@@ -145,7 +146,7 @@ impl Reader<'_> {
         let doing = "looking for stopped steps that were under way";
         let sql = format!(
             "SELECT s.id FROM steps s WHERE s.gives AND s.state IN ('started', 'unknown') \
-             AND s.connector = $3 AND COALESCE(s.lease_until, 0) <= $1 \
+             AND s.connector = $3 AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK}) \
              AND {IN_NO_HANDS} AND ({STOPPED})"
         );
         let values =

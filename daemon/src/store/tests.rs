@@ -2,6 +2,7 @@
 
 use super::{Checkpoints, DatabaseSettings, Store, StoreError};
 use crate::store::suite::Ended;
+use sea_orm::ConnectionTrait as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -110,4 +111,23 @@ async fn a_checkpoint_that_cannot_be_written_is_an_alarm_and_stops_nothing() -> 
     assert_eq!(tx.commit().await?, 1);
     assert!(store.audit_alarm().is_some_and(|alarm| alarm.contains("/dev/full")));
     Ok(())
+}
+
+/// What a full disk does to a commit: SQLite has rolled back by itself, and the driver does not know.
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_spoils_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = DatabaseSettings::sqlite(&folder.path().join("state.db"));
+    let store = Store::open(&settings, None).await.unwrap();
+    for _ in 0..20 {
+        let tx = store.begin().await.unwrap();
+        tx.set_setting("lost", &1).await.unwrap();
+        tx.inner.execute_unprepared("ROLLBACK").await.unwrap();
+        assert!(tx.commit().await.is_err());
+    }
+    let tx = store.begin().await.unwrap();
+    tx.set_setting("kept", &2).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.read().setting::<u8>("lost").await.unwrap(), None);
+    assert_eq!(store.read().setting::<u8>("kept").await.unwrap(), Some(2));
 }

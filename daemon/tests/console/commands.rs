@@ -65,6 +65,8 @@ fn told(output: Output) -> (i32, String, String) {
 #[case::holds(&["hold", "list"], 0, "General Counsel")]
 #[case::pause(&["pause", "deletions", "--reason", "r"], 0, "pause by ")]
 #[case::resume(&["resume", "deletions", "--reason", "r"], 0, "resume by ")]
+#[case::pause_giving(&["pause", "giving", "--reason", "r"], 0, "pause giving by ")]
+#[case::resume_giving(&["resume", "giving", "--reason", "r"], 0, "resume giving by ")]
 #[case::requests(&["requests"], 0, "overdue since 2026-11-24")]
 #[case::form(&["form", "17"], 0, "Local Security Officer")]
 #[case::no_form(&["form", "18"], 6, "")]

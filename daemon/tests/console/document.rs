@@ -62,7 +62,9 @@ fn shapes(call: Call) -> (&'static str, &'static str) {
         Call::AcceptBaseline => ("[BaselineRequest](#baselinerequest)", "DoneView"),
         Call::Rosters => ("`of`", "RostersView"),
         Call::Report => ("[ReportRequest](#reportrequest)", "DoneView"),
-        Call::Pause | Call::Resume => ("[PauseRequest](#pauserequest)", "DoneView"),
+        Call::Pause | Call::Resume | Call::PauseGiving | Call::ResumeGiving => {
+            ("[PauseRequest](#pauserequest)", "DoneView")
+        }
         Call::SettleSetAside => ("[SettleRequest](#settlerequest)", "DoneView"),
         Call::Confirm => ("[ConfirmRequest](#confirmrequest)", "DoneView"),
         Call::SubmitForm => ("[SubmitFormRequest](#submitformrequest)", "FiledView"),

@@ -209,6 +209,20 @@ impl Console for FakeConsole {
     fn resume<'a>(&'a self, caller: &'a Caller, _request: PauseRequest) -> Answer<'a, DoneView> {
         self.done("resume", caller)
     }
+    fn pause_giving<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done("pause giving", caller)
+    }
+    fn resume_giving<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _request: PauseRequest,
+    ) -> Answer<'a, DoneView> {
+        self.done("resume giving", caller)
+    }
     fn settle_set_aside<'a>(
         &'a self,
         caller: &'a Caller,

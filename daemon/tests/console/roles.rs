@@ -35,7 +35,7 @@ fn body(call: Call) -> &'static str {
         Call::Delegate => r#"{"person":"mzsmitj","to":"mzdoej","authority":"a"}"#,
         Call::Keep => r#"{"person":"mzsmitj","to":"mzdoej","authority":"a"}"#,
         Call::Depart => r#"{"person":"mzsmitj","reason":"r","last_day":null}"#,
-        Call::Pause | Call::Resume => r#"{"reason":"r"}"#,
+        Call::Pause | Call::Resume | Call::PauseGiving | Call::ResumeGiving => r#"{"reason":"r"}"#,
         Call::SettleSetAside => r#"{"id":"0191f2b4c0de","reason":"r"}"#,
         Call::Confirm => r#"{"form": "K7Q2-M4XZ-9TDF", "content": "c2Nhbg==", "refused": null}"#,
         Call::Approve => r#"{"form":12,"hash":"3f9c01ab77de"}"#,

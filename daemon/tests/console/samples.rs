@@ -42,6 +42,7 @@ pub fn status() -> StatusView {
         deletions_paused: Some(text(
             "by ann since Tue 2026-11-24 09:12 -06:00: wrong file from HR",
         )),
+        giving_paused: None,
         attention: vec![
             AttentionView {
                 kind: text("plan_held"),

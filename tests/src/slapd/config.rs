@@ -100,6 +100,9 @@ fn main_database(builder: &Builder, at: &str, sync: &str) -> String {
             conf += &format!("retcode-item {item}\n");
         }
     }
+    if builder.retcode_in_entries {
+        conf += &format!("overlay retcode\nretcode-parent \"ou=fail,{base}\"\nretcode-indir\n");
+    }
     if builder.access_log {
         conf += "overlay accesslog\nlogdb cn=accesslog\nlogops writes\nlogsuccess TRUE\n";
     }

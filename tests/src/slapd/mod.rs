@@ -43,6 +43,7 @@ pub struct Builder {
     access_log: bool,
     pwd_lockout: bool,
     retcode_items: Vec<String>,
+    retcode_in_entries: bool,
     idle_timeout: Option<u32>,
     last_bind: bool,
     fsync: bool,
@@ -63,6 +64,7 @@ impl Default for Builder {
             access_log: false,
             pwd_lockout: true,
             retcode_items: Vec::new(),
+            retcode_in_entries: false,
             idle_timeout: None,
             last_bind: false,
             fsync: false,
@@ -144,6 +146,12 @@ impl Builder {
     #[must_use]
     pub fn retcode_item(mut self, item: &str) -> Self {
         self.retcode_items.push(item.to_owned());
+        self
+    }
+    /// Entries can carry faults of their own: see [`Slapd::trouble`].
+    #[must_use]
+    pub fn retcode_in_entries(mut self) -> Self {
+        self.retcode_in_entries = true;
         self
     }
     /// Closes connections that were idle for so many seconds.
@@ -300,6 +308,38 @@ impl Slapd {
         let turn = self.changes.fetch_add(1, Ordering::Relaxed);
         let file = self.scratch.write(format!("change-{turn}.ldif"), text, 0o600)?;
         self.witness().change(&file)
+    }
+
+    /// From now on an entry answers these operations (`search`, `modify`) with this result code, after so
+    /// many seconds; for [`Builder::retcode_in_entries`].
+    pub fn trouble(&self, dn: &str, code: u32, operations: &[&str], seconds: u32) -> Done<()> {
+        let mut change = format!(
+            "dn: {dn}\nchangetype: modify\nadd: objectClass\nobjectClass: errAuxObject\n-\n\
+             add: errCode\nerrCode: {code}\n-\nadd: errOp\n"
+        );
+        for operation in operations {
+            change.push_str(&format!("errOp: {operation}\n"));
+        }
+        if seconds > 0 {
+            change.push_str(&format!("-\nadd: errSleepTime\nerrSleepTime: {seconds}\n"));
+        }
+        self.manage(&change)
+    }
+
+    /// An entry behaves again.
+    pub fn no_trouble(&self, dn: &str) -> Done<()> {
+        let slow = self.witness().managed(dn, "errSleepTime")?;
+        let sleep = if slow { "-\ndelete: errSleepTime\n" } else { "" };
+        self.manage(&format!(
+            "dn: {dn}\nchangetype: modify\ndelete: objectClass\nobjectClass: errAuxObject\n-\n\
+             delete: errCode\n-\ndelete: errOp\n{sleep}"
+        ))
+    }
+
+    fn manage(&self, change: &str) -> Done<()> {
+        let turn = self.changes.fetch_add(1, Ordering::Relaxed);
+        let file = self.scratch.write(format!("change-{turn}.ldif"), change, 0o600)?;
+        self.witness().manage(&file)
     }
 
     /// Searches the whole tree by `ldapsearch`, as the administrator, whom no limit cuts.

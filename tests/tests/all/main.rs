@@ -16,6 +16,7 @@ mod departure;
 mod directory;
 mod durability;
 mod envelopes;
+mod faults;
 mod flows;
 mod forms;
 mod homes;

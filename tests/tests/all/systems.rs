@@ -9,4 +9,4 @@
 mod departure;
 mod giving;
 mod scim;
-mod support;
+pub mod support;

@@ -2,7 +2,9 @@
 //! protocol can tell is shown as unverified, and counted as that.
 
 mod desk;
-mod picture;
-mod points;
+mod harm;
+pub mod picture;
+pub mod points;
 mod restored;
-mod stage;
+mod secrets;
+pub mod stage;

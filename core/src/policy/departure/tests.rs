@@ -179,6 +179,28 @@ fn a_mailbox_is_deleted_on_the_next_work_day_after_retention(
     assert_eq!(dated, Ok(expected));
 }
 
+/// Days of 23 and of 25 hours, a leap day and a new year on the way change no date.
+#[rstest]
+#[case::clocks_go_back("2026-10-18", "2026-11-02", "2026-11-17")]
+#[case::clocks_go_forward("2027-02-28", "2027-03-15", "2027-03-30")]
+#[case::over_a_leap_day("2028-02-15", "2028-03-01", "2028-03-16")]
+#[case::on_a_leap_day("2028-02-29", "2028-03-15", "2028-03-30")]
+#[case::before_no_leap_day("2027-02-15", "2027-03-02", "2027-03-17")]
+// 31 December 2027 is kept as the next New Year's Day.
+#[case::over_a_new_year("2027-12-17", "2028-01-03", "2028-01-16")]
+#[case::from_new_years_eve("2026-12-31", "2027-01-15", "2027-01-30")]
+fn dates_are_counted_in_days_of_the_calendar(
+    #[case] disabled_on: &str,
+    #[case] mailbox_on: &str,
+    #[case] home_on: &str,
+) {
+    let work_days = WorkDays { yearly: missouri_state_holidays(), ..WorkDays::default() };
+    let mailbox = mailbox_deletion(day(disabled_on), &mailbox(14), &work_days).expect("a date");
+    assert_eq!(mailbox.date, day(mailbox_on));
+    let home = home_deletion(day(disabled_on), WorksiteClass::Facility, &home()).expect("a date");
+    assert_eq!(home.date, day(home_on));
+}
+
 #[test]
 fn a_closure_of_weeks_is_told_in_one_clause() {
     let closed = (0..5).map(|n| day("2026-12-21").saturating_add(n.days()));

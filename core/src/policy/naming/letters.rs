@@ -22,6 +22,16 @@ impl Spelling<'_> {
     /// The ASCII letters of the text, capitals kept; an error when none is left.
     pub fn letters(&self, text: &str) -> Result<String, NamingError> {
         let mut letters = String::with_capacity(text.len());
+        if text.is_ascii() && self.own.is_empty() {
+            // Most names by far, and nothing to compose or look up.
+            let stays = |c: &char| c.is_ascii_alphabetic() || (self.digits && c.is_ascii_digit());
+            letters.extend(text.chars().filter(stays));
+            return if letters.is_empty() {
+                Err(NamingError::NoLetter(self.part))
+            } else {
+                Ok(letters)
+            };
+        }
         // Composed first, so that the agency's own table sees `ü` as one letter.
         for letter in text.nfc() {
             self.push(letter, &mut letters)?;

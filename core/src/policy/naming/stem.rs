@@ -50,7 +50,7 @@ impl Stem {
         let max_length = usize::from(policy.max_length);
         let stem =
             Self { head, name, tail, numbering, max_length, max_duplicates: policy.max_duplicates };
-        stem.kept(0).map(|_| stem.clone()).ok_or(NamingError::TooLong(max_length))
+        if stem.kept(0).is_some() { Ok(stem) } else { Err(NamingError::TooLong(max_length)) }
     }
 
     /// The ID without a number.

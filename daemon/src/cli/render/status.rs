@@ -24,6 +24,9 @@ impl Text for StatusView {
         if let Some(pause) = &self.deletions_paused {
             page.field("deletions", &format!("PAUSED {pause}"));
         }
+        if let Some(pause) = &self.giving_paused {
+            page.field("giving", &format!("PAUSED {pause}"));
+        }
         page.field("people", &self.people.to_string());
         page.field(
             "departures",

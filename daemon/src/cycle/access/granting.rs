@@ -14,12 +14,13 @@ mod ended;
 mod finished;
 mod opener;
 mod reserve;
+mod since_copy;
 mod store;
 
 use super::{Cycle, CycleError};
 use crate::cycle::decide::Decided;
 use crate::cycle::departing::Accounts;
-use crate::store::{CaseFilter, FormFilter, StepFilter, StoredStep};
+use crate::store::{CaseFilter, FormFilter, GIVING_PAUSED, StepFilter, StoredStep};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::settings::Ability;
@@ -63,6 +64,10 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.end_what_is_over(now).await?;
+        let paused = self.store.read().setting::<Option<String>>(GIVING_PAUSED).await?;
+        if paused.flatten().is_some() {
+            return Ok(Vec::new());
+        }
         let people = self.store.read().people_to_grant(now).await?;
         let (mut decided, mut taken) = (Decided::default(), Taken::default());
         let mut plans = Vec::new();

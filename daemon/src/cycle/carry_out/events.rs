@@ -1,7 +1,8 @@
 //! What an answer of a target means for a step in the journal.
 
-use crate::store::StoredStep;
+use crate::store::{StepUpdate, StoredStep};
 use jiff::{SignedDuration, Timestamp};
+use lapsed_connectors::contract::Apply;
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::step::{
     Action, Cause, EARLIER_ATTEMPT, Fault, Outcome, REPLY_LOST, Receipt, Seen, Step, next_attempt,
@@ -11,6 +12,27 @@ use lapsed_core::step::{
 pub(super) fn may_have_given(stored: &StoredStep) -> bool {
     stored.step.action.gives()
         && (stored.state.has_ended() || matches!(stored.state, StepState::Unknown { .. }))
+}
+
+/// So many attempts to ask somebody may end without anybody knowing whether they were asked; then they are
+/// not asked once more: the reminder does that.
+const MOST_UNSURE: u32 = 2;
+
+/// What stands for a request that was perhaps made often enough; nothing for everything else.
+pub(super) fn asked_perhaps(
+    hand: &dyn Apply,
+    batch: &[StoredStep],
+) -> Option<Result<Outcome, Fault>> {
+    let [only] = batch else { return None };
+    let enough = only.step.action.asks() && only.recheck_index >= MOST_UNSURE;
+    enough.then(|| hand.asked_perhaps(&only.step)).flatten()
+}
+
+/// True where an attempt to ask somebody ended without an answer, and is to be made again.
+pub(super) fn is_unsure(update: &StepUpdate, stored: &StoredStep) -> bool {
+    stored.step.action.asks()
+        && matches!(stored.state, StepState::Unknown { .. })
+        && matches!(update.state, StepState::Waiting { .. })
 }
 
 pub(super) fn lost(steps: &[Step], why: &str) -> Vec<Result<Outcome, Fault>> {
@@ -60,11 +82,19 @@ fn counted(mut receipt: Receipt, attempts: u32) -> Receipt {
     receipt
 }
 
-/// What a look at a step makes of it; nothing where the server could not be asked.
+/// Whether a change was made so shortly ago that a copy may not have it yet.
+fn is_fresh(stored: &StoredStep, now: Timestamp, replication: SignedDuration) -> bool {
+    let age = now.duration_since(stored.changed_at);
+    matches!(stored.state, StepState::Done { .. }) && !age.is_negative() && age < replication
+}
+
+/// What a look at a step makes of it; nothing where the server could not be asked, or may not show yet
+/// what was done no longer than `replication` ago.
 pub(super) fn seen_events(
     stored: &StoredStep,
     seen: Result<Seen, Fault>,
     now: Timestamp,
+    replication: SignedDuration,
 ) -> Vec<StepEvent> {
     let lost = matches!(stored.state, StepState::Unknown { .. });
     let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
@@ -87,6 +117,8 @@ pub(super) fn seen_events(
         Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {
             vec![StepEvent::Refused(cause)]
         }
+        // On its way, perhaps, to the copy that was asked: the next round looks again.
+        Ok(Seen::Otherwise(_)) if is_fresh(stored, now, replication) => Vec::new(),
         Ok(Seen::Otherwise(found)) => vec![StepEvent::NotSeen(Cause::new(found.description))],
         Ok(Seen::CannotTell(cause)) => vec![StepEvent::NotSeen(cause)],
         // The server went away after the change: the next recheck looks again.

@@ -174,3 +174,60 @@ async fn what_a_dead_daemon_was_giving_is_found() {
     let read = executor.cycle.store.read();
     assert!(read.people_to_decide().await.unwrap().contains_key(&person().id));
 }
+
+/// A target that says that it has done everything, and shows what a test wants it to.
+struct Shown(Arc<std::sync::Mutex<Seen>>);
+
+impl Observe for Shown {
+    fn observe<'a>(&'a self, _: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        Box::pin(async { Ok(Observed::default()) })
+    }
+
+    fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        let seen = self.0.lock().unwrap().clone();
+        Box::pin(async move { steps.iter().map(|_| Ok(seen.clone())).collect() })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
+impl Apply for Shown {
+    fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
+        let done = || Ok(Outcome::Changed(Receipt::default()));
+        Box::pin(async move { steps.iter().map(|_| done()).collect() })
+    }
+}
+
+/// A copy that lags is looked at again before what was done counts as not done; a lie is found out.
+#[rstest]
+#[case::a_copy_that_comes_up(true, "verified")]
+#[case::a_lie(false, "unverified")]
+#[tokio::test]
+async fn what_cannot_be_seen_at_once_is_looked_at_again(
+    #[case] comes_up: bool,
+    #[case] state: &str,
+) {
+    let (executor, name) = giving().await;
+    let otherwise = Seen::Otherwise(lapsed_core::step::Found { description: "shut".into() });
+    let seen = Arc::new(std::sync::Mutex::new(otherwise));
+    let never = CancellationToken::new();
+    let after = |seconds| {
+        let at = now().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        Executor { clock: Arc::new(move || at), ..executor.clone() }
+    };
+    let stands = async || {
+        let steps = executor.cycle.store.read().steps(&StepFilter::default()).await.unwrap();
+        steps[0].state.name()
+    };
+    for seconds in [0, 9] {
+        after(seconds).drain(&name, &Shown(seen.clone()), &never).await.unwrap();
+        assert_eq!(stands().await, "done", "after {seconds} s it may be on its way");
+    }
+    if comes_up {
+        *seen.lock().unwrap() = Seen::AsWanted;
+    }
+    after(10).drain(&name, &Shown(seen.clone()), &never).await.unwrap();
+    assert_eq!(stands().await, state);
+}

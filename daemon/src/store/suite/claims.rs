@@ -245,6 +245,23 @@ pub async fn a_lease_that_ran_out_is_taken_over_and_the_old_owner_is_fenced_off(
     Ok(())
 }
 
+pub async fn what_waits_goes_on_when_the_clock_is_set_back(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 2).await?;
+    let steps = [now(0, Do::Disable)?, now(1, Do::Disable)?];
+    planned(&store, &steps, PlanState::Passed).await?;
+    // Five hours ahead one step is begun by a daemon that dies, and one is put off.
+    let ahead = 5 * 3_600;
+    let begun = claim(&store, "dead", ahead).await?;
+    let put_off = StepEvent::RetryAt(later(ahead + 900), Cause::new("busy"));
+    let tx = store.begin().await?;
+    tx.set_steps(&[begun[0].on(put_off)?], later(ahead)).await?;
+    tx.commit().await?;
+    assert!(claim(&store, "other", ahead - 200).await?.is_empty(), "set right by minutes");
+    assert_eq!(claim(&store, "other", 0).await?.len(), 2);
+    Ok(())
+}
+
 pub async fn a_restarted_daemon_takes_its_own_leases_back(settings: &DatabaseSettings) -> Ended {
     let store = open(settings).await?;
     leavers(&store, 2).await?;

@@ -178,6 +178,7 @@ pub fn claim_of<'a>(connectors: &'a [ConnectorName], owner: &'a str, seconds: i6
         lease_for: SignedDuration::from_secs(60),
         limit: 1_000_000,
         deletions_allowed: true,
+        giving_allowed: true,
     }
 }
 

@@ -43,6 +43,7 @@ macro_rules! store_suite {
                 a_release_expires_unless_it_was_used,
                 a_release_by_which_somebody_was_asked_is_used,
                 dates_and_retries_are_waited_for,
+                what_waits_goes_on_when_the_clock_is_set_back,
                 dismissals_come_first_and_groups_together,
                 ten_thousand_steps_take_seconds;
             orders: a_hold_on_a_population_keeps_everyone_whom_it_describes,
@@ -102,6 +103,7 @@ macro_rules! store_suite {
             notices: the_same_notice_is_queued_once,
                 a_notice_of_a_dropped_decision_is_not_there,
                 several_senders_never_hand_the_same_notice_over,
+                a_notice_goes_on_when_the_clock_is_set_back,
                 a_sender_that_lost_its_lease_hands_nothing_over,
                 what_was_being_handed_over_when_its_daemon_died_is_in_doubt,
                 a_restarted_sender_doubts_its_own_at_once,

@@ -112,6 +112,19 @@ pub async fn several_senders_never_hand_the_same_notice_over(settings: &Database
     Ok(())
 }
 
+pub async fn a_notice_goes_on_when_the_clock_is_set_back(settings: &DatabaseSettings) -> Ended {
+    let store = open(settings).await?;
+    queued(&store, &[notice(1), notice(2)]).await?;
+    // Five hours ahead one is put off, and one is in the hands of a daemon that dies.
+    let ahead = 5 * 3_600;
+    let both = claimed(&store, "dead", ahead).await?;
+    let again = NoticeEnd::Again(later(ahead + 900), "busy".into());
+    assert!(ended(&store, both[0].id, both[0].token, &again).await?);
+    assert!(claimed(&store, "other", ahead - 600).await?.is_empty(), "set right by minutes");
+    assert_eq!(claimed(&store, "other", 0).await?.len(), 2);
+    Ok(())
+}
+
 pub async fn a_sender_that_lost_its_lease_hands_nothing_over(settings: &DatabaseSettings) -> Ended {
     let store = open(settings).await?;
     queued(&store, &[notice(1)]).await?;

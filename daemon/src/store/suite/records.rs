@@ -379,6 +379,8 @@ pub async fn one_daemon_at_a_time_has_the_turn(settings: &DatabaseSettings) -> E
         ("two", 89, 150, false),
         ("two", 90, 150, true),
         ("one", 91, 150, false),
+        // The clock was set back by an hour: the turn of before counts no more.
+        ("one", 91 - 3_600, 150 - 3_600, true),
     ] {
         let got = store.take_turn("plan", owner, later(at), later(until)).await?;
         assert_eq!(got, expected, "{owner} at {at}");

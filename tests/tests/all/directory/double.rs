@@ -9,8 +9,11 @@ use tempfile::TempDir;
 
 pub const ACCOUNT: &str = "CN=Ann Li,OU=People,DC=lab,DC=test";
 pub const GROUP: &str = "CN=everyone,OU=Groups,DC=lab,DC=test";
+const PAGED: &[u8] = b"1.2.840.113556.1.4.319";
 /// Values that the double puts into one answer (MaxValRange).
 const RANGE: usize = 1500;
+/// Entries that it puts into one answer (MaxPageSize): it refuses more without paging.
+pub const PAGE: usize = 1000;
 
 /// What to do with one request instead of answering it properly.
 #[derive(Debug, Clone)]
@@ -27,6 +30,14 @@ pub enum Mischief {
     Pointer,
     /// Answer with this result code.
     Code(u8),
+    /// Point to this server instead of answering.
+    Referral(String),
+    /// Say that it is done, and do nothing.
+    Lie,
+    /// Carry it out, and show the account so many times as it was before: it is read from a copy that lags.
+    Lag(usize),
+    /// Change a bit in this byte of the answer.
+    Corrupt(usize),
     /// Nothing: the request after it is meant.
     Pass,
     /// The account has another name by now.
@@ -47,6 +58,14 @@ pub enum On {
 pub struct State {
     pub control: i64,
     pub members: usize,
+    /// Accounts beside the one under test.
+    pub people: usize,
+    /// Listings of more than one page that were refused, since no page was asked for.
+    pub unpaged: usize,
+    /// Entries in each page of a listing.
+    pub pages: Vec<usize>,
+    /// The old value, and how often it is still shown.
+    stale: Option<(i64, usize)>,
     /// Old and new values of every change that was asked for, with the answer's code.
     pub changes: Vec<(i64, i64, u8)>,
     pub connections: usize,
@@ -64,12 +83,20 @@ impl Double {
     pub fn start(members: usize, mischief: &[(On, Mischief)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("ldapi")).unwrap();
-        let state = State {
-            control: 512,
-            members,
-            mischief: mischief.iter().cloned().collect(),
-            ..State::default()
-        };
+        let state =
+            State { members, mischief: mischief.iter().cloned().collect(), ..State::default() };
+        Self::run(listener, folder, state)
+    }
+
+    /// With so many accounts beside the one under test.
+    pub fn with_people(people: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("ldapi")).unwrap();
+        Self::run(listener, folder, State { people, ..State::default() })
+    }
+
+    fn run(listener: UnixListener, folder: TempDir, state: State) -> Self {
+        let state = State { control: 512, ..state };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -155,8 +182,26 @@ fn entry(dn: &str, attributes: &[(&str, Vec<Vec<u8>>)]) -> Vec<u8> {
 }
 
 fn last_page() -> Vec<u8> {
-    let value = seq(0x30, &[tlv(2, &[0]), tlv(4, b"")]);
-    seq(0x30, &[tlv(4, b"1.2.840.113556.1.4.319"), tlv(4, &value)])
+    page_end(b"")
+}
+
+fn page_end(cookie: &[u8]) -> Vec<u8> {
+    let value = seq(0x30, &[tlv(2, &[0]), tlv(4, cookie)]);
+    seq(0x30, &[tlv(4, PAGED), tlv(4, &value)])
+}
+
+/// How many entries are asked for, and from which on: the cookie is that number in digits.
+fn page(controls: &[u8]) -> Option<(usize, usize)> {
+    let all = children(controls);
+    let found = all.iter().map(|(_, control)| children(control)).find(|c| c[0].1 == PAGED)?;
+    let value = children(children(found.last()?.1)[0].1);
+    let size = value[0].1.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
+    Some((size, text(value[1].1).parse().unwrap_or(0)))
+}
+
+fn referral(tag: u8, to: &str) -> Vec<u8> {
+    let to = seq(0xa3, &[tlv(4, to.as_bytes())]);
+    seq(tag, &[tlv(0x0a, &[10]), tlv(4, b""), tlv(4, b""), to])
 }
 
 fn serve(mut stream: UnixStream, state: &Mutex<State>) {
@@ -170,8 +215,8 @@ fn serve(mut stream: UnixStream, state: &Mutex<State>) {
         while let Some((_, content, rest)) = split(&waiting) {
             let parts = children(content);
             let (id, (tag, operation)) = (parts[0].1, parts[1]);
-            let paged = parts.len() > 2;
-            let (reply, ends) = answer(state, id, tag, operation, paged);
+            let page = parts.get(2).and_then(|(_, controls)| page(controls));
+            let (reply, ends) = answer(state, id, tag, operation, page);
             let left = rest.to_vec();
             if stream.write_all(&reply).is_err() || ends {
                 return;
@@ -186,7 +231,7 @@ fn answer(
     id: &[u8],
     tag: u8,
     operation: &[u8],
-    paged: bool,
+    page: Option<(usize, usize)>,
 ) -> (Vec<u8>, bool) {
     let mut state = state.lock().unwrap();
     let parts = children(operation);
@@ -201,7 +246,7 @@ fn answer(
                 [tlv(0x0a, &[0]), tlv(4, b""), tlv(4, b""), tlv(0x8b, b"dn:CN=daemon,DC=lab")];
             (message(id, seq(0x78, &who), None), false)
         }
-        0x63 => search(&mut state, id, &parts, paged),
+        0x63 => search(&mut state, id, &parts, page),
         0x66 => modify(&mut state, id, &parts),
         _ => (Vec::new(), true),
     }
@@ -212,13 +257,19 @@ fn mischief(state: &mut State, on: On) -> Option<Mischief> {
     (*what == on).then(|| state.mischief.pop_front().unwrap().1)
 }
 
-fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (Vec<u8>, bool) {
+fn search(
+    state: &mut State,
+    id: &[u8],
+    parts: &[(u8, &[u8])],
+    page: Option<(usize, usize)>,
+) -> (Vec<u8>, bool) {
+    let paged = page.is_some();
     let base = text(parts[0].1).to_lowercase();
     let filter = text(parts[6].1);
     let wanted: Vec<String> = children(parts[7].1).iter().map(|(_, name)| text(name)).collect();
     let one = |entry| [message(id, entry, None), message(id, result(0x65, 0), None)].concat();
     if base.is_empty() {
-        let controls = vec![b"1.2.840.113556.1.4.319".to_vec()];
+        let controls = vec![PAGED.to_vec()];
         return (one(entry("", &[("supportedControl", controls)])), false);
     }
     if let Some(range) = wanted.iter().find(|name| name.starts_with("member;range=")) {
@@ -229,6 +280,9 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         return (one(group()), false);
     }
     let on_account = base.contains("people");
+    if on_account && state.people > 0 && !filter.contains("zann") && !filter.contains("group") {
+        return (listing(state, id, page), false);
+    }
     let entry = if on_account && !filter.contains("group") { account(state) } else { group() };
     let done = || message(id, result(0x65, 0), paged.then(last_page));
     let whole = [message(id, entry.clone(), None), done()].concat();
@@ -236,7 +290,17 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
         return (whole, false);
     }
     match mischief(state, On::AccountSearch) {
-        None | Some(Mischief::Pass | Mischief::ChangeFirst(_)) => (whole, false),
+        None
+        | Some(Mischief::Pass | Mischief::ChangeFirst(_) | Mischief::Lie | Mischief::Lag(_)) => {
+            (whole, false)
+        }
+        Some(Mischief::Referral(to)) => (message(id, referral(0x65, &to), None), false),
+        Some(Mischief::Corrupt(at)) => {
+            let mut whole = whole;
+            let at = at % whole.len();
+            whole[at] ^= 1 << (at % 8);
+            (whole, false)
+        }
         Some(Mischief::Renamed) => {
             let renamed = account_named(state, "CN=Ann Bo,OU=People,DC=lab,DC=test");
             ([message(id, renamed, None), done()].concat(), false)
@@ -257,8 +321,49 @@ fn search(state: &mut State, id: &[u8], parts: &[(u8, &[u8])], paged: bool) -> (
     }
 }
 
-fn account(state: &State) -> Vec<u8> {
-    account_named(state, ACCOUNT)
+/// A page of all accounts, never more than `PAGE`; without paging, what fits and a refusal.
+fn listing(state: &mut State, id: &[u8], page: Option<(usize, usize)>) -> Vec<u8> {
+    let all = state.people + 1;
+    let (size, from) = page.unwrap_or((PAGE, 0));
+    let to = (from + size.min(PAGE)).min(all);
+    let mut out = Vec::new();
+    for number in from..to {
+        let one = if number == 0 { account(state) } else { person(number) };
+        out.extend(message(id, one, None));
+    }
+    state.pages.push(to - from);
+    let cut = page.is_none() && to < all;
+    state.unpaged += usize::from(cut);
+    let cookie = if to < all { to.to_string() } else { String::new() };
+    let control = page.map(|_| page_end(cookie.as_bytes()));
+    out.extend(message(id, result(0x65, if cut { 4 } else { 0 }), control));
+    out
+}
+
+fn person(number: usize) -> Vec<u8> {
+    let mut guid = vec![1; 16];
+    guid[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    let name = format!("p{number}");
+    entry(
+        &Double::member(number),
+        &[
+            ("objectGUID", vec![guid]),
+            ("sAMAccountName", vec![name.clone().into_bytes()]),
+            ("employeeNumber", vec![format!("E-{name}").into_bytes()]),
+            ("userAccountControl", vec![b"512".to_vec()]),
+        ],
+    )
+}
+
+fn account(state: &mut State) -> Vec<u8> {
+    let now = state.control;
+    if let Some((old, left @ 1..)) = state.stale {
+        state.stale = Some((old, left - 1));
+        state.control = old;
+    }
+    let shown = account_named(state, ACCOUNT);
+    state.control = now;
+    shown
 }
 
 fn account_named(state: &State, dn: &str) -> Vec<u8> {
@@ -305,8 +410,11 @@ fn modify(state: &mut State, id: &[u8], parts: &[(u8, &[u8])]) -> (Vec<u8>, bool
     if let Some(Mischief::ChangeFirst(control)) = trick {
         state.control = control;
     }
-    if let Some(Mischief::Code(code)) = trick {
-        return (message(id, result(0x67, code), None), false);
+    match &trick {
+        Some(Mischief::Code(code)) => return (message(id, result(0x67, *code), None), false),
+        Some(Mischief::Referral(to)) => return (message(id, referral(0x67, to), None), false),
+        Some(Mischief::Lie) => return (message(id, result(0x67, 0), None), false),
+        _ => {}
     }
     let (mut old, mut new) = (0, 0);
     for (_, change) in children(parts[1].1) {
@@ -319,6 +427,9 @@ fn modify(state: &mut State, id: &[u8], parts: &[(u8, &[u8])]) -> (Vec<u8>, bool
         }
     }
     let code = if old == state.control { 0 } else { 16 };
+    if let (0, Some(Mischief::Lag(times))) = (code, &trick) {
+        state.stale = Some((state.control, *times));
+    }
     if code == 0 {
         state.control = new;
     }

@@ -136,6 +136,42 @@ fn to<'a>(mails: &'a [Received], address: &str) -> Vec<&'a Received> {
 }
 
 #[test]
+fn a_form_is_mailed_once_more_after_a_kill_and_then_it_is_said_that_nobody_knows() {
+    let mut stage = Stage::new().unwrap();
+    stage.site.start().unwrap();
+    stage.adopt().unwrap();
+    assert!(stage.site.stop().unwrap());
+    stage.leave().unwrap();
+    // Each form is mailed, and the daemon is killed before that is on record.
+    let moment = ("LAPSED_CRASH_AT", "request_revocation/asked/before".to_owned());
+    stage.site.set_environment(&[moment]);
+    let killed = (0..8).filter(|_| !stage.site.once_unless_killed().unwrap()).count();
+    assert_eq!(killed, 8, "{}", stage.site.log());
+    let mails = stage.mail.mails();
+    for address in ["access@dhss.test", "lso@dmh.test"] {
+        let ids: Vec<String> = to(&mails, address).iter().map(|mail| mail.message_id()).collect();
+        assert!((1..=2).contains(&ids.len()) && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    }
+    assert!(mails.len() >= 3, "one of them was mailed as often as it may be");
+    stage.site.set_environment(&[]);
+    stage.site.once().unwrap();
+    stage.site.once().unwrap();
+    let mailed = stage.mail.mails().len();
+    assert!(mailed <= 4, "{mailed}");
+
+    stage.site.start().unwrap();
+    let status = stage.site.json(&["status"]).unwrap().to_string();
+    assert!(status.contains("form_unverified"), "{status}");
+    assert!(status.contains("nobody knows whether it arrived"), "{status}");
+    assert!(stage.site.stop().unwrap());
+    // The reminder says it all again, and nobody is left to wonder.
+    assert_eq!(stage.on(date(2026, 12, 7)).unwrap(), mailed + 2, "{}", stage.site.log());
+    stage.site.start().unwrap();
+    let status = stage.site.json(&["status"]).unwrap().to_string();
+    assert!(!status.contains("form_unverified"), "{status}");
+}
+
+#[test]
 fn a_case_is_closed_only_when_those_who_were_asked_have_confirmed() {
     let mut stage = Stage::new().unwrap();
     let checked = stage.site.printed(&["check"]).unwrap();

@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use lapsed_tests::{Done, Entry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -34,9 +34,15 @@ impl Picture {
         };
         let mut asked_again = again("request_revocation", "dhss")?;
         let password_again = again("set_password", "directory")? > 0;
-        let mut unverified = steps + notices + asked_again;
+        // A reminder over which the daemon died is made on the next reminder's day, and `lapsed due` says so.
+        let postponed = count(
+            "SELECT COUNT(*) FROM steps WHERE state = 'asked' AND connector = 'dhss' AND recheck_index = 0 \
+             AND recheck_on > '2027-07-06'",
+        )?;
+        let mut unverified = steps + notices + asked_again + postponed;
         let mut mails = BTreeMap::new();
         let mut ids = BTreeMap::<String, (String, u64)>::new();
+        let mut rosters = BTreeSet::new();
         for mail in stage.mail.mails() {
             let what = format!("{:?} {}", mail.to, masked(&mail.subject()));
             // Alarms and digests tell of how long it took, which is another matter.
@@ -46,6 +52,10 @@ impl Picture {
             let times = &mut ids.entry(mail.message_id()).or_insert((what.clone(), 0)).1;
             *times += 1;
             if *times > 1 {
+                continue;
+            }
+            // Rosters come with the calendar, where the daemon runs long enough: once.
+            if what.contains("Who holds what") && rosters.insert(what.clone()) {
                 continue;
             }
             let known: &mut u64 = mails.entry(what.clone()).or_default();

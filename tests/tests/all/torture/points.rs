@@ -37,7 +37,7 @@ impl Ordeal {
     }
 
     /// One round; whether it came to its end and passed nothing.
-    fn round(&mut self, stage: &mut Stage) -> Done<bool> {
+    pub fn round(&mut self, stage: &mut Stage) -> Done<bool> {
         let log = stage.site.path("moments");
         let _ = fs::remove_file(&log);
         let mut variables = vec![("LAPSED_CRASH_LOG", log.display().to_string())];
@@ -71,7 +71,7 @@ impl Ordeal {
     }
 
     /// Both acts, each until two rounds have found nothing to do.
-    fn through(&mut self, stage: &mut Stage) -> Done<()> {
+    pub fn through(&mut self, stage: &mut Stage) -> Done<()> {
         self.act(stage)?;
         stage.later();
         self.act(stage)
@@ -107,7 +107,7 @@ impl Ordeal {
 }
 
 /// The figures of one run, held against an undisturbed one; and what is wrong, in words.
-fn judged(ours: &Picture, undisturbed: &Picture, kills: u64) -> (Figures, Vec<String>) {
+pub fn judged(ours: &Picture, undisturbed: &Picture, kills: u64) -> (Figures, Vec<String>) {
     let mut told = ours.differs_from(undisturbed);
     let wrong = told.len() as u64;
     let mut sum = |what: &str, rows: Vec<(String, u64)>| -> u64 {

@@ -73,6 +73,8 @@ pub struct Stage {
     pub site: Site,
     pub homes: PathBuf,
     postgres: Option<(Postgres, String)>,
+    /// Where the system with tables is, when it is not a file.
+    pub tables: Option<(Postgres, String)>,
     /// The moment that the daemon's clock shows at its next start: a day, and minutes past nine.
     clock: (Date, u32),
 }
@@ -99,9 +101,9 @@ impl Stage {
             }
         };
         let (scim, mail, desk) = (Scim::start()?, MailServer::start()?, Desk::start()?);
-        let clock = (DAY, 0);
+        let (clock, tables) = ((DAY, 0), None);
         let mut stage =
-            Self { agency, slapd, dovecot, scim, mail, desk, site, homes, postgres, clock };
+            Self { agency, slapd, dovecot, scim, mail, desk, site, homes, postgres, tables, clock };
         stage.fill()?;
         stage.configure()?;
         stage.begin()?;
@@ -250,7 +252,7 @@ impl Stage {
     }
 
     /// The next round's clock: a minute on.
-    fn tick(&mut self) {
+    pub fn tick(&mut self) {
         let (day, minutes) = self.clock;
         self.clock.1 += 1;
         let (hour, minute) = (9 + minutes / 60, minutes % 60);
@@ -267,7 +269,8 @@ impl Stage {
         let steps = "SELECT COUNT(*) FROM steps WHERE state IN ('started', 'waiting', 'unknown')";
         let notices = "SELECT COUNT(*) FROM notices WHERE state = 'sending'";
         let count = |sql: &str| -> Done<u64> { Ok(self.state(sql)?.parse().unwrap_or(0)) };
-        Ok(count(steps)? + count(notices)?)
+        let forms = "SELECT COUNT(*) FROM access_forms WHERE state = 'approved'";
+        Ok(count(steps)? + count(notices)? + count(forms)?)
     }
 
     /// The second act: the day on which everything is due.
@@ -299,7 +302,10 @@ impl Stage {
 
     /// What a statement on the system with tables says.
     pub fn rows(&self, sql: &str) -> Done<String> {
-        sqlite(&self.site.path("tables.db"), sql)
+        match &self.tables {
+            Some((server, name)) => server.query(name, sql),
+            None => sqlite(&self.site.path("tables.db"), sql),
+        }
     }
 }
 

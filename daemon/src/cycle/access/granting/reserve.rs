@@ -1,5 +1,6 @@
 //! Log-on names, mail addresses and numbers, set apart before anything is made with them (N4, N5).
 
+use super::since_copy::{There, no_name};
 use super::{Cycle, CycleError, Holder};
 use crate::cycle::DAEMON;
 use crate::cycle::decide::{Decided, aside};
@@ -12,13 +13,21 @@ use lapsed_core::citation::Rule;
 use lapsed_core::facts::{PersonId, UserId};
 use lapsed_core::observed::Scope;
 use lapsed_core::policy::access::{Holder as NameOf, MailAddress};
-use lapsed_core::policy::naming::{NameRequest, TakenIds, candidates, fits};
+use lapsed_core::policy::naming::{Candidates, NameRequest, TakenIds, candidates, fits};
 use lapsed_core::reconcile::granting::{Whereabouts, rename_request, whereabouts};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// So many addresses of one name are tried; nobody has as many namesakes.
 const MOST_ADDRESSES: u32 = 10_000;
+
+/// Which log-on name a form is to have.
+pub(super) enum Wants {
+    /// The one that the person has.
+    Kept(UserId),
+    /// The first of these that is free.
+    OneOf(Candidates),
+}
 
 /// What counts as taken in every target that makes accounts, each read whole or not at all (N5), and once a
 /// round: such a question lists a target.
@@ -58,6 +67,7 @@ impl Cycle {
             holders.retain(|holder| !needs(holder));
             return Ok(holders);
         };
+        let there = self.there_since_copy(&holders, taken).await?;
         let mut tx = self.store.begin().await?;
         for holder in &mut holders {
             for at in 0..holder.forms.len() {
@@ -65,7 +75,21 @@ impl Cycle {
                 if !self.needs_a_name(holder, &form) {
                     continue;
                 }
-                match self.name_for(&mut tx, holder, &form, taken, now).await? {
+                let named = match there.get(&form.number) {
+                    // Nothing is told: it is looked for again soon.
+                    Some(There::Unread) => continue,
+                    Some(There::Own(own)) => {
+                        Ok(tx.own_user_id(own, holder.person.id, now).await?.then(|| own.clone()))
+                    }
+                    Some(There::Doubtful(problem)) => Err(problem.clone()),
+                    None => Ok(None),
+                };
+                let named = match named {
+                    Ok(Some(own)) => Ok(own),
+                    Ok(None) => self.name_for(&mut tx, holder, &form, taken, now).await?,
+                    Err(problem) => Err(problem),
+                };
+                match named {
                     Ok(user_id) => {
                         tx.set_reserved(form.number, Some(&user_id)).await?;
                         // With the names of before: what is named after them is found by them.
@@ -79,7 +103,7 @@ impl Cycle {
                         }
                     }
                     Err(problem) => {
-                        let reason = format!("form {}: {problem}", form.number);
+                        let reason = no_name(&form, &problem);
                         tx.set_aside_once(&aside(&holder.person, &reason, now)?).await?;
                     }
                 }
@@ -108,7 +132,7 @@ impl Cycle {
     }
 
     /// Whether a form gives a log-on name or changes it, and has none yet.
-    fn needs_a_name(&self, holder: &Holder, form: &FiledForm) -> bool {
+    pub(super) fn needs_a_name(&self, holder: &Holder, form: &FiledForm) -> bool {
         if form.reserved.is_some() || form.state.has_ended() {
             return false;
         }
@@ -163,7 +187,6 @@ impl Cycle {
         taken: &mut TakenIds,
         now: Timestamp,
     ) -> Result<Result<UserId, String>, CycleError> {
-        let policy = &self.config.policy;
         // A name that turned out to be somebody else's is not given once more.
         let mut present = self.present_name(holder);
         if let Some(own) = &present
@@ -171,31 +194,10 @@ impl Cycle {
         {
             present = None;
         }
-        let request = match form.form.asks {
-            Asks::New => {
-                // What was given to somebody once is theirs, also when they come back.
-                if let Some(own) = present {
-                    return Ok(Ok(own));
-                }
-                let place = place_of(holder, form);
-                let Some(name) = place.name else {
-                    return Ok(Err("no name is known to make a user ID of".into()));
-                };
-                NameRequest { name, location: place.location, kind: place.kind, function: None }
-            }
-            _ => match self.rename_of(holder, form) {
-                Some(request) => request,
-                None => return Ok(Err("the account keeps its name".into())),
-            },
-        };
-        if let Some(own) = present
-            && fits(&policy.naming, &policy.locations, &request, &own).unwrap_or(false)
-        {
-            return Ok(Ok(own));
-        }
-        let mut wanted = match candidates(&policy.naming, &policy.locations, &request) {
-            Ok(wanted) => wanted,
-            Err(error) => return Ok(Err(error.to_string())),
+        let mut wanted = match self.wanted_names(holder, form, present) {
+            Ok(Wants::Kept(own)) => return Ok(Ok(own)),
+            Ok(Wants::OneOf(wanted)) => wanted,
+            Err(problem) => return Ok(Err(problem)),
         };
         let none = wanted.all_taken();
         for user_id in wanted.by_ref() {
@@ -211,8 +213,37 @@ impl Cycle {
         Ok(Err(none.to_string()))
     }
 
+    /// The names that a form may be given, best first, beside the one that the person has.
+    pub(super) fn wanted_names(
+        &self,
+        holder: &Holder,
+        form: &FiledForm,
+        present: Option<UserId>,
+    ) -> Result<Wants, String> {
+        let policy = &self.config.policy;
+        let request = match form.form.asks {
+            Asks::New => {
+                // What was given to somebody once is theirs, also when they come back.
+                if let Some(own) = present {
+                    return Ok(Wants::Kept(own));
+                }
+                let place = place_of(holder, form);
+                let name = place.name.ok_or("no name is known to make a user ID of")?;
+                NameRequest { name, location: place.location, kind: place.kind, function: None }
+            }
+            _ => self.rename_of(holder, form).ok_or("the account keeps its name")?,
+        };
+        if let Some(own) = present
+            && fits(&policy.naming, &policy.locations, &request, &own).unwrap_or(false)
+        {
+            return Ok(Wants::Kept(own));
+        }
+        let wanted = candidates(&policy.naming, &policy.locations, &request);
+        wanted.map(Wants::OneOf).map_err(|error| error.to_string())
+    }
+
     /// The log-on name that the person has, or had last, in a directory.
-    fn present_name(&self, holder: &Holder) -> Option<UserId> {
+    pub(super) fn present_name(&self, holder: &Holder) -> Option<UserId> {
         let linked = holder.person.accounts.iter().rev();
         let mut theirs = linked.filter(|account| self.able(&account.connector, Ability::Accounts));
         let templates = &self.config.policy.departure.linked_accounts;
