@@ -443,7 +443,7 @@ pub struct Gently {
     /// Steps handed to it in one go, instead of `batch`.
     #[schemars(range(min = 1, max = 10_000))]
     pub at_once: Option<u32>,
-    /// Steps begun in a minute at most.
+    /// Steps begun in a minute at most, by all daemons on the database together.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub per_minute: Option<u32>,
 }
