@@ -6,6 +6,7 @@ pub mod agency_form;
 pub mod command;
 pub mod contract;
 pub mod directory;
+mod gift;
 pub mod handover;
 pub mod help_desk;
 pub mod helper;

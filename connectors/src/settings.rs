@@ -63,6 +63,8 @@ pub enum Ability {
     CreateAccount,
     /// Set a first password for a system's account, and hand it over sealed (A6): a directory always does.
     SetPassword,
+    /// Have the owner of an account change its password at the next log-on (A9).
+    ExpirePassword,
     /// Give a system's account access, with roles where it has them (A1, A3).
     GrantAccess,
     /// Rename accounts (N7): never a mainframe's.
@@ -95,6 +97,7 @@ impl Ability {
             Self::Request => "ask others",
             Self::CreateAccount => "make accounts",
             Self::SetPassword => "set first passwords",
+            Self::ExpirePassword => "have passwords changed",
             Self::GrantAccess => "give access",
             Self::RenameAccount => "rename accounts",
             Self::CreateHome => "make home directories",

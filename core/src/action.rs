@@ -8,6 +8,7 @@ pub use change::{
 };
 
 use crate::facts::{SystemRole, UserId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The smallest thing an auditor would ask about: one person, one object, one change.
@@ -155,6 +156,13 @@ pub enum Action {
         account: Target,
         /// For whom it is sealed.
         envelope: Envelope,
+    },
+    /// Have the owner change a password that is too old at the next log-on (A9).
+    ExpirePassword {
+        /// The account.
+        account: Target,
+        /// When the password was last changed: another one since is as good.
+        changed_at: Timestamp,
     },
     /// Give the account another log-on name, display name and mail address (N7).
     Rename {

@@ -209,6 +209,17 @@ impl CaseId {
     pub fn of_restoration(departure: Self, time: u32) -> Self {
         Self(Uuid::new_v5(&departure.0, format!("restoration {time}").as_bytes()))
     }
+
+    /// The id of having one password changed: of an account, by when it was last changed.
+    #[must_use]
+    pub fn of_password(
+        person: PersonId,
+        (connector, account): (&ConnectorName, &StableId),
+        changed_at: Timestamp,
+    ) -> Self {
+        let password = format!("password\u{1f}{connector}\u{1f}{account}\u{1f}{changed_at}");
+        Self(Uuid::new_v5(&person.0, password.as_bytes()))
+    }
 }
 
 /// A person's name as HR gives it.
@@ -488,6 +499,8 @@ pub enum CaseKind {
     Suspension,
     /// What a mistaken departure took is put back (D10).
     Restoration,
+    /// A password that is too old is to be changed (A9).
+    Password,
 }
 
 /// How far a case has come.

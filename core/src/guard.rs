@@ -7,6 +7,7 @@ use crate::step::Step;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Something that the guard or reconcile wants a person to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ pub enum Finding {
     },
     /// More suspensions that nobody ordered one by one than the limit allows: a source may be broken (S3).
     TooManySuspended {
+        /// How many.
+        people: u32,
+        /// The limit that was passed, for people.
+        limit: String,
+    },
+    /// More people would have to change a password at once than the limit allows (A9).
+    TooManyPasswords {
         /// How many.
         people: u32,
         /// The limit that was passed, for people.
@@ -230,6 +238,29 @@ pub fn judge_suspensions(
     judged
 }
 
+/// Makes one plan of the passwords that one night found too old, and judges it by what a run of suspensions
+/// may be (A9). `None` where nothing is to be done.
+#[must_use]
+pub fn judge_passwords(
+    steps: Vec<Step>,
+    population: Option<u32>,
+    limits: &Limits,
+    policy_version: &str,
+) -> Option<(Plan, Verdict)> {
+    let people: BTreeSet<PersonId> = steps.iter().map(|step| step.person).collect();
+    let people = u32::try_from(people.len()).unwrap_or(u32::MAX);
+    // Passwords grow old every day: what was let through before is no slow loss.
+    let baseline =
+        Baseline { population, departed_in_window: 0, departed_in_hour: 0, departed_in_day: 0 };
+    let limit = limit_passed(people, baseline, &limits.suspensions);
+    let findings: Vec<Finding> =
+        limit.map(|limit| Finding::TooManyPasswords { people, limit }).into_iter().collect();
+    let verdict = if findings.is_empty() { Verdict::Pass } else { Verdict::Hold };
+    let kind = PlanKind::Passwords { people };
+    let plan = Plan::new(kind, policy_version, steps, findings, Vec::new());
+    (people > 0).then_some((plan, verdict))
+}
+
 /// The limit that so many people pass, in words, where no plan is made of them.
 #[must_use]
 pub fn limit_passed(people: u32, baseline: Baseline, limit: &Limit) -> Option<String> {
@@ -299,6 +330,7 @@ pub fn held_again(held: &Plan, proposed: Vec<Proposed>, policy_version: &str) ->
         PlanKind::Form { .. }
         | PlanKind::Suspension { .. }
         | PlanKind::MassSuspension { .. }
+        | PlanKind::Passwords { .. }
         | PlanKind::Restoration { .. } => None,
         PlanKind::MassDeparture { .. } if all.is_empty() => None,
         PlanKind::MassDeparture { .. } => {
@@ -353,6 +385,10 @@ impl Finding {
             Self::TooManySuspended { people, limit } => format!(
                 "access of {people} people would stop, more than {limit}: look whether HR's file, or the \
                  source of the last log-on, is broken, then release or reject"
+            ),
+            Self::TooManyPasswords { people, limit } => format!(
+                "{people} people would have to change a password at their next log-on, more than {limit}: tell \
+                 them and the help desk, then release or reject"
             ),
             Self::NoBaseline => {
                 "no population has been accepted yet, so nothing says how many are too many: \

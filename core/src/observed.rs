@@ -17,6 +17,9 @@ pub enum Scope {
     /// Every group that bears one of these names, whatever their case: groups are given by name in the
     /// configuration, and joined by what was found. Only a directory knows.
     Groups(Vec<GroupName>),
+    /// The accounts in any group that bears one of these names, those in groups within it included, without
+    /// their own groups. Only a directory knows.
+    Members(Vec<GroupName>),
 }
 
 /// By what one person's accounts are found. All keys are tried; each account comes once.

@@ -81,6 +81,11 @@ pub enum PlanKind {
         /// How many.
         people: u32,
     },
+    /// Passwords that are too old and were found in one night (A9): one plan, one release.
+    Passwords {
+        /// Of how many people.
+        people: u32,
+    },
 }
 
 impl PlanKind {
@@ -175,7 +180,9 @@ impl Plan {
             | PlanKind::Form { case, .. }
             | PlanKind::Suspension { case, .. }
             | PlanKind::Restoration { case, .. } => Some(case),
-            PlanKind::MassDeparture { .. } | PlanKind::MassSuspension { .. } => None,
+            PlanKind::MassDeparture { .. }
+            | PlanKind::MassSuspension { .. }
+            | PlanKind::Passwords { .. } => None,
         }
     }
 }

@@ -222,9 +222,13 @@ pub enum Seen {
     CannotTell(Cause),
 }
 
-/// The moment at which a retry may be made, after `attempts` failures: doubling from 5 s to 15 minutes.
+/// The moment at which a retry may be made, after `attempts` failures: after 1 s, as most of what fails once
+/// passes at once and somebody waits for it, then doubling from 5 s to 15 minutes.
 #[must_use]
 pub fn next_attempt(now: Timestamp, attempts: u32) -> Timestamp {
-    let seconds = 5_i64.saturating_mul(1_i64 << attempts.min(8)).min(900);
+    let seconds = match attempts {
+        0 | 1 => 1,
+        more => 5_i64.saturating_mul(1_i64 << (more - 2).min(8)).min(900),
+    };
     now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now)
 }

@@ -166,6 +166,7 @@ struct Scene {
     suspensions: Vec<Suspension>,
     has_baseline: bool,
     cut: bool,
+    rules: Vec<fn(&mut Policy)>,
 }
 
 impl Scene {
@@ -180,6 +181,10 @@ impl Scene {
     fn audit(&self) -> Audited {
         let all = BTreeSet::from([connector("ad"), connector("omis")]);
         let whole = if self.cut { BTreeSet::new() } else { all };
+        let mut policy = policy();
+        for rule in &self.rules {
+            rule(&mut policy);
+        }
         audit(&Auditing {
             people: &self.people,
             accounts: &self.accounts,
@@ -190,7 +195,7 @@ impl Scene {
             suspensions: &self.suspensions,
             under_way: &HashSet::new(),
             has_baseline: self.has_baseline,
-            policy: &policy(),
+            policy: &policy,
             now: now(),
             zone: &TimeZone::UTC,
         })
@@ -267,6 +272,41 @@ fn nobody_is_taken_out_of_a_group_whose_account_is_protected_or_not_quite_theirs
     for added in &audited.added_elsewhere {
         assert!(audited.findings.iter().any(|finding| finding.id == added.finding));
     }
+}
+
+#[rstest]
+#[case::every_one_of_them(&["clerk", "nurse"], None, &["clerk", "nurse"])]
+#[case::what_the_form_did_not_give(&["clerk", "nurse"], Some("nurse"), &["clerk"])]
+#[case::what_a_form_gave(&["nurse"], Some("nurse"), &[])]
+#[case::unknown_ones_say_nothing_of_which(&["janitor"], Some("nurse"), &[])]
+fn of_an_accounts_roles_each_is_held_against_what_was_given(
+    #[case] shown: &[&str],
+    #[case] given: Option<&str>,
+    #[case] found: &[&str],
+) {
+    let role = |name: &str| SystemRole::new(name).unwrap();
+    let mut there = account("mzsmitj", Realm::System);
+    there.details.roles = shown.iter().map(|name| role(name)).collect();
+    let mut scene = Scene::of("omis", there);
+    scene.rules.push(|policy| {
+        let omis = policy.access.systems.get_mut(&SystemName::new("omis").unwrap()).unwrap();
+        omis.lock_after_days = None;
+        for name in ["clerk", "nurse"] {
+            omis.roles.insert(SystemRole::new(name).unwrap(), Default::default());
+        }
+    });
+    scene.entitlements = given
+        .map(|name| Entitlement {
+            role: Some(role(name)),
+            ..entitlement("omis", EntitlementState::InPlace)
+        })
+        .into_iter()
+        .collect();
+    let audited = scene.audit();
+    let unapproved: Vec<String> =
+        audited.unapproved.iter().map(|(_, _, role)| role.as_ref().unwrap().to_string()).collect();
+    assert_eq!(unapproved, found, "{audited:?}");
+    assert_eq!(audited.findings.len(), found.len());
 }
 
 #[test]
@@ -372,6 +412,65 @@ fn old_passwords_are_found(#[case] days: Option<i32>, #[case] never: bool, #[cas
     old.details.password = Some(PasswordAge { changed_at, never_expires: never });
     let kinds = Scene::of("ad", old).kinds();
     assert_eq!(kinds.contains(&FindingKind::PasswordTooOld), found, "{kinds:?}");
+}
+
+#[rstest]
+#[case::old(Some(61), |_: &mut Scene| {}, true)]
+#[case::not_old(Some(60), |_: &mut Scene| {}, false)]
+#[case::to_be_changed_already(None, |_: &mut Scene| {}, false)]
+#[case::off(Some(61), |s: &mut Scene| s.rules.clear(), false)]
+#[case::never_expires(Some(61), |s: &mut Scene| {
+    s.accounts[0].1.details.password.as_mut().unwrap().never_expires = true;
+}, false)]
+#[case::an_account_beside_the_own(Some(61), |s: &mut Scene| {
+    s.accounts[0].1.user_id = UserId::new("adm-mzsmitj").unwrap();
+}, false)]
+#[case::an_administrators(Some(61), |s: &mut Scene| {
+    s.accounts[0].1.protection = Some(Protection::SecondOperator { because: "Domain Admins".into() });
+}, false)]
+#[case::break_glass(Some(61), |s: &mut Scene| {
+    s.accounts[0].1.protection = Some(Protection::Never { because: "bg-*".into() });
+}, false)]
+#[case::a_services(Some(61), |s: &mut Scene| {
+    s.rules.push(|policy| policy.access.audit.without_person = vec!["mz*".into()]);
+}, false)]
+#[case::shut(Some(61), |s: &mut Scene| s.accounts[0].1.enabled = false, false)]
+#[case::suspended_elsewhere(Some(61), |s: &mut Scene| {
+    let stop = suspension(SuspensionKind::Leave, None);
+    s.suspensions = vec![Suspension { connectors: vec![connector("omis")], ..stop }];
+}, false)]
+#[case::suspended_before(Some(61), |s: &mut Scene| {
+    s.suspensions = vec![suspension(SuspensionKind::Leave, Some(3))];
+}, true)]
+#[case::about_to_leave(Some(61), |s: &mut Scene| {
+    let mut leaver = leaver();
+    leaver.notices[0].effective_at = now().checked_add(48.hours()).unwrap();
+    s.people = vec![leaver];
+}, false)]
+#[case::gone(Some(61), |s: &mut Scene| s.people = vec![leaver()], false)]
+fn old_passwords_are_expired_of_those_who_may_log_on_and_of_nobody_else(
+    #[case] days: Option<i32>,
+    #[case] change: fn(&mut Scene),
+    #[case] expired: bool,
+) {
+    let mut old = account("mzsmitj", Realm::Directory);
+    let changed_at = days.map(days_ago);
+    old.details.password = Some(PasswordAge { changed_at, never_expires: false });
+    let mut scene = Scene::of("ad", old);
+    scene.rules.push(|policy| policy.access.accounts.password.force_change = true);
+    change(&mut scene);
+    let audited = scene.audit();
+    assert_eq!(audited.old_passwords.len(), usize::from(expired), "{audited:?}");
+    // The same password is the same step in the same case; a newer one is another.
+    let step = |audited: Audited| audited.old_passwords.into_iter().next().map(|old| old.step);
+    let first = step(audited);
+    assert_eq!(first.as_ref().map(|s| s.id), step(scene.audit()).map(|s| s.id));
+    scene.accounts[0].1.details.password =
+        Some(PasswordAge { changed_at: Some(days_ago(70)), never_expires: false });
+    if let (Some(first), Some(other)) = (first, step(scene.audit())) {
+        assert!(first.id != other.id && first.case != other.case);
+        assert_eq!(first.rule, lapsed_core::citation::Rule::A9);
+    }
 }
 
 #[rstest]

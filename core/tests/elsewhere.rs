@@ -88,6 +88,16 @@ fn run(
     before: &[(ConnectorName, ObservedAccount)],
     journal: Journal<'_>,
 ) -> Reconciled {
+    run_with(policy, accounts, before, journal, true)
+}
+
+fn run_with(
+    policy: &Policy,
+    accounts: &[(ConnectorName, ObservedAccount)],
+    before: &[(ConnectorName, ObservedAccount)],
+    journal: Journal<'_>,
+    directories_read: bool,
+) -> Reconciled {
     let person = person();
     let case = Case {
         id: CaseId::departure(person.id, 0),
@@ -107,6 +117,7 @@ fn run(
         case: &case,
         person: &person,
         accounts,
+        directories_read,
         worksite_class: WorksiteClass::Facility,
         policy,
         today: date(2026, 11, 20),
@@ -288,6 +299,18 @@ fn a_person_with_accounts_in_systems_only_is_asked_about_and_put_before_a_person
     assert_eq!(told(&found, Rule::D4), ["omis: revoke access of smithj"]);
     assert_eq!(told(&found, Rule::D5).len(), 1);
     assert!(found.doubtful.iter().any(|text| text.contains("only in systems")));
+}
+
+/// A second request would follow, by the account in the directory, and a person would look in vain.
+#[test]
+fn while_a_directory_does_not_answer_nothing_is_said_of_accounts_that_it_may_have() {
+    let mut policy = Policy::built_in();
+    policy.departure.requests.push(request(RequestScope::default()));
+    let theirs = (connector("omis"), account(Realm::System, "smithj"));
+    let unknown = (connector("mainframe"), nameless("mqsmitj"));
+    let found = run_with(&policy, &[theirs, unknown], &[], &none, false);
+    assert_eq!(told(&found, Rule::D4), ["omis: revoke access of smithj"]);
+    assert_eq!((told(&found, Rule::D5), found.doubtful), (vec![], vec![]));
 }
 
 #[test]

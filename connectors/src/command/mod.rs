@@ -151,7 +151,8 @@ impl Program {
         let server = self.settings.program.display().to_string();
         let mut observed = Observed { server, ..Observed::default() };
         // A program that has to do with mailboxes only knows no accounts: the empty answer is whole.
-        if !self.settings.offers(Operation::Observe) || matches!(scope, Scope::Groups(_)) {
+        let is_of_groups = matches!(scope, Scope::Groups(_) | Scope::Members(_));
+        if !self.settings.offers(Operation::Observe) || is_of_groups {
             return Ok(observed);
         }
         if let Scope::People(wanted) = scope {

@@ -6,7 +6,7 @@ use super::dialect::{Edit, Scramble};
 use super::entry::Entry;
 use super::recent::Before;
 use super::session::{Change, Session};
-use super::{first_password, put_back, rename};
+use super::{first_password, old_password, put_back, rename};
 use lapsed_core::step::{Action, Cause, Fault, Outcome, Receipt, Step};
 use lapsed_core::wildcard::fits;
 
@@ -41,6 +41,9 @@ pub(super) async fn run(
             }
             Action::SetPassword { envelope, .. } => {
                 endings.push((index, first_password::set(batch, index, envelope).await));
+            }
+            Action::ExpirePassword { changed_at, .. } => {
+                endings.push((index, old_password::expire(batch, index, *changed_at).await));
             }
             Action::Rename { to, .. } => {
                 endings.push((index, rename::rename(batch, index, to).await));

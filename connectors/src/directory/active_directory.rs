@@ -187,6 +187,14 @@ impl Dialect for ActiveDirectory {
         entry.number("pwdLastSet").map(|set| set == 0)
     }
 
+    fn expire_password(&self, entry: &Entry) -> Edit {
+        // Written by the directory alone but for 0 and -1: its old value can't be named (MS-SAMR 3.1.1.8.10).
+        Edit {
+            changes: vec![Change::Replace("pwdLastSet".into(), vec![b"0".to_vec()])],
+            before: [("pwdLastSet".to_owned(), entry.all("pwdLastSet"))].into(),
+        }
+    }
+
     /// Goes up with every password (MS-ADTS 3.1.1.4.5.16).
     fn password_version_attribute(&self) -> &'static str {
         "msDS-KeyVersionNumber"
@@ -194,6 +202,10 @@ impl Dialect for ActiveDirectory {
 
     fn alias_attribute(&self) -> &'static str {
         "proxyAddresses"
+    }
+
+    fn main_address(&self, mail: &str) -> Option<String> {
+        Some(format!("SMTP:{mail}"))
     }
 
     /// `smtp:` is an alias, `SMTP:` the main address.

@@ -52,6 +52,7 @@ impl Batch<'_> {
                 | Action::ResetPrimaryGroup { account }
                 | Action::Enable { account }
                 | Action::SetPassword { account, .. }
+                | Action::ExpirePassword { account, .. }
                 | Action::PutBack { account, .. }
                 | Action::Rename { account, .. } => of_account.put(&account.id, index),
                 Action::CreateAccount { .. } => {}

@@ -248,6 +248,8 @@ fn facts(shared: &Shared, blueprint: &Blueprint) -> Attributes {
         "" => blueprint.display_name.clone(),
         last => last.to_owned(),
     };
+    let mail = blueprint.mail.as_deref().filter(|mail| !mail.trim().is_empty());
+    let main = mail.and_then(|mail| shared.dialect.main_address(mail));
     let facts = [
         (names.user_id.as_str(), Some(blueprint.user_id.to_string())),
         ("cn", Some(blueprint.display_name.clone())),
@@ -256,6 +258,7 @@ fn facts(shared: &Shared, blueprint: &Blueprint) -> Attributes {
         (&names.first_name, Some(blueprint.name.first.clone())),
         (&names.employee_number, blueprint.employee_number.as_ref().map(ToString::to_string)),
         (&names.mail, blueprint.mail.clone()),
+        (&names.mail_alias, main),
         (&names.home, blueprint.home.clone()),
         (&names.uid_number, blueprint.uid_number.map(|number| number.to_string())),
     ];

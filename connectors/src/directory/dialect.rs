@@ -155,10 +155,16 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     fn after_password(&self, entry: &Entry) -> Edit;
     /// Whether the password must be changed at the next log-on; `None` where that is not shown.
     fn must_change(&self, entry: &Entry) -> Option<bool>;
+    /// What has the password changed at the next log-on, asked where [`Dialect::must_change`] says no.
+    fn expire_password(&self, entry: &Entry) -> Edit;
     /// The attribute that changes with every new password, and is read by name only.
     fn password_version_attribute(&self) -> &'static str;
     /// The attribute with further mail addresses unless the settings say otherwise.
     fn alias_attribute(&self) -> &'static str;
+    /// What stands in that attribute of a new account with this mail address, if anything does.
+    fn main_address(&self, _mail: &str) -> Option<String> {
+        None
+    }
     /// Further mail addresses, without a protocol before them.
     fn aliases(&self, entry: &Entry, mail: &str, aliases: &str) -> Vec<String>;
     /// What a new name changes beyond log-on name, names and home.

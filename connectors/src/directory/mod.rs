@@ -24,10 +24,12 @@ mod group_values;
 mod joining;
 mod layout;
 mod making;
+mod members;
 mod message;
 mod moment;
 mod named_groups;
 mod observe;
+mod old_password;
 mod openldap;
 mod probe;
 mod protect;
@@ -113,6 +115,10 @@ impl ConnectorKind for DirectorySettings {
         }
         if self.kind == DirectoryKind::ActiveDirectory || self.openldap.keeps_last_use {
             abilities.push(Ability::LastUse);
+        }
+        let has_policy = self.openldap.lock.attribute.eq_ignore_ascii_case("pwdAccountLockedTime");
+        if self.kind == DirectoryKind::ActiveDirectory || has_policy {
+            abilities.push(Ability::ExpirePassword);
         }
         if self.exchange.is_some() {
             abilities.push(Ability::DisableMailbox);
@@ -215,6 +221,7 @@ impl Observe for Directory {
                 Scope::Groups(names) => {
                     named_groups::named(&self.shared, &connected.session, names).await
                 }
+                Scope::Members(names) => members::of(&self.shared, &connected, names).await,
             }
         })
     }

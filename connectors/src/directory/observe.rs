@@ -204,7 +204,7 @@ pub(super) async fn all(shared: &Shared, connected: &Connected) -> Result<Observ
     Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
 }
 
-fn account(
+pub(super) fn account(
     shared: &Shared,
     connected: &Connected,
     administrators: &Administrators,

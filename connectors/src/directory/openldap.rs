@@ -223,6 +223,12 @@ impl Dialect for Openldap {
         has_policy.then(|| entry.text(MUST_CHANGE) == Some("TRUE"))
     }
 
+    fn expire_password(&self, entry: &Entry) -> Edit {
+        let mut edit = Edit::default();
+        edit.set(entry, MUST_CHANGE, "TRUE");
+        edit
+    }
+
     fn password_version_attribute(&self) -> &'static str {
         CHANGED
     }

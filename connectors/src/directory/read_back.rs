@@ -9,6 +9,7 @@ use super::entry::Entry;
 use super::first_password;
 use super::group_values::has_value;
 use super::joining::value_for;
+use super::old_password;
 use super::put_back;
 use super::read::{accounts_by_id, groups_by_id, side_by_side};
 use super::rename;
@@ -77,6 +78,9 @@ async fn look(batch: &Batch<'_>, step: &Step, objects: &Objects) -> Look {
         },
         Action::PutBack { kept, .. } => put_back::seen(batch, account, kept).await,
         Action::SetPassword { .. } => first_password::seen(batch, step, account).await,
+        Action::ExpirePassword { changed_at, .. } => {
+            old_password::seen(batch, account, *changed_at)
+        }
         Action::Rename { to, .. } => rename::seen(batch, account, to).await,
         Action::JoinGroup { group, .. } => match objects.groups.get(&group.id) {
             Some(group) => joined(batch, account, group).await,

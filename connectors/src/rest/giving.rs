@@ -8,19 +8,10 @@ use super::Rest;
 use super::settings::Operation;
 use super::steps::{drift, otherwise};
 use super::template::Facts;
+use crate::gift::Gift;
 use lapsed_core::facts::{SystemRole, UserId};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Protection};
-use lapsed_core::step::{
-    Action, Blueprint, Cause, Expect, Fault, Found, NewName, Outcome, Seen, Step,
-};
-
-/// What a step gives.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Gift<'a> {
-    Account(&'a Blueprint),
-    Access(&'a [SystemRole]),
-    Name(&'a NewName),
-}
+use lapsed_core::step::{Blueprint, Cause, Expect, Fault, Found, NewName, Outcome, Seen, Step};
 
 /// Whether an account is as a gift wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,57 +27,38 @@ fn refused(why: impl Into<String>) -> Fault {
     Fault::Refused(Cause::new(why))
 }
 
-impl<'a> Gift<'a> {
-    pub(super) fn of(action: &'a Action) -> Option<Self> {
-        match action {
-            Action::CreateAccount { blueprint, .. } => Some(Self::Account(blueprint)),
-            Action::GrantAccess { roles, .. } => Some(Self::Access(roles)),
-            Action::Rename { to, .. } => Some(Self::Name(to)),
-            _ => None,
-        }
-    }
-
-    fn key(self) -> &'static str {
-        match self {
-            Self::Account(_) => "create",
-            Self::Access(_) => "grant",
-            Self::Name(_) => "rename",
-        }
-    }
-
-    /// What the templates of its request may name.
-    fn facts(self, step: &Step, account: Option<&ObservedAccount>) -> Facts {
-        let facts = match account {
-            Some(account) => Facts::of_step(step).with("id", account.id.as_str()),
-            None => Facts::of_step(step).without("id"),
-        };
-        match self {
-            Self::Account(new) => facts
-                .with("user_id", new.user_id.as_str())
-                .with("first", &new.name.first)
-                .with("last", &new.name.last)
-                .with_perhaps("preferred", new.name.preferred.as_ref())
-                .with("display_name", &new.display_name)
-                .with_perhaps("mail", new.mail.as_ref())
-                .with_perhaps("location", new.location.as_ref())
-                .with_perhaps("location_name", new.location_name.as_ref())
-                .with_perhaps("kind", new.kind.as_ref())
-                .with_perhaps("title", new.title.as_ref())
-                .with_perhaps("supervisor", new.supervisor.as_ref())
-                .with_perhaps("ends_on", new.ends_on),
-            Self::Access(roles) => facts.with_list("roles", roles),
-            Self::Name(to) => facts
-                .with("old_user_id", step.expect.user_id.as_str())
-                .with("user_id", to.user_id.as_str())
-                .with("first", &to.name.first)
-                .with("last", &to.name.last)
-                .with_perhaps("preferred", to.name.preferred.as_ref())
-                .with("display_name", &to.display_name)
-                .with_perhaps("mail", to.mail.as_ref())
-                .with_list("aliases", &to.aliases)
-                .with_perhaps("location", to.location.as_ref())
-                .with_perhaps("location_name", to.location_name.as_ref()),
-        }
+/// What the templates of a gift's request may name.
+fn facts(gift: Gift<'_>, step: &Step, account: Option<&ObservedAccount>) -> Facts {
+    let facts = match account {
+        Some(account) => Facts::of_step(step).with("id", account.id.as_str()),
+        None => Facts::of_step(step).without("id"),
+    };
+    match gift {
+        Gift::Account(new) => facts
+            .with("user_id", new.user_id.as_str())
+            .with("first", &new.name.first)
+            .with("last", &new.name.last)
+            .with_perhaps("preferred", new.name.preferred.as_ref())
+            .with("display_name", &new.display_name)
+            .with_perhaps("mail", new.mail.as_ref())
+            .with_perhaps("location", new.location.as_ref())
+            .with_perhaps("location_name", new.location_name.as_ref())
+            .with_perhaps("kind", new.kind.as_ref())
+            .with_perhaps("title", new.title.as_ref())
+            .with_perhaps("supervisor", new.supervisor.as_ref())
+            .with_perhaps("ends_on", new.ends_on),
+        Gift::Access(roles) => facts.with_list("roles", roles),
+        Gift::Name(to) => facts
+            .with("old_user_id", step.expect.user_id.as_str())
+            .with("user_id", to.user_id.as_str())
+            .with("first", &to.name.first)
+            .with("last", &to.name.last)
+            .with_perhaps("preferred", to.name.preferred.as_ref())
+            .with("display_name", &to.display_name)
+            .with_perhaps("mail", to.mail.as_ref())
+            .with_list("aliases", &to.aliases)
+            .with_perhaps("location", to.location.as_ref())
+            .with_perhaps("location_name", to.location_name.as_ref()),
     }
 }
 
@@ -129,7 +101,7 @@ impl Rest {
         if let Gift::Name(to) = gift {
             self.name_is_free(&to.user_id, &account).await?;
         }
-        let facts = gift.facts(step, Some(&account));
+        let facts = facts(gift, step, Some(&account));
         // What the account itself shows otherwise no read-back says better: it may know nothing of roles.
         if let Some(read_back) = &operation.read_back
             && held == Held::AsFarAsShown
@@ -155,7 +127,7 @@ impl Rest {
         }
         let gift = Gift::Account(blueprint);
         let outcome =
-            self.change(gift.key(), operation, &gift.facts(step, None), Vec::new()).await?;
+            self.change(gift.key(), operation, &facts(gift, step, None), Vec::new()).await?;
         match (outcome, self.find_made(blueprint).await) {
             // Taken meanwhile: by this very account, made at an earlier try, or by another's.
             (Outcome::AlreadySo, Ok(None)) => Err(refused(
@@ -247,7 +219,7 @@ impl Rest {
         let to_be_made = step.action.account().id.is_to_be_made();
         match gift {
             Gift::Access(_) if to_be_made && self.settings.create.is_none() => {
-                self.change(gift.key(), operation, &gift.facts(step, None), Vec::new()).await
+                self.change(gift.key(), operation, &facts(gift, step, None), Vec::new()).await
             }
             _ if to_be_made => {
                 Err(Fault::Retry(Cause::new("the account is not made yet; it is tried again")))
@@ -305,7 +277,9 @@ impl Rest {
         }
         match (self.held(gift, &account), &operation.read_back) {
             (Held::No(what), _) => Ok(otherwise(what)),
-            (_, Some(read_back)) => self.see_by(&gift.facts(step, Some(&account)), read_back).await,
+            (_, Some(read_back)) => {
+                self.see_by(&facts(gift, step, Some(&account)), read_back).await
+            }
             (Held::Yes, None) => Ok(Seen::AsWanted),
             (Held::AsFarAsShown, None) => Ok(Seen::CannotTell(Cause::new(
                 "the account is open; nothing says which roles it has: write account.roles or read_back",

@@ -107,7 +107,9 @@ impl Observe for Rest {
                 Scope::AllAccounts | Scope::TakenNames => Err(Fault::Refused(Cause::new(
                     "a rest connector looks accounts up one by one and can't list them all",
                 ))),
-                Scope::Groups(_) => Ok(Observed { server, ..Observed::default() }),
+                Scope::Groups(_) | Scope::Members(_) => {
+                    Ok(Observed { server, ..Observed::default() })
+                }
             }
         })
     }

@@ -3,10 +3,10 @@
 use super::Rest;
 use super::accounts::unclear;
 use super::expression::Answer;
-use super::giving::Gift;
 use super::request;
 use super::settings::{Operation, ReadBack};
 use super::template::Facts;
+use crate::gift::Gift;
 use crate::http::{Kind, fault_of};
 use lapsed_core::observed::{ObservedAccount, Protection};
 use lapsed_core::step::{Action, Cause, Expect, Fault, Found, Outcome, Receipt, Seen, Step};

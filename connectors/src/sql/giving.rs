@@ -7,19 +7,11 @@ use super::statement::Parameter;
 use super::steps::drift;
 use super::trouble::Trouble;
 use super::{Key, Sql};
+use crate::gift::Gift;
 use crate::system_account::SystemAccount;
 use lapsed_core::facts::{EmployeeNumber, SystemRole, UserId};
-use lapsed_core::step::{
-    Action, Blueprint, Cause, Fault, Found, NewName, Outcome, Receipt, Seen, Step,
-};
-
-/// What a step gives.
-#[derive(Clone, Copy)]
-pub(super) enum Gift<'a> {
-    Account(&'a Blueprint),
-    Access(&'a [SystemRole]),
-    Name(&'a NewName),
-}
+use lapsed_core::step::{Blueprint, Cause, Fault, Found, Outcome, Receipt, Seen, Step, StepId};
+use std::sync::PoisonError;
 
 /// Whether a row is as a gift wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,49 +22,45 @@ enum Held {
     No,
 }
 
-impl<'a> Gift<'a> {
-    pub(super) fn of(action: &'a Action) -> Option<Self> {
-        match action {
-            Action::CreateAccount { blueprint, .. } => Some(Self::Account(blueprint)),
-            Action::GrantAccess { roles, .. } => Some(Self::Access(roles)),
-            Action::Rename { to, .. } => Some(Self::Name(to)),
-            _ => None,
-        }
-    }
-
-    fn key(self) -> &'static str {
-        match self {
-            Self::Account(_) => "create",
-            Self::Access(_) => "grant",
-            Self::Name(_) => "rename",
-        }
-    }
-
-    fn held(self, account: &SystemAccount) -> Held {
-        let yes = match self {
-            // Whether it is theirs was looked at when it was found.
-            Self::Account(_) => true,
-            Self::Access(wanted) => {
-                let mut sorted = wanted.to_vec();
-                sorted.sort_unstable();
-                match &account.roles {
-                    _ if !account.enabled => false,
-                    None if wanted.is_empty() => true,
-                    None => return Held::AsFarAsShown,
-                    Some(roles) => *roles == sorted,
-                }
+/// Whether an account is as a gift wants it.
+fn held(gift: Gift<'_>, account: &SystemAccount) -> Held {
+    let yes = match gift {
+        // Whether it is theirs was looked at when it was found.
+        Gift::Account(_) => true,
+        Gift::Access(wanted) => {
+            let mut sorted = wanted.to_vec();
+            sorted.sort_unstable();
+            match &account.roles {
+                _ if !account.enabled => false,
+                None if wanted.is_empty() => true,
+                None => return Held::AsFarAsShown,
+                Some(roles) => *roles == sorted,
             }
-            Self::Name(to) => {
-                let last = account.last_name.as_ref();
-                account.user_id.folded() == to.user_id.folded()
-                    && last.is_none_or(|last| last.trim() == to.name.last.trim())
-            }
-        };
-        if yes { Held::Yes } else { Held::No }
-    }
+        }
+        Gift::Name(to) => {
+            let last = account.last_name.as_ref();
+            account.user_id.folded() == to.user_id.folded()
+                && last.is_none_or(|last| last.trim() == to.name.last.trim())
+        }
+    };
+    if yes { Held::Yes } else { Held::No }
+}
+
+/// What an account of the step's name would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// It was there before, unless this very step was begun here.
+    Before,
+    /// The step's own work.
+    AtWhatWasMade,
 }
 
 impl Sql {
+    /// Whether the step was committed here, or may have been: its reply may be lost.
+    fn was_begun(&self, step: StepId) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&step)
+    }
+
     fn statements_of(&self, gift: Gift<'_>) -> &[Given] {
         match gift {
             Gift::Account(_) => &self.statements.create,
@@ -92,7 +80,7 @@ impl Sql {
         // The account may have been made by another in the same moment: then it is theirs already.
         match (gift, first) {
             (Gift::Account(blueprint), Err(Fault::Refused(why))) => {
-                match self.look_for(step, Gift::Account(blueprint)).await {
+                match self.look_for(step, (Gift::Account(blueprint), Look::Before)).await {
                     Ok(Some(_)) => Ok(Outcome::AlreadySo),
                     _ => Err(Fault::Refused(why)),
                 }
@@ -106,6 +94,7 @@ impl Sql {
         let mut session = self.begin(Access::Changes).await.map_err(before_commit)?;
         match self.give_within(&mut session, step, gift).await {
             Ok(Outcome::Changed(receipt)) => {
+                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(step.id);
                 let committed = session.commit().await;
                 committed.map_err(|trouble| trouble.fault_of_commit(&self.address))?;
                 Ok(Outcome::Changed(receipt))
@@ -124,7 +113,7 @@ impl Sql {
         step: &Step,
         gift: Gift<'_>,
     ) -> Result<Outcome, Trouble> {
-        let before = self.target(session, step, gift).await?;
+        let before = self.target(session, step, (gift, Look::Before)).await?;
         if let Some(ending) = self.stop(session, step, gift, before.as_ref()).await? {
             return Ok(ending);
         }
@@ -134,7 +123,7 @@ impl Sql {
         }
         let after = match &before {
             Some(before) => self.find(session, &Key::Id(before.id.as_str())).await?,
-            None => self.target(session, step, gift).await?,
+            None => self.target(session, step, (gift, Look::AtWhatWasMade)).await?,
         };
         let refused = |text: &str| Err(Trouble::refused(text));
         match (gift, &after) {
@@ -144,7 +133,7 @@ impl Sql {
             (Gift::Account(_), Some(made)) if made.enabled => refused(
                 "the new account would be open; nothing was changed: have `create` make it shut, `grant` opens it",
             ),
-            (_, Some(after)) if gift.held(after) == Held::No => refused(
+            (_, Some(after)) if held(gift, after) == Held::No => refused(
                 "after the statements the account is not as it is to be; nothing was changed: see whether they do what `find` looks at",
             ),
             (_, Some(after)) => Ok(Outcome::Changed(self.given_receipt(before.as_ref(), after))),
@@ -174,7 +163,7 @@ impl Sql {
         if let Some(found) = drift(step, before) {
             return Ok(Some(Outcome::Drifted(found)));
         }
-        if gift.held(before) == Held::Yes {
+        if held(gift, before) == Held::Yes {
             return Ok(Some(Outcome::AlreadySo));
         }
         if let Gift::Name(to) = gift
@@ -196,11 +185,14 @@ impl Sql {
         &self,
         session: &mut Session,
         step: &Step,
-        gift: Gift<'_>,
+        (gift, look): (Gift<'_>, Look),
     ) -> Result<Option<SystemAccount>, Trouble> {
         let id = &step.action.account().id;
         match gift {
-            Gift::Account(blueprint) => self.made(session, blueprint).await,
+            Gift::Account(blueprint) => {
+                let made_here = look == Look::AtWhatWasMade || self.was_begun(step.id);
+                self.made(session, blueprint, made_here).await
+            }
             _ if id.is_to_be_made() => self.find(session, &Key::UserId(&step.expect.user_id)).await,
             _ => self.find(session, &Key::Id(id.as_str())).await,
         }
@@ -211,6 +203,7 @@ impl Sql {
         &self,
         session: &mut Session,
         blueprint: &Blueprint,
+        made_here: bool,
     ) -> Result<Option<SystemAccount>, Trouble> {
         let number = blueprint.employee_number.as_ref();
         if let Some(number) =
@@ -226,11 +219,11 @@ impl Sql {
         let Some(found) = self.find(session, &Key::UserId(&blueprint.user_id)).await? else {
             return Ok(None);
         };
-        if is_theirs(&found, blueprint) {
+        if is_theirs(&found, blueprint, made_here) {
             return Ok(Some(found));
         }
         Err(Trouble::refused(format!(
-            "the system has an account {} that is not known to be theirs; look whose it is",
+            "the system has an account {} that is not known to be theirs; look whose it is, and write their employee number into it or give it another name",
             blueprint.user_id
         )))
     }
@@ -318,7 +311,11 @@ impl Sql {
         receipt
     }
 
-    async fn look_for(&self, step: &Step, gift: Gift<'_>) -> Result<Option<SystemAccount>, Fault> {
+    async fn look_for(
+        &self,
+        step: &Step,
+        gift: (Gift<'_>, Look),
+    ) -> Result<Option<SystemAccount>, Fault> {
         let looked = async {
             let mut session = self.begin(Access::Reads).await?;
             let found = self.target(&mut session, step, gift).await;
@@ -331,10 +328,10 @@ impl Sql {
     pub(super) async fn see_given(&self, step: &Step, gift: Gift<'_>) -> Result<Seen, Fault> {
         let otherwise =
             |description: &str| Ok(Seen::Otherwise(Found { description: description.into() }));
-        let Some(found) = self.look_for(step, gift).await? else {
+        let Some(found) = self.look_for(step, (gift, Look::AtWhatWasMade)).await? else {
             return otherwise("the account is not in the system");
         };
-        match (gift.held(&found), gift) {
+        match (held(gift, &found), gift) {
             (Held::Yes, _) => Ok(Seen::AsWanted),
             (Held::AsFarAsShown, _) => Ok(Seen::CannotTell(Cause::new(
                 "the account is open, and `find` gives no column `roles` that would show which it has",
@@ -350,13 +347,14 @@ impl Sql {
     }
 }
 
-/// By number where both are known, else by last name where the system shows one.
-fn is_theirs(found: &SystemAccount, blueprint: &Blueprint) -> bool {
-    // A number of somebody's, and whoever is made has none: a namesake's.
-    if let Some(own) = &found.employee_number {
-        let number = blueprint.employee_number.as_ref();
-        return number.is_some_and(|number| number.folded() == own.folded());
+/// By number; by last name alone only where lapsed made it, as a namesake's would look the same.
+fn is_theirs(found: &SystemAccount, blueprint: &Blueprint, made_here: bool) -> bool {
+    match (&found.employee_number, &blueprint.employee_number) {
+        (Some(own), Some(number)) => own.folded() == number.folded(),
+        (Some(_), None) => false,
+        (None, _) => {
+            let last = found.last_name.as_deref().unwrap_or_default().trim().to_lowercase();
+            made_here && !last.is_empty() && last == blueprint.name.last.trim().to_lowercase()
+        }
     }
-    let last = found.last_name.as_deref().unwrap_or_default().trim().to_lowercase();
-    !last.is_empty() && last == blueprint.name.last.trim().to_lowercase()
 }

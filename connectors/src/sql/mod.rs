@@ -23,12 +23,13 @@ use futures_util::future::BoxFuture;
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
 use lapsed_core::policy::departure::account_name;
-use lapsed_core::step::{Cause, Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Cause, Fault, Outcome, Seen, Step, StepId};
 use session::{Access, Session, Values};
 use settings::Statements;
 use statement::Parameter;
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use trouble::Trouble;
 
 /// Columns that every answer has to have.
@@ -41,6 +42,8 @@ pub struct Sql {
     statements: Statements,
     /// The address, for receipts and for people.
     address: String,
+    /// Steps that gave something here, or may have.
+    begun: Mutex<HashSet<StepId>>,
 }
 
 impl ConnectorKind for SqlSettings {
@@ -93,7 +96,12 @@ pub fn connect(settings: &SqlSettings) -> Result<Sql, SettingsError> {
         return Err(SettingsError(problems));
     }
     let statements = settings.statements().map_err(SettingsError)?;
-    Ok(Sql { settings: settings.clone(), statements, address: settings.shown() })
+    Ok(Sql {
+        settings: settings.clone(),
+        statements,
+        address: settings.shown(),
+        begun: Mutex::default(),
+    })
 }
 
 /// By what an account is asked for.
@@ -225,7 +233,7 @@ impl Sql {
                 observed.taken_names = all.map(|account| account.user_id.folded()).collect();
             }
             // A system's groups are its own; only a directory's are joined by name.
-            Scope::Groups(_) => {}
+            Scope::Groups(_) | Scope::Members(_) => {}
         }
         Ok(observed)
     }

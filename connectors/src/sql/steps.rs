@@ -1,11 +1,11 @@
 //! One change, one transaction: look, change, count, look again, commit.
 
-use super::giving::Gift;
 use super::session::{Access, Session, Values};
 use super::settings::Change;
 use super::statement::Parameter;
 use super::trouble::Trouble;
 use super::{Key, Sql, not_ours};
+use crate::gift::Gift;
 use crate::system_account::SystemAccount;
 use lapsed_core::step::{Action, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
 use std::collections::BTreeMap;

@@ -27,6 +27,7 @@ impl Action {
             | Self::GrantAccess { account, .. }
             | Self::JoinGroup { account, .. }
             | Self::SetPassword { account, .. }
+            | Self::ExpirePassword { account, .. }
             | Self::Rename { account, .. }
             | Self::CreateHome { account, .. }
             | Self::RenameHome { account, .. }
@@ -60,6 +61,7 @@ impl Action {
             Self::GrantAccess { .. } => "grant_access",
             Self::JoinGroup { .. } => "join_group",
             Self::SetPassword { .. } => "set_password",
+            Self::ExpirePassword { .. } => "expire_password",
             Self::Rename { .. } => "rename",
             Self::CreateHome { .. } => "create_home",
             Self::RenameHome { .. } => "rename_home",
@@ -118,6 +120,9 @@ impl Action {
             Self::SetPassword { account, envelope } => {
                 format!("set a first password of {}, sealed for {}", account.label, envelope.opener)
             }
+            Self::ExpirePassword { account, .. } => {
+                format!("have the password of {} changed at the next log-on", account.label)
+            }
             Self::Rename { account, to } => format!("rename {} to {}", account.label, to.user_id),
             Self::CreateHome { account, .. } => format!("make home directory of {}", account.label),
             Self::RenameHome { account, from, .. } => {
@@ -152,6 +157,7 @@ impl Action {
             Self::Rename { to, .. } => to.user_id.folded(),
             Self::RenameHome { from, .. } | Self::RenameMailbox { from, .. } => from.folded(),
             Self::SetPassword { envelope, .. } => envelope.id.to_string(),
+            Self::ExpirePassword { changed_at, .. } => changed_at.to_string(),
             Self::PutBack { kept, .. } => kept.noun().to_owned(),
             Self::RequestChange { request, change, .. } => format!("{} {request}", change.verb()),
             Self::RequestRevocation { request, .. } => request.clone(),
@@ -195,7 +201,7 @@ impl Action {
         )
     }
 
-    /// What gives somebody access or goes towards it: such a step never runs past a departure or a
+    /// What gives somebody access, goes towards it, or is asked of somebody who has it: such a step never runs past a departure or a
     /// suspension of its person (D2, S1, S2).
     #[must_use]
     pub fn gives(&self) -> bool {
@@ -205,6 +211,7 @@ impl Action {
             | Self::GrantAccess { .. }
             | Self::JoinGroup { .. }
             | Self::SetPassword { .. }
+            | Self::ExpirePassword { .. }
             | Self::Rename { .. }
             | Self::CreateHome { .. }
             | Self::RenameHome { .. }
@@ -239,6 +246,7 @@ impl Action {
                 Self::RequestRevocation { .. }
                     | Self::RequestChange { .. }
                     | Self::SetPassword { .. }
+                    | Self::ExpirePassword { .. }
                     | Self::RenameHome { .. }
                     | Self::RenameMailbox { .. }
                     | Self::DelegateMailbox { .. }
@@ -268,7 +276,7 @@ impl Action {
             Self::DelegateMailbox { .. } | Self::EndDelegation { .. } | Self::PutBack { .. } => 4,
             Self::RequestRevocation { .. } | Self::RequestChange { .. } => 5,
             // The password is there before the account is opened, and everything else before both.
-            Self::SetPassword { .. } => 6,
+            Self::SetPassword { .. } | Self::ExpirePassword { .. } => 6,
             Self::Enable { .. } | Self::GrantAccess { .. } => 7,
             Self::ArchiveHome { .. } => 8,
             Self::DeleteMailbox { .. } | Self::DeleteHome { .. } | Self::DeleteAccount { .. } => 9,

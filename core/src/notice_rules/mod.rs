@@ -13,7 +13,7 @@ pub use dates::remind_on;
 pub use template::{Letter, Template, TemplateFault};
 
 use crate::facts::{
-    Case, CaseId, CaseState, EmployeeNumber, LocationId, Person, SourceName, UserId,
+    Case, CaseId, CaseState, EmployeeNumber, GroupName, LocationId, Person, SourceName, UserId,
 };
 use crate::journal::StepState;
 use crate::policy::work_days::WorkDays;
@@ -163,6 +163,15 @@ pub enum Addressee {
         /// Their log-on names, where it names none.
         user_ids: Vec<UserId>,
     },
+    /// Those who have a role by groups of a directory.
+    Members {
+        /// The role.
+        what: String,
+        /// Log-on names that have it beside them.
+        user_ids: Vec<UserId>,
+        /// The groups, by name.
+        groups: Vec<GroupName>,
+    },
     /// Those who run the product.
     AccountManagement,
     /// Those who are called at night.
@@ -181,7 +190,8 @@ impl Addressee {
             // By role and not by number: when HR corrects a supervisor, nobody is told all of it again.
             Self::Supervisor { .. } => "supervisor".into(),
             Self::SecurityOfficer { .. } => "security_officer".into(),
-            Self::Named { what, .. } => format!("named {what}"),
+            // Who has a role may come to be named otherwise: nobody is told again for that.
+            Self::Named { what, .. } | Self::Members { what, .. } => format!("named {what}"),
             Self::AccountManagement => "account_management".into(),
             Self::OnCall => "on_call".into(),
             Self::Feed { feed } => format!("feed {feed}"),

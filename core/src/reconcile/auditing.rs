@@ -19,7 +19,10 @@ use jiff::{Span, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
+mod passwords;
 mod places;
+
+pub use passwords::OldPassword;
 
 /// The root of the ids of findings.
 const FINDINGS: Uuid = Uuid::from_u128(0x6c61_7073_6564_0000_6669_6e64_696e_6773);
@@ -66,6 +69,8 @@ pub struct Audited {
     /// Groups that somebody was put into behind our back, where lapsed may take them out again: of their own
     /// account, and of none that is protected.
     pub added_elsewhere: Vec<AddedElsewhere>,
+    /// Passwords that are too old and may be required to be changed (A9).
+    pub old_passwords: Vec<OldPassword>,
     /// Templates that do not work, as sentences for people.
     pub troubles: BTreeSet<String>,
 }
@@ -237,27 +242,6 @@ impl<'a> Work<'a> {
             .filter(move |s| s.person == person && s.stands(today) && s.covers(&connector))
     }
 
-    /// How old passwords are (A9).
-    fn password(&mut self, person: &Person, connector: &ConnectorName, account: &ObservedAccount) {
-        let Some(password) = account.details.password else { return };
-        let days = self.input.policy.access.accounts.password.expires_days;
-        let first = self.today.checked_sub(Span::new().days(i64::from(days)));
-        let changed = password.changed_at.map(|at| at.to_zoned(self.input.zone.clone()).date());
-        let old = days > 0 && changed.is_some_and(|on| first.is_ok_and(|first| on < first));
-        let text = match (password.never_expires, old, changed) {
-            (true, ..) => format!(
-                "the password of {} in {connector} never expires: take that setting off the account",
-                account.user_id
-            ),
-            (false, true, Some(on)) => format!(
-                "the password of {} in {connector} is of {on}, more than {days} days old: have it changed",
-                account.user_id
-            ),
-            _ => return,
-        };
-        self.find(FindingKind::PasswordTooOld, Some(person), (connector, account), "", text);
-    }
-
     /// Groups, and accounts of systems, that no entitlement accounts for.
     fn approved(&mut self, person: &Person, connector: &ConnectorName, account: &ObservedAccount) {
         for (system, rule) in &self.input.policy.access.systems {
@@ -301,7 +285,12 @@ impl<'a> Work<'a> {
             person.shown(),
             account.user_id
         );
-        self.find(kind, Some(person), (connector, account), &format!("{system} {seen}"), text);
+        // An account may have several roles, each of which is a finding of its own.
+        let key = match role.as_ref().filter(|_| !by_group) {
+            Some(role) => format!("{system} {role} {seen}"),
+            None => format!("{system} {seen}"),
+        };
+        self.find(kind, Some(person), (connector, account), &key, text);
         // Nothing but the group is too much: who took the system away would take what a form gave.
         if has_it {
             return;

@@ -29,6 +29,8 @@ pub struct Departure<'a> {
     pub person: &'a Person,
     /// The accounts that the keys found, with the target they are in.
     pub accounts: &'a [(ConnectorName, ObservedAccount)],
+    /// Whether every directory answered. What only the lack of an account in them tells is not told else.
+    pub directories_read: bool,
     /// Central office, facility or unknown; the frozen one where the case has it.
     pub worksite_class: WorksiteClass,
     /// The agency's rules.
@@ -105,7 +107,7 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
     let directories = || input.accounts.iter().filter(|(_, a)| a.realm == Realm::Directory);
     if !directories().any(|(_, account)| touchable(account)) {
         out.all_shut = false;
-        if directories().next().is_none() {
+        if directories().next().is_none() && input.directories_read {
             out.only_systems(input);
         }
         return Ok(out);

@@ -81,6 +81,7 @@ fn as_departure<'a>(input: &'a Stopping<'a>) -> Departure<'a> {
         case: input.case,
         person: input.person,
         accounts: input.accounts,
+        directories_read: true,
         worksite_class: WorksiteClass::Unknown,
         policy: input.policy,
         today: input.today,

@@ -1,13 +1,17 @@
 //! Somebody new, and somebody who comes back.
 
 use super::world::*;
+use jiff::Timestamp;
 use lapsed_core::access::entitlement::EntitlementState;
 use lapsed_core::access::form::{Asks, FormState};
-use lapsed_core::facts::{EmployeeNumber, LinkedAccount};
+use lapsed_core::citation::Rule;
+use lapsed_core::facts::{CaseId, EmployeeNumber, LinkedAccount};
 use lapsed_core::guard::Finding;
+use lapsed_core::journal::StepState;
 use lapsed_core::observed::Protection;
-use lapsed_core::step::Action;
+use lapsed_core::step::{Action, Due, Expect, Found, Receipt, Step, Target};
 use rstest::rstest;
+use std::collections::BTreeMap;
 
 #[test]
 fn a_joiner_gets_an_account_then_what_belongs_to_it_then_a_password_and_is_let_in_last() {
@@ -174,6 +178,58 @@ fn who_comes_back_gets_the_same_account_with_what_was_approved_and_nothing_that_
     assert_eq!(world.groups_of("ad"), ["Wards"]);
     assert!(world.account("ad").enabled);
     assert!(world.done.iter().any(|done| done.starts_with("set a first password")));
+}
+
+#[rstest]
+#[case::hidden(1, None, false, true)]
+#[case::hidden_by_the_departure_before_the_last(2, None, false, true)]
+#[case::opened_by_hand_before_the_form(1, None, true, false)]
+#[case::others_changed_it_since(1, Some("others"), false, false)]
+fn who_comes_back_is_in_the_address_lists_again(
+    #[case] departures: u32,
+    #[case] changed: Option<&str>,
+    #[case] open: bool,
+    #[case] shown: bool,
+) {
+    let mut world = World::new();
+    let former = account((&connector("ad"), "mzsmitj"), "Smith", open);
+    world.person.accounts.push(LinkedAccount {
+        connector: connector("ad"),
+        id: former.id.clone(),
+        user_id: former.user_id.clone(),
+    });
+    world.person.episode = departures;
+    for episode in 0..departures {
+        let case = CaseId::departure(world.person.id, episode);
+        let account = Target { id: former.id.clone(), label: "mzsmitj".into() };
+        let hide = Action::DisableMailbox { account };
+        let expect = Expect { user_id: former.user_id.clone(), employee_number: None };
+        let (person, due) = (world.person.id, Due::AtOnce);
+        let step = Step::new(case, person, connector("ad"), hide, expect, due, Rule::D7);
+        let was = BTreeMap::from([("msExchHideFromAddressLists".to_owned(), Vec::new())]);
+        // The later one found it hidden already, and took nothing.
+        let receipt = (episode == 0).then_some(Receipt { before: was, server: None });
+        world.journal.insert(step.id, (step, StepState::Verified { receipt, at: Timestamp::MIN }));
+    }
+    world.accounts.push((connector("ad"), former));
+    world.form(Asks::New, Some("mzsmitj"));
+    world.gives(1, "account", None);
+    if changed.is_some() {
+        let put_back = loop {
+            let granted = world.round();
+            let mut steps = granted.steps.into_iter();
+            if let Some(step) = steps.find(|s| s.action.name() == "put_back") {
+                break step;
+            }
+        };
+        let drifted = StepState::Drifted { found: Found { description: "others".into() } };
+        world.journal.insert(put_back.id, (put_back, drifted));
+    }
+    world.run();
+    assert_eq!(world.forms[0].state, FormState::InPlace);
+    assert!(world.account("ad").enabled);
+    let put_back = world.done.iter().filter(|done| done.starts_with("put back the place")).count();
+    assert_eq!(put_back, usize::from(shown || changed.is_some()), "{:?}", world.done);
 }
 
 #[test]

@@ -59,7 +59,13 @@ async fn record(
         map.remove("cases");
     }
     let mut cases: Vec<Case> = Vec::new();
-    for kind in [CaseKind::Departure, CaseKind::Restoration, CaseKind::Suspension, CaseKind::Form] {
+    for kind in [
+        CaseKind::Departure,
+        CaseKind::Restoration,
+        CaseKind::Suspension,
+        CaseKind::Form,
+        CaseKind::Password,
+    ] {
         let filter = CaseFilter { kind, people: vec![person.id], ..CaseFilter::default() };
         cases.extend(read.cases(&filter).await?);
     }

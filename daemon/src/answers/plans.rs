@@ -150,9 +150,9 @@ fn about(plan: &Plan) -> String {
             let named = own.or(plan.steps.first());
             named.map(|step| step.action.account().label.clone()).unwrap_or_default()
         }
-        PlanKind::MassDeparture { people, .. } | PlanKind::MassSuspension { people } => {
-            format!("{people} people")
-        }
+        PlanKind::MassDeparture { people, .. }
+        | PlanKind::MassSuspension { people }
+        | PlanKind::Passwords { people } => format!("{people} people"),
     }
 }
 
@@ -273,7 +273,7 @@ pub(super) async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), Conso
 /// Forgets what HR last said of the plan's people, so that its next file counts as news although it says
 /// the same: a rejection holds until HR insists.
 async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
-    if matches!(plan.kind, PlanKind::Restoration { .. }) {
+    if matches!(plan.kind, PlanKind::Restoration { .. } | PlanKind::Passwords { .. }) {
         return Ok(());
     }
     let mut ids: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();

@@ -239,6 +239,7 @@ impl Cycle {
             case,
             person,
             accounts: &accounts,
+            directories_read: readable.directories,
             worksite_class: class,
             policy: &self.config.policy,
             today: self.today(now),

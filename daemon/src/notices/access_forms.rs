@@ -10,7 +10,7 @@ use crate::store::{NewNotice, NoticeFilter, StepFilter, StoredNotice, Tx};
 use jiff::Timestamp;
 use lapsed_core::access::chain::{Denial, Wish};
 use lapsed_core::access::form::{Asks, FiledForm};
-use lapsed_core::facts::{ApproverRole, PersonName, UserId};
+use lapsed_core::facts::{ApproverRole, GroupName, PersonName, UserId};
 use lapsed_core::notice_rules::{Addressee, Kind, notice_id};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::shown::shown;
@@ -187,6 +187,11 @@ impl Cycle {
             if away && here {
                 user_ids.extend(UserId::new(absence.deputy.as_str()));
             }
+        }
+        let groups = rule.groups_at(location).into_iter().filter_map(|g| GroupName::new(g).ok());
+        let groups: Vec<GroupName> = groups.collect();
+        if !groups.is_empty() {
+            return Ok(Addressee::Members { what, user_ids, groups });
         }
         if !user_ids.is_empty() {
             return Ok(Addressee::Named { what, addresses: Vec::new(), user_ids });

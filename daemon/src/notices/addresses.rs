@@ -3,11 +3,21 @@
 use crate::config::{ConnectorSettings, KindRule, NoticeSettings};
 use crate::cycle::{Cycle, CycleError};
 use lapsed_connectors::mail::MailAddress;
-use lapsed_core::facts::{ConnectorName, EmployeeNumber, LocationId, Person, PersonId, UserId};
+use lapsed_core::facts::{
+    ConnectorName, EmployeeNumber, GroupName, LocationId, Person, PersonId, UserId,
+};
 use lapsed_core::notice_rules::{Addressee, Kind};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Realm, Scope};
 use lapsed_core::policy::naming::find_location;
 use lapsed_core::step::Fault;
+use std::collections::{BTreeSet, HashMap};
+
+/// A mail about a form goes to so many members of a role's groups at the most.
+const MOST_MEMBERS: usize = 20;
+
+/// What directories said of who is in which groups, while some notices are sent.
+#[derive(Debug, Default)]
+pub(super) struct MembersAsked(HashMap<Vec<GroupName>, Found>);
 
 /// What a search for addresses gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +35,9 @@ impl Cycle {
     pub(super) async fn addresses_of(
         &self,
         settings: &NoticeSettings,
-        kind: Kind,
-        addressee: &Addressee,
+        (kind, addressee): (Kind, &Addressee),
         leaver: Option<PersonId>,
+        asked: &mut MembersAsked,
     ) -> Result<Found, CycleError> {
         let rule = settings.rule(kind);
         if !rule.to.is_empty() {
@@ -45,6 +55,9 @@ impl Cycle {
                 Found::To(addresses.clone())
             }
             Addressee::Named { what, user_ids, .. } => self.named(what, user_ids).await,
+            Addressee::Members { what, user_ids, groups } => {
+                self.members(what, user_ids, groups, asked).await
+            }
             Addressee::AccountManagement => Found::To(settings.account_management.clone()),
             Addressee::OnCall if settings.on_call.is_empty() => {
                 Found::To(settings.account_management.clone())
@@ -138,6 +151,63 @@ impl Cycle {
             (false, _) => Found::To(found),
             (true, Some(why)) => Found::Later(why),
             (true, None) => Found::Nobody(nobody),
+        }
+    }
+
+    /// The addresses of those who have a role by groups, and of those who have it by name.
+    async fn members(
+        &self,
+        what: &str,
+        user_ids: &[UserId],
+        groups: &[GroupName],
+        asked: &mut MembersAsked,
+    ) -> Found {
+        let in_groups = match asked.0.get(groups) {
+            Some(known) => known.clone(),
+            None => {
+                let found = self.members_of(what, groups).await;
+                asked.0.insert(groups.to_vec(), found.clone());
+                found
+            }
+        };
+        let by_name = match user_ids {
+            [] => Found::To(Vec::new()),
+            some => self.named(what, some).await,
+        };
+        match (in_groups, by_name) {
+            (Found::To(mut all), Found::To(named)) => {
+                all.extend(named);
+                Found::To(all)
+            }
+            (Found::To(all), _) => Found::To(all),
+            // Those who have it by name decide as well; a mail to a crowd would be nobody's.
+            (Found::Nobody(_), Found::To(named)) if !named.is_empty() => Found::To(named),
+            (other, _) => other,
+        }
+    }
+
+    async fn members_of(&self, what: &str, groups: &[GroupName]) -> Found {
+        let scope = Scope::Members(groups.to_vec());
+        let (mut accounts, mut away) = (Vec::new(), None);
+        for (name, eye) in self.eyes.0.iter().filter(|(name, _)| self.is_directory(name)) {
+            match eye.observe(&scope).await {
+                Ok(observed) => accounts.extend(observed.accounts),
+                Err(fault) => away = Some(format!("{name} can't be read: {fault}")),
+            }
+        }
+        let shown = groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ");
+        let mails = accounts.iter().filter_map(|one| address(std::slice::from_ref(one)).ok());
+        let mails: BTreeSet<String> = mails.collect();
+        match (mails.len(), away) {
+            (0, Some(why)) => Found::Later(why),
+            (0, None) => Found::Nobody(format!(
+                "no member of {shown} has a mail address (access.approvers.{what}.mail names one for the role)"
+            )),
+            (many, _) if many > MOST_MEMBERS => Found::Nobody(format!(
+                "{shown} has {many} members with mail, more than {MOST_MEMBERS}: name those who are to be told \
+                 (access.approvers.{what}.mail)"
+            )),
+            (_, _) => Found::To(mails.into_iter().collect()),
         }
     }
 

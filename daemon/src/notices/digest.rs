@@ -1,6 +1,6 @@
 //! The daily digest: what does not go out by itself, in one mail an address. An empty one is not sent.
 
-use super::addresses::Found;
+use super::addresses::{Found, MembersAsked};
 use super::facts::{DigestFacts, DigestGroup, DigestLine, Facts};
 use crate::config::NoticeSettings;
 use crate::cycle::{Cycle, CycleError, shown_date};
@@ -30,7 +30,10 @@ impl Cycle {
         }
         // Looked up before the transaction: nothing waits for a directory in one.
         let everyone = Addressee::AccountManagement;
-        let to = match self.addresses_of(settings, Kind::Digest, &everyone, None).await? {
+        let to = match self
+            .addresses_of(settings, (Kind::Digest, &everyone), None, &mut MembersAsked::default())
+            .await?
+        {
             Found::To(list) => list,
             Found::Nobody(_) | Found::Later(_) => settings.account_management.clone(),
         };

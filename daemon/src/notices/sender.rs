@@ -4,7 +4,7 @@
 //! handed over, on stable storage. A daemon that dies in between leaves it unverified: nobody knows
 //! whether the server took it. A lost reply is the same.
 
-use super::addresses::Found;
+use super::addresses::{Found, MembersAsked};
 use crate::config::NoticeSettings;
 use crate::cycle::carry_out::Clock;
 use crate::cycle::{Cycle, CycleError, DAEMON};
@@ -59,14 +59,14 @@ impl Post {
             }
         };
         self.doubt(settings, false).await?;
-        let mut sent = 0;
+        let (mut sent, mut asked) = (0, MembersAsked::default());
         while !self.stop.is_cancelled() {
             let claim =
                 NoticeClaim { now: (self.clock)(), owner: &self.owner, lease_for: LEASE, limit: 1 };
             let Some(notice) = self.cycle.store.claim_notices(&claim).await?.pop() else {
                 return Ok(sent);
             };
-            match self.send(settings, &postman, notice, &mut sent).await? {
+            match self.send(settings, &postman, notice, (&mut sent, &mut asked)).await? {
                 Gone::On => {}
                 Gone::ServerAway => return Ok(sent),
             }
@@ -101,12 +101,12 @@ impl Post {
         settings: &NoticeSettings,
         postman: &Postman,
         mut notice: StoredNotice,
-        sent: &mut u64,
+        (sent, asked): (&mut u64, &mut MembersAsked),
     ) -> Result<Gone, CycleError> {
         let now = (self.clock)();
         if notice.addresses.is_empty() {
             let (to, leaver) = (notice.addressee.clone(), notice.person);
-            match self.cycle.addresses_of(settings, notice.kind, &to, leaver).await? {
+            match self.cycle.addresses_of(settings, (notice.kind, &to), leaver, asked).await? {
                 Found::To(addresses) => notice.addresses = addresses,
                 Found::Nobody(why) => to_somebody_else(settings, &mut notice, &why),
                 Found::Later(why) => {

@@ -9,7 +9,7 @@ use lapsed_core::access::authority::{Matter, Member, Question};
 use lapsed_core::access::chain::Progress;
 use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::FiledForm;
-use lapsed_core::facts::{EmployeeNumber, LocationId, Person, PersonId, UserId};
+use lapsed_core::facts::{ApproverRole, EmployeeNumber, LocationId, Person, PersonId, UserId};
 use lapsed_core::reconcile::granting::whereabouts;
 use lapsed_core::standing::{Standing, standing};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -100,37 +100,63 @@ impl Cycle {
         charges
     }
 
-    /// The rosters that an account may see: of its own people, and of each location for which it has one of
-    /// the roles that may look.
+    /// The rosters that an account may see: of its own people, of each location for which it has one of the
+    /// roles that may look, and of both as the deputy of who is away.
     pub(crate) async fn rosters_for(
         &self,
         account: &Account,
         now: Timestamp,
     ) -> Result<OwnRosters, CycleError> {
-        let own = self.own_person(account).await?;
-        let (mut locations, mut unread) = (BTreeSet::new(), Vec::new());
-        if !self.config.policy.access.reports.location_roles.is_empty() {
-            let member = self.member(account, &mut GroupsAsked::default()).await?;
-            locations = self.locations_of(&member);
-            unread = member.unread;
-        }
-        let mut rosters = match (&own, locations.is_empty()) {
-            (None, true) => Vec::new(),
-            (Some(own), true) => self.rosters_under(own, now).await?,
-            (_, false) => {
-                let turn = READING_EVERYBODY.acquire().await;
-                let all = self.rosters(now).await?;
-                drop(turn);
-                all
+        let (mut bosses, mut locations, mut unread) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for (account, role) in self.stands_for(account, now).await? {
+            if role.as_ref().is_none_or(|role| self.is_supervisors(role)) {
+                bosses.extend(self.own_person(&account).await?);
             }
-        };
-        let own = own.map(|person| person.id);
+            if !self.config.policy.access.reports.location_roles.is_empty() {
+                let member = self.member(&account, &mut GroupsAsked::default()).await?;
+                locations.extend(self.locations_of(&member, role.as_ref()));
+                unread.extend(member.unread);
+            }
+        }
+        unread.sort();
+        unread.dedup();
+        let mut rosters = Vec::new();
+        if locations.is_empty() {
+            for boss in &bosses {
+                rosters.extend(self.rosters_under(boss, now).await?);
+            }
+        } else {
+            let turn = READING_EVERYBODY.acquire().await;
+            rosters = self.rosters(now).await?;
+            drop(turn);
+        }
         rosters.retain(|roster| match &roster.charge {
-            Charge::Supervisor(id) => Some(*id) == own,
+            Charge::Supervisor(id) => bosses.iter().any(|boss| boss.id == *id),
             Charge::Location(id) => locations.contains(id),
             Charge::Nobody => false,
         });
         Ok(OwnRosters { rosters, unread })
+    }
+
+    /// The account itself in every role, and those in whose place it decides today: in one role, or in all.
+    async fn stands_for(
+        &self,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<Vec<(Account, Option<ApproverRole>)>, CycleError> {
+        let today = self.today(now);
+        let mut all = vec![(account.clone(), None)];
+        for absence in self.store.read().absences(today).await? {
+            if absence.deputy.folded() == account.name.folded() && absence.from <= today {
+                all.push((self.account_of(&absence.away).await, absence.role));
+            }
+        }
+        Ok(all)
+    }
+
+    fn is_supervisors(&self, role: &ApproverRole) -> bool {
+        let rule = self.config.policy.access.approvers.get(role);
+        rule.map_or(role.as_str() == "supervisor", |rule| rule.supervisor)
     }
 
     /// The rosters of those alone whom somebody supervises.
@@ -164,8 +190,8 @@ impl Cycle {
         Ok(only)
     }
 
-    /// Locations for which they have one of the roles that may look.
-    fn locations_of(&self, member: &Member) -> BTreeSet<LocationId> {
+    /// Locations for which they have one of the roles that may look: `only` this one, where it is named.
+    fn locations_of(&self, member: &Member, only: Option<&ApproverRole>) -> BTreeSet<LocationId> {
         let access = &self.config.policy.access;
         let progress = Progress { parts: Vec::new(), counted: Vec::new() };
         let has_role = |location: &&LocationId| {
@@ -177,7 +203,8 @@ impl Cycle {
                 away: &[],
                 today: jiff::civil::Date::MIN,
             };
-            access.reports.location_roles.iter().any(|role| question.holds(member, role))
+            let mut roles = access.reports.location_roles.iter();
+            roles.any(|role| only.is_none_or(|only| only == role) && question.holds(member, role))
         };
         self.config.policy.locations.keys().filter(has_role).cloned().collect()
     }

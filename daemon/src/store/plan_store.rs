@@ -74,6 +74,7 @@ impl Tx {
             PlanKind::Suspension { case, .. } => ("suspension", case.to_string()),
             PlanKind::Restoration { case, .. } => ("restoration", case.to_string()),
             PlanKind::MassSuspension { people } => ("mass_suspension", format!("{people} people")),
+            PlanKind::Passwords { people } => ("passwords", format!("{people} people")),
         };
         let row = plans::Model {
             hash: plan.hash.0.clone(),

@@ -15,6 +15,7 @@ mod giving_support;
 mod half_shut;
 mod last_use;
 mod lies;
+mod members;
 mod misbehaviour;
 mod opening;
 mod openldap;

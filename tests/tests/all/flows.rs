@@ -5,6 +5,7 @@ pub mod directory;
 mod interrupted;
 mod joining;
 mod moving;
+mod old_passwords;
 mod picture;
 pub mod stage;
 mod stopping;

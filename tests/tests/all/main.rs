@@ -10,6 +10,7 @@ mod access_forms;
 mod active_directory;
 mod approvals;
 mod beside;
+mod conformance;
 mod crash;
 mod demo;
 mod departure;

@@ -7,9 +7,9 @@
     reason = "helpers of tests fail as the tests themselves do"
 )]
 
-mod command;
+pub mod command;
 mod conformance;
 mod departure;
 mod giving;
 mod outages;
-mod support;
+pub mod support;

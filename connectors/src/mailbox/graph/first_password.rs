@@ -5,8 +5,9 @@ use super::settings::principal_name;
 use super::steps::{otherwise, refused};
 use super::user::User;
 use super::{Graph, PASSWORD_CHANGED};
-use crate::http::{Kind, Method};
+use crate::http::{Kind, Method, segment};
 use crate::password;
+use jiff::Timestamp;
 use lapsed_core::facts::UserId;
 use lapsed_core::step::{Cause, Envelope, Fault, Outcome, Seen, Step};
 use serde_json::{Value, json};
@@ -60,6 +61,45 @@ impl Graph {
         self.on_user(Method::PATCH, user, "", Some(&body), Kind::Changes, &call).await?;
         let before = user.password_changed.clone().into_iter().collect();
         Ok(self.changed(user, BTreeMap::from([(PASSWORD_CHANGED.to_owned(), before)])))
+    }
+
+    /// Has the owner change a password that is too old (A9), unless they were quicker.
+    pub(super) async fn expire_password(
+        &self,
+        user: &User,
+        changed_at: Timestamp,
+    ) -> Result<Outcome, Fault> {
+        if user.synced {
+            return Err(self.only_there(user, "told to change the password"));
+        }
+        if self.is_settled(user, changed_at).await? {
+            return Ok(Outcome::AlreadySo);
+        }
+        let what = format!("have the password of {} changed", user.name);
+        let call = Call { what: &what, right: PASSWORDS };
+        let body = json!({ "passwordProfile": { "forceChangePasswordNextSignIn": true } });
+        self.on_user(Method::PATCH, user, "", Some(&body), Kind::Changes, &call).await?;
+        let before = user.password_changed.clone().into_iter().collect();
+        Ok(self.changed(user, BTreeMap::from([(PASSWORD_CHANGED.to_owned(), before)])))
+    }
+
+    /// Whether a password was changed since, or is to be.
+    pub(super) async fn is_settled(
+        &self,
+        user: &User,
+        changed_at: Timestamp,
+    ) -> Result<bool, Fault> {
+        let now = user.password_changed.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
+        if now.is_some_and(|now| now != changed_at) {
+            return Ok(true);
+        }
+        let what = format!("look at the password settings of {}", user.name);
+        let call = Call { what: &what, right: PASSWORDS };
+        let path = format!("/users/{}?$select=passwordProfile", segment(&user.id));
+        let shown = self.api.get(&path, &call).await?;
+        let told = shown.as_ref().and_then(|user| user.get("passwordProfile"));
+        let told = told.and_then(|profile| profile.get("forceChangePasswordNextSignIn"));
+        Ok(told.and_then(Value::as_bool) == Some(true))
     }
 
     /// The envelope with the opener's mail address: where the plan knows none, the one of their user.

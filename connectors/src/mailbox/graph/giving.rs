@@ -29,7 +29,9 @@ impl Graph {
         let new_name = match &step.action {
             Action::CreateAccount { blueprint, .. } => return self.create(blueprint).await,
             Action::Rename { to, .. } => Some(&to.user_id),
-            Action::GrantAccess { .. } | Action::SetPassword { .. } => None,
+            Action::GrantAccess { .. }
+            | Action::SetPassword { .. }
+            | Action::ExpirePassword { .. } => None,
             other => {
                 return Err(refused(format!(
                     "a graph connector can't {}; name another connector for this",
@@ -47,6 +49,9 @@ impl Graph {
         match &step.action {
             Action::GrantAccess { roles, .. } => self.grant(&user, roles).await,
             Action::SetPassword { envelope, .. } => self.set_password(step, &user, envelope).await,
+            Action::ExpirePassword { changed_at, .. } => {
+                self.expire_password(&user, *changed_at).await
+            }
             Action::Rename { to, .. } => self.rename(&user, to).await,
             _ => Err(refused("nothing is given by this step")),
         }
@@ -67,6 +72,12 @@ impl Graph {
         match &step.action {
             Action::CreateAccount { .. } => Ok(Seen::AsWanted),
             Action::SetPassword { .. } => self.see_password(step, &user),
+            Action::ExpirePassword { changed_at, .. } => {
+                match self.is_settled(&user, *changed_at).await? {
+                    true => Ok(Seen::AsWanted),
+                    false => otherwise(format!("{} need not change the old password", user.name)),
+                }
+            }
             Action::Rename { to, .. } => match self.difference(&user, to)? {
                 None => Ok(Seen::AsWanted),
                 Some(what) => otherwise(format!("{} still has another {what}", user.name)),

@@ -63,6 +63,7 @@ impl ConnectorKind for GraphSettings {
         let gives = [
             (self.create, Ability::CreateAccount),
             (self.create, Ability::SetPassword),
+            (self.create, Ability::ExpirePassword),
             (self.grant, Ability::GrantAccess),
             (self.rename, Ability::RenameAccount),
         ];

@@ -51,7 +51,9 @@ pub struct PasswordRules {
     pub classes: u8,
     /// Days after which a password expires (A9).
     pub expires_days: u16,
-    /// Have a password that is older changed at the next log-on.
+    /// Have a password that the nightly audit finds older changed at the next log-on, where the target can
+    /// (Active Directory, OpenLDAP with its password policy, Microsoft 365): of the own accounts of those who
+    /// work here and may log on.
     pub force_change: bool,
 }
 

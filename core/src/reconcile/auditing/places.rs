@@ -65,8 +65,13 @@ impl Work<'_> {
                 Realm::Directory => "the account",
                 Realm::System => "access",
             };
-            let role = account.details.roles.iter().find(|role| rule.roles.contains_key(*role));
-            return vec![(role.cloned(), what.to_owned())];
+            let known = account.details.roles.iter().filter(|role| rule.roles.contains_key(*role));
+            let mut shown: Vec<_> =
+                known.map(|role| (Some(role.clone()), what.to_owned())).collect();
+            if shown.is_empty() {
+                shown.push((None, what.to_owned()));
+            }
+            return shown;
         }
         if !self.input.with_groups.contains(connector) || account.groups.is_empty() {
             return Vec::new();

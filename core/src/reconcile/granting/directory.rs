@@ -175,6 +175,7 @@ impl<'a> Work<'a> {
         let gives_account = form.form.asks == Asks::New || made;
         if gives_account {
             whole &= self.home_and_mailbox(form, connector, account);
+            whole &= self.show_mailbox(form, connector, account);
         }
         if account.enabled {
             // Of a form `new` nothing is in place before home and mailbox are.

@@ -8,6 +8,7 @@ mod directory;
 mod ending;
 mod forms;
 mod groups;
+mod hidden;
 mod moving;
 mod others;
 mod ownership;

@@ -35,6 +35,7 @@ use lapsed_core::plan::{Plan, PlanState};
 use lapsed_core::reconcile::granting::{
     FormFacts, Granted, Granting, KnownGroups, Reach, granting, shut_here, wanted_groups,
 };
+use lapsed_core::step::Fault;
 use reserve::Taken;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -138,7 +139,7 @@ impl Cycle {
         let asked: Vec<(Person, Case)> =
             holders.iter().map(|h| (h.person.clone(), nobodys_case(h.person.id, now))).collect();
         let accounts = self.accounts_of(&asked, decided).await;
-        let groups = self.find_groups(&holders, decided).await?;
+        let (groups, unasked) = self.find_groups(&holders, decided).await?;
         let steps = self.journal_of(&holders).await?;
         let begun = steps.iter().map(|s| (&s.step, &s.state, s.first_started_at));
         let shut_here = shut_here(begun);
@@ -149,7 +150,7 @@ impl Cycle {
         let mut all = Vec::new();
         for (holder, (accounts, readable)) in holders.into_iter().zip(accounts) {
             let id = holder.person.id;
-            let targets = self.grant_targets(decided, readable.all);
+            let targets = self.grant_targets(decided, readable.all, &unasked);
             let unread = targets.values().any(|reach| !reach.readable);
             let granted = granting(&Granting {
                 person: &holder.person,
@@ -185,6 +186,7 @@ impl Cycle {
         &self,
         decided: &Decided,
         all_readable: bool,
+        unasked: &BTreeSet<ConnectorName>,
     ) -> BTreeMap<ConnectorName, Reach> {
         let reach = |name: &ConnectorName| Reach {
             directory: self.able(name, Ability::Accounts),
@@ -196,17 +198,19 @@ impl Cycle {
             moves_homes: self.able(name, Ability::RenameHome),
             makes_mailboxes: self.able(name, Ability::CreateMailbox),
             moves_mailboxes: self.able(name, Ability::RenameMailbox),
-            readable: all_readable || !decided.unreadable.contains_key(name),
+            readable: !unasked.contains(name)
+                && (all_readable || !decided.unreadable.contains_key(name)),
         };
         self.config.connectors.keys().map(|name| (name.clone(), reach(name))).collect()
     }
 
-    /// The groups that the configuration names, found in their directories.
+    /// The groups that the configuration names, found in their directories; and the directories that did
+    /// not say which they have.
     async fn find_groups(
         &self,
         holders: &[Holder],
         decided: &mut Decided,
-    ) -> Result<KnownGroups, CycleError> {
+    ) -> Result<(KnownGroups, BTreeSet<ConnectorName>), CycleError> {
         let mut wanted: BTreeMap<ConnectorName, BTreeSet<GroupName>> = BTreeMap::new();
         for holder in holders {
             let Holder { person, forms, entitlements } = holder;
@@ -216,23 +220,29 @@ impl Cycle {
                 wanted.entry(connector).or_default().extend(groups);
             }
         }
+        let is_away = |name| {
+            matches!(decided.unreadable.get(name), Some(Fault::Retry(_) | Fault::Unknown(_)))
+        };
+        let away = wanted.keys().filter(|name| is_away(*name));
+        let mut unasked: BTreeSet<ConnectorName> = away.cloned().collect();
         let asked = wanted.iter().filter_map(|(name, groups)| {
             let eye = self.eyes.0.get(name)?;
             let scope = Scope::Groups(groups.iter().cloned().collect());
-            let is_away = decided.unreadable.contains_key(name);
-            (!is_away).then_some(async move { (name, eye.observe(&scope).await) })
+            (!unasked.contains(name)).then_some(async move { (name, eye.observe(&scope).await) })
         });
         let mut known = KnownGroups::default();
-        for (name, found) in join_all(asked).await {
+        let answers = join_all(asked).await;
+        for (name, found) in answers {
             match found {
                 Ok(observed) => known.insert(name, observed.groups),
                 Err(fault) => {
+                    unasked.insert(name.clone());
                     decided.answered.remove(name);
                     decided.unreadable.insert(name.clone(), fault);
                 }
             }
         }
-        Ok(known)
+        Ok((known, unasked))
     }
 
     /// The journal of some people: of their forms, and of what shut their accounts.

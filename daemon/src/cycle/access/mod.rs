@@ -11,6 +11,7 @@ pub mod filing;
 mod granting;
 pub(crate) mod mending;
 pub mod nightly;
+mod old_passwords;
 pub mod restoring;
 mod settling;
 mod suspending;
@@ -29,6 +30,7 @@ impl Cycle {
         // An order by form waits for no further round (S2).
         self.suspend(now).await?;
         self.end_restorations(now).await?;
+        self.close_passwords().await?;
         self.grant(now).await
     }
 }

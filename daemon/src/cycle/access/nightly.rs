@@ -18,6 +18,7 @@ use lapsed_core::citation::Rule;
 use lapsed_core::facts::{ConnectorName, Person, PersonId, SourceName, StableId};
 use lapsed_core::observed::{PersonKeys, Scope};
 use lapsed_core::reconcile::auditing::{Audited, Auditing, audit, compared};
+use lapsed_core::step::Action;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -69,12 +70,14 @@ impl Cycle {
         let gone: Vec<&AccessFinding> =
             changed.iter().filter(|f| f.settled_at == Some(now)).collect();
         (nightly.new, nightly.gone) = (fresh.len(), gone.len());
+        let population = self.population().await?;
         let lately = self.mended_lately(now).await?;
         let mut tx = self.store.begin().await?;
         tx.save_access_findings(&changed).await?;
         self.ticket_findings(&tx, &fresh, &gone, now).await?;
         self.mend(&mut tx, &fresh, &nightly.audited, now).await?;
         self.take_out_of_groups(&mut tx, &changed, &nightly.audited, &lately, now).await?;
+        self.expire_passwords(&mut tx, &nightly.audited, (&seen, population), now).await?;
         self.lock_unused(&mut tx, &nightly.audited, now).await?;
         self.stop_expired(&mut tx, now).await?;
         let said = format!(
@@ -115,7 +118,7 @@ impl Cycle {
             .steps(&filter)
             .await?
             .into_iter()
-            .filter(|stored| !stored.step.action.destroys())
+            .filter(|stored| !waits(&stored.step.action))
             .map(|stored| (stored.step.connector.clone(), stored.step.action.account().id.clone()))
             .collect();
         let baseline: Option<String> = read.setting(BASELINE).await?;
@@ -388,4 +391,9 @@ impl Cycle {
         tx.commit().await?;
         Ok(all.len())
     }
+}
+
+/// What waits for its day, or for somebody's log-on, says nothing of how an account is now.
+fn waits(action: &Action) -> bool {
+    action.destroys() || matches!(action, Action::ExpirePassword { .. })
 }

@@ -57,6 +57,7 @@ impl Observe for Eye {
                 Scope::People(_) => ("people", self.accounts.clone()),
                 Scope::TakenNames => ("names", self.accounts.clone()),
                 Scope::Groups(_) => ("groups", Vec::new()),
+                Scope::Members(_) => ("members", Vec::new()),
             };
             self.asked.lock().unwrap().push(what);
             if self.silent {

@@ -1,6 +1,7 @@
 //! Accounts that are made, given groups and a first password, and opened.
 
 use super::giving_support::*;
+use super::members::members;
 use super::support::*;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::directory::{Directory, DirectorySettings};
@@ -165,6 +166,7 @@ async fn a_joiner_gets_an_account_in_active_directory_that_opens_when_all_is_in_
         ad_user(rolla, "Bob Boss", "mqboss", "E-1"),
         ad_user(rolla, "Ann Li", "mqother", "E-2"),
         ad_group("clerks").with("member", boss),
+        ad_group("officers").with("member", "CN=clerks,OU=Groups,DC=lab,DC=test"),
     ];
     let samba = SambaAd::builder().load_ldif(&ldif(&entries)).start().unwrap();
     let (directory, drawer) = open_with(&ad_settings(&samba));
@@ -182,6 +184,7 @@ async fn a_joiner_gets_an_account_in_active_directory_that_opens_when_all_is_in_
         "displayName",
         "employeeNumber",
         "mail",
+        "proxyAddresses",
         "title",
         "l",
         "userAccountControl",
@@ -193,7 +196,7 @@ async fn a_joiner_gets_an_account_in_active_directory_that_opens_when_all_is_in_
         "dn: CN=Ann Li (mqlia),OU=Rolla,OU=People,DC=lab,DC=test\n\
          sAMAccountName: mqlia\nuserPrincipalName: mqlia@agency.test\nsn: Li\ngivenName: Ann\n\
          displayName: Ann Li\nemployeeNumber: E-77\nmail: ann.li@agency.test\n\
-         title: Nurse, \"ward\" 3\nl: Rolla\nuserAccountControl: 514\npwdLastSet: 0\n"
+         proxyAddresses: SMTP:ann.li@agency.test\ntitle: Nurse, \"ward\" 3\nl: Rolla\nuserAccountControl: 514\npwdLastSet: 0\n"
     );
     let account = person(&directory, "mqlia").await;
     assert!(!account.enabled);
@@ -222,6 +225,13 @@ async fn a_joiner_gets_an_account_in_active_directory_that_opens_when_all_is_in_
     let account = person(&directory, "mqlia").await;
     assert!(account.enabled);
     assert_eq!(group_names(&account), ["Domain Users", "clerks"]);
+    let officers = members(&directory, &["officers"]).await;
+    let ann = ("mqlia".to_owned(), "ann.li@agency.test".to_owned());
+    assert_eq!(
+        officers,
+        [("mqboss".to_owned(), String::new()), ann],
+        "by a group within the group"
+    );
     // The password is right, but must be changed first: data 773.
     let (code, text) = samba.witness().try_bind(&dn, &drawer.last()).unwrap();
     assert_eq!(code, 49);

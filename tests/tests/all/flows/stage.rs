@@ -2,8 +2,10 @@
 
 use super::directory::{Directory, Kind, OFFICER};
 use super::picture::Picture;
-use crate::beside::adopt;
+use crate::beside::{adopt, today};
 use crate::others::{can_be_others, open_to_all, said, with_client};
+use jiff::Span;
+use jiff::civil::Date;
 use lapsed_tests::Done;
 use lapsed_tests::agency::Agency;
 use lapsed_tests::lost_reply::LostReply;
@@ -98,6 +100,15 @@ impl Stage {
     pub fn start(&mut self) {
         self.site.start().unwrap();
         open_to_all(&self.site).unwrap();
+    }
+
+    /// Has the daemon start again so many days from now, in the morning; gives that day.
+    pub fn days_on(&mut self, days: i64) -> Date {
+        let day = today().checked_add(Span::new().days(days)).unwrap();
+        self.site.stop().unwrap();
+        self.site.set_clock(&format!("{day} 09:00:00"));
+        self.start();
+        day
     }
 
     /// Files a form; gives its number.

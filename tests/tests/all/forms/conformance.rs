@@ -1,14 +1,14 @@
 //! What every connector has to keep, as far as a form can: there is no object to look at, so that what
 //! makes it idempotent is that the same form is known for the same.
 
-use super::support::{KEY, Stage, asked, facts, of_person, one, step};
+use super::support::{KEY, Stage, asked, changing, facts, of_person, one, step};
 use jiff::civil::date;
 use lapsed_connectors::contract::{Apply, Chase, Chased, Observe};
 use lapsed_connectors::settings::{ConnectorKind, Shared};
 use lapsed_core::facts::{StableId, UserId};
 use lapsed_core::form_token::FormToken;
 use lapsed_core::observed::{PersonKeys, Scope};
-use lapsed_core::step::{Action, Fault, RequestFacts, Seen, TOKEN_DIGEST, Target};
+use lapsed_core::step::{Action, Fault, RequestFacts, RequestedChange, Seen, TOKEN_DIGEST, Target};
 use lapsed_tests::smtp::{Manner, Received};
 use rstest::rstest;
 
@@ -41,6 +41,45 @@ async fn a_form_is_mailed_with_a_token_and_waits_for_its_answer() {
     let form = stage.connect().unwrap();
     let seen = form.read_back(std::slice::from_ref(&step)).await.pop().unwrap().unwrap();
     assert!(matches!(seen, Seen::NotYet(_)), "{seen:?}");
+}
+
+#[rstest]
+#[case::access(RequestedChange::Grant { form: 12 }, "GIVE CIMOR: mzdoej", "below access to", "give CIMOR")]
+#[case::another_name(
+    RequestedChange::Rename { form: 12, from: UserId::new("mzsmitj").unwrap() },
+    "RENAME mzsmitj to mzdoej in CIMOR", "has another name", "rename CIMOR"
+)]
+#[tokio::test]
+async fn access_and_other_names_are_asked_for_by_forms_of_their_own(
+    #[case] change: RequestedChange,
+    #[case] subject: &str,
+    #[case] says: &str,
+    #[case] reminds_of: &str,
+) {
+    let stage = Stage::new();
+    let step = changing(change, facts());
+    let receipt = asked(stage.apply(&step).await.unwrap());
+    stage.apply(&step).await.unwrap();
+    let form = stage.connect().unwrap();
+    let seen = form.read_back(std::slice::from_ref(&step)).await.pop().unwrap().unwrap();
+    assert!(matches!(seen, Seen::NotYet(_)), "{seen:?}");
+    let asked_on = date(2026, 11, 23);
+    let chase = Chase { step: &step, receipt: &receipt, nth: 1, asked_on };
+    assert_eq!(form.chase(&chase).await.unwrap(), Chased::Reminded);
+    // It is another form than the one that ends access, and than one of another change.
+    stage.apply(&super::support::step(facts())).await.unwrap();
+    let [first, second, reminder, end] = stage.server.mails().try_into().unwrap();
+    assert!(first.subject().starts_with(subject), "{}", first.subject());
+    let text = first.text();
+    for wanted in [says, "Jane Doe", "mzdoej", "Central Office", "12", "accounts@dmh.test"] {
+        assert!(text.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}: {text}");
+    }
+    assert!(!text.to_lowercase().contains("revoke"), "{text}");
+    assert_eq!(receipt.before[TOKEN_DIGEST], [token(&first).digest()]);
+    assert_eq!((first.message_id(), token(&first)), (second.message_id(), token(&second)));
+    assert!(reminder.subject().starts_with(&format!("Reminder 1: {reminds_of}")));
+    assert_eq!(token(&reminder), token(&first));
+    assert_ne!(token(&end), token(&first));
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use lapsed_connectors::mail::MailSettings;
 use lapsed_connectors::settings::{SettingsError, Shared};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, ConnectorName, PersonId, StableId, UserId};
-use lapsed_core::step::{Action, Due, Expect, Fault, Outcome, Receipt, RequestFacts, Step, Target};
+use lapsed_core::step::{
+    Action, Due, Expect, Fault, Outcome, Receipt, RequestFacts, RequestedChange, Step, Target,
+};
 use lapsed_tests::smtp::MailServer;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -100,6 +102,22 @@ pub fn facts() -> RequestFacts {
 
 pub fn step(facts: RequestFacts) -> Step {
     of_person(1, facts)
+}
+
+/// A change that is asked for: access, or another name.
+pub fn changing(change: RequestedChange, facts: RequestFacts) -> Step {
+    let mut step = step(facts.clone());
+    let account = step.action.account().clone();
+    step.action = Action::RequestChange { account, request: "CIMOR".into(), change, facts };
+    Step::new(
+        step.case,
+        step.person,
+        step.connector,
+        step.action,
+        step.expect,
+        Due::AtOnce,
+        Rule::A11,
+    )
 }
 
 pub fn of_person(number: u128, facts: RequestFacts) -> Step {

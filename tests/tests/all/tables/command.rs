@@ -49,7 +49,7 @@ fn settings(program: PathBuf, arguments: Vec<String>) -> CommandSettings {
     }
 }
 
-fn program(settings: &CommandSettings) -> Program {
+pub fn program(settings: &CommandSettings) -> Program {
     let name = ConnectorName::new("mainframe").unwrap();
     command::connect(&name, settings).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -60,12 +60,12 @@ fn put(path: &Path, text: &str) {
 }
 
 /// A mainframe with ann (open), bob (open) and carl (shut).
-struct Mainframe {
+pub struct Mainframe {
     folder: tempfile::TempDir,
 }
 
 impl Mainframe {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         put(&folder.path().join("program"), include_str!("mainframe.py"));
         let accounts = json!([
@@ -77,9 +77,22 @@ impl Mainframe {
         Self { folder }
     }
 
-    fn settings(&self) -> CommandSettings {
+    pub fn settings(&self) -> CommandSettings {
         let accounts = self.folder.path().join("accounts").display().to_string();
         settings(self.folder.path().join("program"), vec![accounts])
+    }
+
+    /// Its accounts, as they are kept.
+    pub fn accounts(&self) -> String {
+        let text = fs::read_to_string(self.folder.path().join("accounts")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap().to_string()
+    }
+
+    /// Opens the first account by other hands.
+    pub fn open_ann(&self) {
+        let mut accounts: serde_json::Value = serde_json::from_str(&self.accounts()).unwrap();
+        accounts[0]["enabled"] = json!(true);
+        fs::write(self.folder.path().join("accounts"), accounts.to_string()).unwrap();
     }
 
     /// What it was asked.

@@ -97,6 +97,10 @@ async fn an_account_is_made_shut_opened_with_its_roles_and_renamed_each_once(
     "INSERT INTO accounts (id, login, status, surname, hr) VALUES (9, 'mzobrij', 'A', 'x', '00999')",
     "not known to be theirs"
 )]
+#[case::a_namesake_without_a_number(
+    "INSERT INTO accounts (id, login, status, surname) VALUES (9, 'mzobrij', 'A', 'O''Brien \"x\"')",
+    "not known to be theirs"
+)]
 #[case::another_name(
     "INSERT INTO accounts (id, login, status, surname, hr) VALUES (9, 'mzother', 'A', 'x', '00123')",
     "called mzother"
@@ -187,6 +191,18 @@ async fn two_at_once_make_one_account() {
     }
     assert_eq!(apply(&other, make).await, Ok(Outcome::AlreadySo));
     assert_eq!(database.query("SELECT COUNT(*) FROM accounts WHERE login = 'mzobrij'"), "1");
+}
+
+#[tokio::test]
+async fn an_account_without_a_number_is_known_again_by_who_made_it_alone() {
+    let (_database, settings) = giving(Sqlite);
+    let (system, make) = (open(&settings), without_number(making("mzobrij", None)));
+    changed(&system, make.clone()).await;
+    assert_eq!(apply(&system, make.clone()).await, Ok(Outcome::AlreadySo));
+    // Whoever comes later can't tell it from a namesake's, and looks at what was made all the same.
+    let later = open(&settings);
+    assert!(refusal(apply(&later, make.clone()).await).contains("look whose it is"));
+    assert_eq!(seen(&later, make).await, Ok(Seen::AsWanted));
 }
 
 #[tokio::test]

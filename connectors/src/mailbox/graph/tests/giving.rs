@@ -140,6 +140,25 @@ async fn a_user_is_made_shut_given_a_password_opened_with_groups_and_renamed() {
 }
 
 #[tokio::test]
+async fn an_old_password_is_to_be_changed_once_and_one_that_was_changed_since_is_left() {
+    let lab = giving().await;
+    let graph = lab.open();
+    let old = |changed_at: &str| {
+        let changed_at = changed_at.parse().unwrap();
+        step(ANN, "zann", Some("E-1"), |account| Action::ExpirePassword { account, changed_at })
+    };
+    let (present, former) = (old("2026-01-01T00:00:00Z"), old("2025-01-01T00:00:00Z"));
+    assert_eq!(apply(&graph, former.clone()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&graph, former).await, Ok(Seen::AsWanted));
+    assert!(matches!(seen(&graph, present.clone()).await, Ok(Seen::Otherwise(_))));
+    lab.ann(|ann| assert!(!ann.must_change));
+    changed(&graph, present.clone()).await;
+    lab.ann(|ann| assert!(ann.must_change && ann.passwords == 0));
+    assert_eq!(seen(&graph, present.clone()).await, Ok(Seen::AsWanted));
+    assert_eq!(apply(&graph, present).await, Ok(Outcome::AlreadySo));
+}
+
+#[tokio::test]
 async fn roles_are_shown_by_groups_and_others_groups_are_left_alone() {
     let lab = giving().await;
     lab.ann(|ann| ann.groups.push(GROUP.into()));
@@ -340,9 +359,13 @@ async fn nothing_is_given_where_the_settings_do_not_say_so() {
     assert!(!lab.settings.names_count());
     assert!(giving().await.settings.names_count());
     let abilities = giving().await.settings.abilities();
-    for able in
-        [Ability::CreateAccount, Ability::SetPassword, Ability::GrantAccess, Ability::RenameAccount]
-    {
+    for able in [
+        Ability::CreateAccount,
+        Ability::SetPassword,
+        Ability::ExpirePassword,
+        Ability::GrantAccess,
+        Ability::RenameAccount,
+    ] {
         assert!(abilities.contains(&able), "{able:?}");
     }
 }

@@ -33,6 +33,7 @@ pub(super) struct User {
     pub(super) nickname: String,
     /// So often was its password changed.
     pub(super) passwords: u32,
+    pub(super) must_change: bool,
     pub(super) groups: Vec<String>,
     /// So many looks do not show it yet.
     pub(super) hidden: u32,
@@ -77,6 +78,7 @@ fn user(id: &str, name: &str, number: &str, last: &str) -> User {
         shown: format!("Some {last}"),
         nickname: name.split('@').next().unwrap().into(),
         passwords: 0,
+        must_change: false,
         groups: vec![OTHER_GROUP.into()],
         hidden: 0,
         enabled: true,
@@ -422,8 +424,11 @@ impl User {
                 "givenName" => assert_eq!(value, "Some"),
                 "passwordProfile" => {
                     assert_eq!(value["forceChangePasswordNextSignIn"], json!(true));
-                    assert!(value["password"].as_str().unwrap().len() >= 16);
-                    self.passwords += 1;
+                    self.must_change = true;
+                    if let Some(password) = value["password"].as_str() {
+                        assert!(password.len() >= 16);
+                        self.passwords += 1;
+                    }
                 }
                 other => panic!("{other}"),
             }
@@ -453,6 +458,7 @@ impl User {
             "mailNickname": self.nickname,
             "lastPasswordChangeDateTime": format!("2026-01-01T00:00:{:02}Z", self.passwords),
             "passwordPolicies": null,
+            "passwordProfile": { "forceChangePasswordNextSignIn": self.must_change },
             "assignedLicenses": licenses,
             "licenseAssignmentStates": states,
             "signInSessionsValidFromDateTime": format!("2026-01-01T00:00:{:02}Z", self.sessions),

@@ -4,6 +4,8 @@ use super::*;
 use crate::config::CronPattern;
 use crate::reports::due::Recurring;
 use crate::reports::roster::Charge;
+use lapsed_core::access::decision::Absence;
+use lapsed_core::facts::ApproverRole;
 
 fn works(number: u128, own: &str, supervisor: Option<&str>, has_left: bool) -> Person {
     let engagement: Engagement = serde_json::from_value(json!({
@@ -72,6 +74,37 @@ async fn a_roster_is_its_one_supervisors_who_alone_sees_it(
         let sees = charge == Charge::Supervisor(boss.id);
         assert_eq!(own.iter().map(|roster| roster.lines.len()).sum::<usize>(), usize::from(sees));
     }
+}
+
+#[rstest]
+#[case::in_everything(None, -1, 1)]
+#[case::as_supervisor(Some("supervisor"), -1, 1)]
+#[case::as_something_else(Some("security_officer"), -1, 0)]
+#[case::from_tomorrow(None, 1, 0)]
+#[tokio::test]
+async fn a_deputy_sees_the_rosters_of_who_is_away_as_long_as_they_are(
+    #[case] role: Option<&str>,
+    #[case] from: i64,
+    #[case] sees: usize,
+) {
+    let (cycle, _) = agency(&[works(7, "77", None, false), works(8, "78", None, false)]).await;
+    let today = cycle.today(now());
+    let absence = Absence {
+        id: Uuid::from_u128(4),
+        away: Actor::new("user7").unwrap(),
+        deputy: Actor::new("user8").unwrap(),
+        role: role.map(|role| ApproverRole::new(role).unwrap()),
+        from: today.checked_add(jiff::Span::new().days(from)).unwrap(),
+        until: today.checked_add(jiff::Span::new().days(9)).unwrap(),
+        entered_by: Actor::new("clerk").unwrap(),
+        at: now(),
+    };
+    let tx = cycle.store.begin().await.unwrap();
+    tx.save_absence(&absence).await.unwrap();
+    tx.commit().await.unwrap();
+    let rosters = cycle.rosters_for(&account_of("user8"), now()).await.unwrap().rosters;
+    assert_eq!(rosters.len(), sees, "{rosters:?}");
+    assert_eq!(cycle.rosters_for(&account_of("user9"), now()).await.unwrap().rosters.len(), 0);
 }
 
 #[tokio::test]
