@@ -3,7 +3,7 @@
 use super::*;
 use crate::cycle::access::mending::held::Released;
 use crate::cycle::access::nightly::BASELINE;
-use crate::store::{FormFilter, SetAside};
+use crate::store::{FormFilter, GIVING_PAUSED, SetAside};
 use lapsed_core::access::finding::FindingKind;
 
 fn wards() -> GroupLink {
@@ -130,4 +130,17 @@ async fn more_people_than_the_guard_lets_through_are_told_until_an_operator_has_
     let audit = cycle.store.read().audit_rows(0, 100, None).await.unwrap();
     let of = |event: &str| audit.iter().filter(|row| row.entry.event == event).count();
     assert_eq!((of("access.mend_held"), of("access.mend_released")), (2, 1));
+}
+
+#[tokio::test]
+async fn what_ends_is_planned_while_giving_is_paused() {
+    let cycle = intruders(1).await;
+    cycle.audit_access(night(1)).await.unwrap();
+    let tx = cycle.store.begin().await.unwrap();
+    tx.set_setting(GIVING_PAUSED, &Some("by a test")).await.unwrap();
+    tx.commit().await.unwrap();
+    let plans = cycle.access_round(night(1)).await.unwrap();
+    let steps: Vec<_> =
+        plans.iter().flat_map(|(plan, _)| &plan.steps).map(|step| step.action.name()).collect();
+    assert_eq!(steps, ["leave_group"]);
 }
