@@ -397,8 +397,22 @@ pub fn notice(
     let standing = |n: &&mut Notice| {
         n.state == NoticeState::Standing && &n.source == context.source && n.about == about
     };
+    // Whoever came back since departs anew by the same words: the notice of before ends what it ended.
+    let day_of = |moment: Timestamp| moment.to_zoned(context.zone.clone()).date();
+    let begins: Vec<jiff::civil::Date> = person
+        .engagements
+        .iter()
+        .filter(|e| e.goes_on() && !context.listed_before)
+        .filter_map(|e| e.starts_on.filter(|start| *start <= day_of(effective_at)))
+        .collect();
+    let came_back = |known: &Notice| {
+        let since = day_of(known.effective_at);
+        let is_undated = known.about == About::Person && known.last_day.is_none();
+        is_undated && begins.iter().any(|start| *start > since)
+    };
     for known in person.notices.iter_mut().filter(standing) {
-        if known.last_day == last_day && known.for_cause == for_cause {
+        let is_same = known.last_day == last_day && known.for_cause == for_cause;
+        if is_same && !came_back(known) {
             known.received_at = context.received_at;
             context.brought_by.clone_into(&mut known.brought_by);
             changes.push(Change::Repeated);

@@ -6,6 +6,7 @@ use lapsed_core::absorb::{Change, Context, Match, absorb, match_person, notice};
 use lapsed_core::facts::*;
 use lapsed_core::policy::departure::DeparturePolicy;
 use lapsed_core::standing::{Standing, standing};
+use rstest::rstest;
 use uuid::Uuid;
 
 fn zone() -> TimeZone {
@@ -99,6 +100,57 @@ fn the_same_notice_twice_is_one_notice() {
     let again = take(&mut p, &[("hr", "2026-11-19T09:00", said)]).unwrap();
     assert_eq!(again, vec![Change::Repeated]);
     assert_eq!(p.notices.len(), 1);
+}
+
+#[rstest]
+#[case::who_came_back_departs_anew(
+    "2026-11-23",
+    "2026-11-23T15:00",
+    false,
+    Some("2026-11-23T15:00")
+)]
+#[case::later_too("2026-11-23", "2026-12-01T15:00", false, Some("2026-12-01T15:00"))]
+#[case::a_file_that_goes_on_listing_it_says_nothing_new(
+    "2026-11-23",
+    "2026-12-01T15:00",
+    true,
+    None
+)]
+#[case::who_is_to_come_back_later_has_not_left("2026-12-24", "2026-12-01T15:00", false, None)]
+#[case::the_same_engagement_ended_before(
+    "2020-01-06",
+    "2026-11-23T15:00",
+    false,
+    Some("2026-11-20T09:00")
+)]
+fn the_same_words_said_after_a_return_are_a_notice_of_another_departure(
+    #[case] returns: &str,
+    #[case] again: &str,
+    #[case] listed_before: bool,
+    #[case] left: Option<&str>,
+) {
+    let mut p = person();
+    take(&mut p, &[("hr", "2020-01-06T09:00", says(Status::Active, None))]).unwrap();
+    let policy = DeparturePolicy::default();
+    let operator = source("operator");
+    let depart = |p: &mut Person, when: &str, listed_before: bool| {
+        let context = Context {
+            source: &operator,
+            brought_by: "root",
+            received_at: at(when),
+            policy: &policy,
+            zone: &zone(),
+            notices_only: false,
+            listed_before,
+        };
+        notice(p, About::Person, None, false, context, &mut Vec::new()).unwrap();
+    };
+    depart(&mut p, "2026-11-20T09:00", false);
+    assert_eq!(left_at(&p, "2026-11-20T09:00"), Some(at("2026-11-20T09:00")));
+    let old = p.engagements[0].clone();
+    p.engagements.push(Engagement { ordinal: 1, starts_on: Some(day(returns)), ..old });
+    depart(&mut p, again, listed_before);
+    assert_eq!(left_at(&p, "2026-12-02T00:00"), left.map(at));
 }
 
 #[test]
