@@ -136,8 +136,11 @@ impl Executor {
         now: Timestamp,
     ) -> StepUpdate {
         let config = &self.cycle.config;
+        // Where nobody knows whether they heard of it, the reminder says it on the next work day.
+        let unsure = update.state.receipt().is_some_and(is_unsure);
         let on = rule_of(config, &stored.step).and_then(|rule| {
-            work_days_after(config, self.cycle.today(now), rule.remind_after_work_days)
+            let days = if unsure { 1 } else { rule.remind_after_work_days };
+            work_days_after(config, self.cycle.today(now), days)
         });
         update.recheck(on, 0)
     }

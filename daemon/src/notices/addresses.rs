@@ -179,7 +179,9 @@ impl Cycle {
                 all.extend(named);
                 Found::To(all)
             }
-            (Found::To(all), _) => Found::To(all),
+            // Who stands in for somebody is not left out because their directory is away.
+            (Found::To(_), Found::Later(why)) => Found::Later(why),
+            (Found::To(all), Found::Nobody(_)) => Found::To(all),
             // Those who have it by name decide as well; a mail to a crowd would be nobody's.
             (Found::Nobody(_), Found::To(named)) if !named.is_empty() => Found::To(named),
             (other, _) => other,

@@ -73,6 +73,8 @@ impl Daemon {
     pub(super) fn decide_again_after(&self, round: &CarriedOut) {
         if round.given > 0 {
             self.decide.notify_one();
+            // It may be another daemon that decides.
+            self.wake_others();
         }
     }
 }

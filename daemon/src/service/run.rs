@@ -11,7 +11,7 @@ use crate::control::socket::{ControlSocket, SocketError};
 use crate::cycle::carry_out::CarriedOut;
 use crate::cycle::{Cycle, CycleError, DAEMON};
 use crate::notices::Look;
-use crate::store::{AuditEntry, StoreError};
+use crate::store::{AuditEntry, StepFilter, StoreError};
 use crate::targets::SetUpError;
 use jiff::SignedDuration;
 use lapsed_core::facts::ConnectorName;
@@ -152,6 +152,7 @@ impl Daemon {
             self.take_access_forms().await?;
         }
         tokio::time::sleep(self.cycle().config.inbox.settle()).await;
+        let mut waited = false;
         loop {
             // First the looks at what was done: what other hands undid is planned in this round.
             let executor = self.executor();
@@ -166,10 +167,25 @@ impl Daemon {
             executor.close_cases().await?;
             all += round.clone();
             if round.done == 0 && !moved {
+                if !std::mem::replace(&mut waited, true) && self.wait_for_copies().await? {
+                    continue;
+                }
                 self.tell_round(Look::Around, &CancellationToken::new()).await?;
                 return Ok(all);
             }
         }
+    }
+
+    /// Waits until what was done and is not seen yet has had the time to reach every copy of its target:
+    /// nobody comes back to look at it. False where there is nothing of the kind.
+    async fn wait_for_copies(&self) -> Result<bool, CycleError> {
+        let lag = self.cycle().config.execution.replication_seconds;
+        let filter = StepFilter { states: vec!["done"], limit: Some(1), ..StepFilter::default() };
+        let unseen = !self.store.read().steps(&filter).await?.is_empty();
+        if unseen {
+            tokio::time::sleep(Duration::from_secs(lag.into())).await;
+        }
+        Ok(unseen)
     }
 
     async fn started(&self) -> Result<(), CycleError> {

@@ -5,7 +5,7 @@ use super::run::log_failure;
 use crate::cycle::CycleError;
 use jiff::SignedDuration;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// Whether this process is planning, and so keeps the turn.
@@ -47,14 +47,16 @@ impl Daemon {
     pub(super) async fn turn_before_the_end(
         &self,
     ) -> Result<Option<PlanningRound<'_>>, CycleError> {
-        const TRIES: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(200);
-        for _ in 0..TRIES {
+        // The turn of one that died is free after the time in which it counts as there, and a moment.
+        let takeover = self.cycle().config.execution.takeover_seconds;
+        let patience = Duration::from_secs(20 + 2 * u64::from(takeover));
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
             if let Some(turn) = self.turn_to_plan().await? {
                 return Ok(Some(turn));
             }
-            self.store.ask_for_turn("plan", &self.owner).await?;
-            self.wake_others();
+            self.ask_for_the_turn().await?;
             tokio::time::sleep(PAUSE).await;
         }
         tracing::warn!("another daemon plans; of this round only what is due is carried out");
@@ -85,7 +87,14 @@ impl Daemon {
         if !self.something_lies_in_its_folders().await {
             self.without_turn.store(0, Ordering::Relaxed);
         } else if self.without_turn.fetch_add(1, Ordering::Relaxed) > 0 {
-            self.store.ask_for_turn("plan", &self.owner).await?;
+            self.ask_for_the_turn().await?;
+        }
+        Ok(())
+    }
+
+    /// The others are woken for a wish that is new only: two that wait would wake each other without end.
+    async fn ask_for_the_turn(&self) -> Result<(), CycleError> {
+        if self.store.ask_for_turn("plan", &self.owner).await? {
             self.wake_others();
         }
         Ok(())

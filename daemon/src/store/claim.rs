@@ -82,9 +82,8 @@ impl Store {
         match self.backend() {
             DbBackend::Postgres => {
                 let tx = self.begin_immediate().await?;
-                if orders == Orders::Heeded {
-                    advisory(&(&tx).into(), "pg_advisory_xact_lock_shared", lock::HOLDS).await?;
-                }
+                // Also where orders can't be read: whoever takes over from this daemon waits for the claim.
+                advisory(&(&tx).into(), "pg_advisory_xact_lock_shared", lock::HOLDS).await?;
                 self.still_a_member(&(&tx).into()).await?;
                 let claimed = claim_in(&(&tx).into(), claim, orders).await?;
                 let crash_points = begun(&claimed);
@@ -232,7 +231,9 @@ fn orders_sql(orders: Orders) -> String {
 fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
     let (connectors, limit) = (claim.connectors.len(), claim.limit);
     let orders = orders_sql(orders);
-    let giving = if claim.giving_allowed { "" } else { "AND NOT s.gives " };
+    // What is paused waits, and nothing that ends access waits for it.
+    let (giving, before) =
+        if claim.giving_allowed { ("", "") } else { ("AND NOT s.gives ", "AND NOT b.gives ") };
     let in_no_others_hands = in_no_others_hands("s", "$4");
     let mut sql = format!(
         "SELECT s.* FROM steps s \
@@ -251,7 +252,7 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
               OR (c.kind = 'suspension' AND NOT EXISTS (SELECT 1 FROM steps e WHERE NOT e.ended \
                   AND e.case_id = s.case_id AND e.action = 'disable'))) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
-                         AND b.connector = s.connector AND b.rank < s.rank) \
+                         AND b.connector = s.connector AND b.rank < s.rank {before}) \
          AND s.connector IN ({}) \
          ORDER BY s.for_cause DESC, s.rank, s.target_key, s.id LIMIT {limit}",
         sql::placeholders(5, connectors),

@@ -112,15 +112,17 @@ impl Store {
         Ok(mine)
     }
 
-    /// Asks whoever has the turn to give it up: there is work that only the one who asks can see.
-    pub async fn ask_for_turn(&self, what: &str, owner: &str) -> Result<(), StoreError> {
+    /// Asks whoever has the turn to give it up: there is work that only the one who asks can see. Whether
+    /// nobody had asked before: then it has to be told.
+    pub async fn ask_for_turn(&self, what: &str, owner: &str) -> Result<bool, StoreError> {
         let key = Turn::key(what);
         let tx = self.begin().await?;
         let turn: Option<Turn> = tx.read().setting(&key).await?;
         if let Some(turn) = turn.filter(|turn| turn.owner != owner && turn.wanted_by.is_none()) {
             tx.set_setting(&key, &Turn { wanted_by: Some(owner.to_owned()), ..turn }).await?;
             tx.commit().await?;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 }

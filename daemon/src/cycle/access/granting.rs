@@ -24,7 +24,7 @@ use crate::store::{CaseFilter, FormFilter, GIVING_PAUSED, StepFilter, StoredStep
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::settings::Ability;
-use lapsed_core::access::entitlement::Entitlement;
+use lapsed_core::access::entitlement::{Entitlement, EntitlementState};
 use lapsed_core::access::form::FiledForm;
 use lapsed_core::access::suspension::Suspension;
 use lapsed_core::facts::{
@@ -58,6 +58,13 @@ struct Looked {
     unread: bool,
 }
 
+/// Those who lose something: that goes on while giving is paused, and whatever is planned beside it waits.
+fn losing(mut holders: Vec<Holder>) -> Vec<Holder> {
+    let loses = |held: &Entitlement| held.state == EntitlementState::Ending;
+    holders.retain(|holder| holder.entitlements.iter().any(loses));
+    holders
+}
+
 impl Cycle {
     /// Plans what approved forms give, and what ends; gives the plans, for whoever rehearses.
     pub(in crate::cycle) async fn grant(
@@ -66,15 +73,17 @@ impl Cycle {
     ) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.end_what_is_over(now).await?;
         let paused = self.store.read().setting::<Option<String>>(GIVING_PAUSED).await?;
-        if paused.flatten().is_some() {
-            return Ok(Vec::new());
-        }
+        let paused = paused.flatten().is_some();
         let people = self.store.read().people_to_grant(now).await?;
         let (mut decided, mut taken) = (Decided::default(), Taken::default());
         let mut plans = Vec::new();
         for block in people.chunks(PEOPLE_A_QUESTION) {
             let holders = self.access_holders(block, now).await?;
-            let holders = self.reserve(holders, (&mut taken, &mut decided), now).await?;
+            let holders = if paused {
+                losing(holders)
+            } else {
+                self.reserve(holders, (&mut taken, &mut decided), now).await?
+            };
             let looked = self.look_at_holders(holders, (&mut taken, &mut decided), now).await?;
             plans.extend(self.store_granted(looked, now).await?);
         }
