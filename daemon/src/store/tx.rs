@@ -110,7 +110,21 @@ impl Tx {
     ///
     /// An audit that is not as this process left it, or a checkpoint that can't be written, undoes
     /// nothing: it raises [`Store::audit_alarm`], and the next checkpoint covers what this one should have.
-    pub async fn commit(mut self) -> Result<u64, StoreError> {
+    ///
+    /// It goes on when its caller is given up, as at the daemon's end: what is committed and not noted as
+    /// ours would be taken for somebody else's by whatever this process commits after it.
+    pub async fn commit(self) -> Result<u64, StoreError> {
+        match tokio::spawn(self.commit_whole()).await {
+            Ok(committed) => committed,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and with it whoever waits here.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    async fn commit_whole(mut self) -> Result<u64, StoreError> {
         let doing = "committing a transaction";
         let store = self.store.clone();
         let witness = store.inner.witness.as_ref().filter(|_| !self.audit.is_empty());

@@ -372,6 +372,23 @@ pub async fn a_checkpoint_file_that_is_gone_or_short_is_an_alarm(
     Ok(())
 }
 
+pub async fn a_commit_whose_caller_is_given_up_raises_no_alarm(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(settings, Some(checkpoints(folder.path()))).await?;
+    for number in 0..100 {
+        let mut tx = store.begin().await?;
+        tx.audit(entry(number)?);
+        let patience = std::time::Duration::from_micros(number.unsigned_abs() * 30);
+        let _ = tokio::time::timeout(patience, tx.commit()).await;
+        write(&store, 1_000 + number, 1_001 + number).await?;
+        assert_eq!(store.audit_alarm(), None, "given up after {patience:?}");
+    }
+    store.close().await?;
+    Ok(())
+}
+
 pub async fn two_daemons_with_files_of_their_own_raise_no_alarm(
     settings: &DatabaseSettings,
 ) -> Ended {

@@ -99,6 +99,7 @@ macro_rules! store_suite {
                 a_row_put_in_while_the_daemon_was_down_is_an_alarm,
                 a_row_taken_out_under_the_daemon_is_an_alarm,
                 a_checkpoint_file_that_is_gone_or_short_is_an_alarm,
+                a_commit_whose_caller_is_given_up_raises_no_alarm,
                 two_daemons_with_files_of_their_own_raise_no_alarm;
             notices: the_same_notice_is_queued_once,
                 a_notice_of_a_dropped_decision_is_not_there,
