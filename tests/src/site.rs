@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// The example that the product ships: tests and demo run on it, with only addresses and paths replaced.
@@ -15,6 +15,13 @@ const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
 /// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
 const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
+
+/// Removes what faketime keeps of a process that was killed: whoever gets its number next would trip over it.
+fn forget_clock(pid: u32) {
+    for name in [format!("faketime_shm_{pid}"), format!("sem.faketime_sem_{pid}")] {
+        let _ = fs::remove_file(Path::new("/dev/shm").join(name));
+    }
+}
 
 /// Where a directory is and how the daemon logs on to it.
 #[derive(Debug, Clone)]
@@ -247,10 +254,14 @@ impl Site {
 
     /// One round, which may be killed in the middle: whether it came to its end.
     pub fn once_unless_killed(&self) -> Done<bool> {
-        let output = self.daemon_command(&["run", "--once"]).output()?;
+        let mut once = self.daemon_command(&["run", "--once"]);
+        let child = once.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let pid = child.id();
+        let output = child.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         fs::write(self.path("log"), said.as_bytes())?;
         if output.status.signal() == Some(Signal::KILL.as_raw()) {
+            forget_clock(pid);
             return Ok(false);
         }
         if output.status.success() { Ok(true) } else { Err(Failure::new(said.into_owned())) }
@@ -298,6 +309,7 @@ impl Site {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill()?;
             daemon.wait()?;
+            forget_clock(daemon.id());
         }
         Ok(())
     }
