@@ -1,6 +1,7 @@
 //! An installation of lapsed in a folder of its own, beside a directory of the tests.
 
 use crate::process::{PATIENCE, plain_command, tail, wait_until};
+use crate::slapd::Slapd;
 use crate::{Done, Failure};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
@@ -39,6 +40,31 @@ pub struct DirectoryAt {
     /// With which password.
     pub password_file: PathBuf,
 }
+
+impl DirectoryAt {
+    /// OpenLDAP, over TLS.
+    #[must_use]
+    pub fn openldap(slapd: &Slapd) -> Self {
+        Self {
+            kind: "openldap",
+            url: slapd.url_ldaps(),
+            base: slapd.base().into(),
+            ca: slapd.ca_path().to_owned(),
+            bind_dn: slapd.bind_dn(),
+            password_file: slapd.password_file(),
+        }
+    }
+}
+
+/// The guard's limits of the example, and how to raise them where everybody leaves.
+pub const GUARD_RAISED: [(&str, &str); 3] = [
+    ("per_run: 25", "per_run: 100000"),
+    ("percent_from: 10", "percent_from: 100000"),
+    (
+        "least_headcount: 200\n      largest_drop_percent: 10",
+        "least_headcount: 1\n      largest_drop_percent: 100",
+    ),
+];
 
 /// The installation. Dropping it kills its daemon, if one runs, and removes the folder.
 pub struct Site {
@@ -184,17 +210,18 @@ impl Site {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = plain_command(&self.binary);
-        if let Some(at) = &self.faketime {
+        if self.faketime.is_some() || self.steps_clock {
             // Loaded without `faketime` in between, which would get the signals that are meant for lapsed.
-            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", at).env("TZ", "America/Chicago");
+            command.env("LD_PRELOAD", FAKETIME).env("TZ", "America/Chicago");
             // Timers run on the real clock, so that waiting takes as long as it says.
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
         }
+        if let Some(at) = &self.faketime {
+            command.env("FAKETIME", at);
+        }
         if self.steps_clock {
-            command.env("LD_PRELOAD", FAKETIME).env("TZ", "America/Chicago");
             command.env("FAKETIME_TIMESTAMP_FILE", self.path("clock"));
             command.env("FAKETIME_NO_CACHE", "1");
-            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
         }
         command.arg("--config").arg(self.config()).args(arguments);
         command

@@ -4,7 +4,7 @@ use crate::control::console::ConsoleError;
 use crate::cycle::asked::rule_of;
 use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
-use crate::store::{CaseFilter, GIVING_PAUSED, Reader, StepFilter, StoredStep};
+use crate::store::{CaseFilter, Reader, StepFilter, StoredStep};
 use crate::views::{DueEntry, DueView};
 use jiff::civil::Date;
 use lapsed_core::citation::Rule;
@@ -15,13 +15,11 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(super) async fn due(daemon: &Daemon, until: Option<Date>) -> Result<DueView, ConsoleError> {
     let today = daemon.cycle().today(daemon.now());
-    let paused =
-        daemon.store.read().setting::<Option<String>>(crate::cycle::carry_out::PAUSED).await?;
-    let giving = daemon.store.read().setting::<Option<String>>(GIVING_PAUSED).await?;
+    let pauses = daemon.store.read().pauses().await?;
     let waits = Waits {
         configured: daemon.connector_names(),
-        paused: paused.flatten().is_some(),
-        giving_paused: giving.flatten().is_some(),
+        paused: pauses.deletions.is_some(),
+        giving_paused: pauses.giving.is_some(),
     };
     Ok(DueView { entries: entries(&daemon.cycle(), until, today, &waits).await? })
 }

@@ -1,10 +1,9 @@
-//! The pause of deletions, and settling what was set aside.
+//! Pauses, and settling what was set aside.
 
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
-use crate::cycle::carry_out::PAUSED;
 use crate::service::Daemon;
-use crate::store::{AuditEntry, FormFilter, GIVING_PAUSED};
+use crate::store::{AuditEntry, FormFilter, Pausable};
 use crate::views::{DoneView, PauseRequest, SettleRequest};
 use lapsed_core::access::form::FormState;
 use lapsed_core::citation::Rule;
@@ -16,77 +15,43 @@ pub(super) async fn pause(
     daemon: &Daemon,
     caller: &Caller,
     request: PauseRequest,
+    what: Pausable,
 ) -> Result<DoneView, ConsoleError> {
     needed(&request.reason, "a reason", "--reason")?;
-    let now = daemon.now();
-    let since = daemon.cycle().shown_time(now);
-    let text = format!("by {} since {since}: {}", caller.name, mask(&request.reason));
+    let since = daemon.cycle().shown_time(daemon.now());
+    let reason = mask(&request.reason);
     let mut tx = daemon.store.begin().await?;
-    tx.set_setting(PAUSED, &Some(&text)).await?;
-    tx.audit(entry(
-        daemon,
-        caller,
-        None,
-        "deletions.paused",
-        json!({ "reason": mask(&request.reason) }),
-    ));
+    tx.pause(what, &format!("by {} since {since}: {reason}", caller.name)).await?;
+    let event = format!("{}.paused", what.name());
+    tx.audit(entry(daemon, caller, None, &event, json!({ "reason": reason })));
     tx.commit().await?;
-    Ok(DoneView {
-        message: "deletions are paused: none is begun until lapsed resume deletions. Accounts are still shut."
-            .into(),
-    })
+    let message = match what {
+        Pausable::Deletions => {
+            "deletions are paused: none is begun until lapsed resume deletions. Accounts are still shut."
+        }
+        Pausable::Giving => "nothing is given until lapsed resume giving; access still ends",
+    };
+    Ok(DoneView { message: message.into() })
 }
 
 pub(super) async fn resume(
     daemon: &Daemon,
     caller: &Caller,
     request: PauseRequest,
+    what: Pausable,
 ) -> Result<DoneView, ConsoleError> {
     needed(&request.reason, "a reason", "--reason")?;
     let mut tx = daemon.store.begin().await?;
-    tx.set_setting(PAUSED, &None::<String>).await?;
-    tx.audit(entry(
-        daemon,
-        caller,
-        None,
-        "deletions.resumed",
-        json!({ "reason": mask(&request.reason) }),
-    ));
+    tx.resume(what).await?;
+    let event = format!("{}.resumed", what.name());
+    tx.audit(entry(daemon, caller, None, &event, json!({ "reason": mask(&request.reason) })));
     tx.commit().await?;
     daemon.wake();
-    Ok(DoneView { message: "deletions go on: what is due is begun now".into() })
-}
-
-pub(super) async fn pause_giving(
-    daemon: &Daemon,
-    caller: &Caller,
-    request: PauseRequest,
-) -> Result<DoneView, ConsoleError> {
-    needed(&request.reason, "a reason", "--reason")?;
-    let since = daemon.cycle().shown_time(daemon.now());
-    let text = format!("by {} since {since}: {}", caller.name, mask(&request.reason));
-    let detail = json!({ "reason": mask(&request.reason) });
-    let mut tx = daemon.store.begin().await?;
-    tx.set_setting(GIVING_PAUSED, &Some(&text)).await?;
-    tx.audit(entry(daemon, caller, None, "giving.paused", detail));
-    tx.commit().await?;
-    let message = "nothing is given until lapsed resume giving; access still ends";
+    let message = match what {
+        Pausable::Deletions => "deletions go on: what is due is begun now",
+        Pausable::Giving => "giving goes on: what was approved is given now",
+    };
     Ok(DoneView { message: message.into() })
-}
-
-pub(super) async fn resume_giving(
-    daemon: &Daemon,
-    caller: &Caller,
-    request: PauseRequest,
-) -> Result<DoneView, ConsoleError> {
-    needed(&request.reason, "a reason", "--reason")?;
-    let detail = json!({ "reason": mask(&request.reason) });
-    let mut tx = daemon.store.begin().await?;
-    tx.set_setting(GIVING_PAUSED, &None::<String>).await?;
-    tx.audit(entry(daemon, caller, None, "giving.resumed", detail));
-    tx.commit().await?;
-    daemon.wake();
-    Ok(DoneView { message: "giving goes on: what was approved is given now".into() })
 }
 
 pub(super) async fn settle(

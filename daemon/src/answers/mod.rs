@@ -42,7 +42,7 @@ use crate::control::console::{Answer, AuditPage, CallRecord, Console, ConsoleErr
 use crate::control::roles::Caller;
 use crate::cycle::CycleError;
 use crate::service::Daemon;
-use crate::store::StoreError;
+use crate::store::{Pausable, StoreError};
 use crate::views::{
     AbsencesView, AccessFormView, AccessFormsView, AdoptRequest, AdoptView, ApprovalsView,
     ApproveRequest, AuditVerifyView, AuditView, AwayRequest, BaselineRequest, ConfirmRequest,
@@ -188,24 +188,24 @@ impl Console for Desk {
         Box::pin(notices::depart(&self.0, caller, request))
     }
     fn pause<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView> {
-        Box::pin(commands::pause(&self.0, caller, request))
+        Box::pin(commands::pause(&self.0, caller, request, Pausable::Deletions))
     }
     fn resume<'a>(&'a self, caller: &'a Caller, request: PauseRequest) -> Answer<'a, DoneView> {
-        Box::pin(commands::resume(&self.0, caller, request))
+        Box::pin(commands::resume(&self.0, caller, request, Pausable::Deletions))
     }
     fn pause_giving<'a>(
         &'a self,
         caller: &'a Caller,
         request: PauseRequest,
     ) -> Answer<'a, DoneView> {
-        Box::pin(commands::pause_giving(&self.0, caller, request))
+        Box::pin(commands::pause(&self.0, caller, request, Pausable::Giving))
     }
     fn resume_giving<'a>(
         &'a self,
         caller: &'a Caller,
         request: PauseRequest,
     ) -> Answer<'a, DoneView> {
-        Box::pin(commands::resume_giving(&self.0, caller, request))
+        Box::pin(commands::resume(&self.0, caller, request, Pausable::Giving))
     }
     fn settle_set_aside<'a>(
         &'a self,

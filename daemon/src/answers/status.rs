@@ -3,12 +3,10 @@
 use crate::config::ConnectorSettings;
 use crate::control::console::ConsoleError;
 use crate::cycle::asked::{is_overdue, is_unsure};
-use crate::cycle::carry_out::{PAUSED, health_key, note};
+use crate::cycle::carry_out::{health_key, note};
 use crate::cycle::confirm::answered_no;
 use crate::service::Daemon;
-use crate::store::{
-    CaseFilter, DropRecord, DropState, GIVING_PAUSED, Reader, StepCount, StepFilter, StoredPlan,
-};
+use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -30,12 +28,13 @@ pub(super) async fn status(daemon: &Daemon) -> Result<StatusView, ConsoleError> 
     let count = |state| cases.iter().filter(|c| c.state == state).count() as u64;
     let connectors = connectors(daemon, &read, now).await?;
     let drops = read.recent_drops(10).await?;
+    let pauses = read.pauses().await?;
     let view = StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         at: cycle.stamp(now),
         running_since: daemon.running_since().map(|at| cycle.stamp(at)),
-        deletions_paused: read.setting::<Option<String>>(PAUSED).await?.flatten(),
-        giving_paused: read.setting::<Option<String>>(GIVING_PAUSED).await?.flatten(),
+        deletions_paused: pauses.deletions,
+        giving_paused: pauses.giving,
         attention: Vec::new(),
         people: read.people_count().await?,
         scheduled: count(CaseState::Scheduled),

@@ -15,7 +15,7 @@ mod events;
 use self::events::{asked_perhaps, event_of, is_unsure, lost, may_have_given, seen_events};
 use super::pace::Pace;
 use super::{Cycle, CycleError, DAEMON, asked};
-use crate::store::{AuditEntry, Claim, GIVING_PAUSED, StepFilter, StepUpdate, StoredStep};
+use crate::store::{AuditEntry, Claim, StepFilter, StepUpdate, StoredStep};
 use crate::targets::Hands;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -187,10 +187,7 @@ impl Executor {
     async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
-        let read = self.cycle.store.read();
-        let deletions_allowed = read.setting::<Option<String>>(PAUSED).await?.flatten().is_none();
-        let giving_allowed =
-            read.setting::<Option<String>>(GIVING_PAUSED).await?.flatten().is_none();
+        let pauses = self.cycle.store.read().pauses().await?;
         let most = self.fair_share(name, most as usize, now).await?;
         Ok(self
             .cycle
@@ -202,8 +199,8 @@ impl Executor {
                 owner: &self.owner,
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
                 limit: most,
-                deletions_allowed,
-                giving_allowed,
+                deletions_allowed: pauses.deletions.is_none(),
+                giving_allowed: pauses.giving.is_none(),
             })
             .await?)
     }
@@ -519,9 +516,6 @@ impl Executor {
         }
     }
 }
-
-/// The setting that says by whom and since when deletions are paused.
-pub const PAUSED: &str = "pause.deletions";
 
 /// The setting under which a connector's last trouble is kept; null when it answered.
 #[must_use]

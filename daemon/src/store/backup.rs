@@ -3,6 +3,7 @@
 use super::audit::head;
 use super::connect::{Kind, PATIENCE, make_private};
 use super::error::Doing as _;
+use super::pauses::Pausable;
 use super::{Checkpoints, DatabaseSettings, Reader, Store, StoreError, Witness};
 use jiff::Timestamp;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -15,10 +16,7 @@ use std::path::{Path, PathBuf};
 /// The setting under which it is kept.
 const BEHIND: &str = "state is an older copy";
 
-/// The setting that says by whom and since when nothing is given.
-pub const GIVING_PAUSED: &str = "pause.giving";
-
-/// What stands there when the daemon paused it itself.
+/// What is said where the daemon paused giving itself.
 const BY_ITSELF: &str = "by lapsed itself: the state is an older copy";
 
 /// The state was put back as it was earlier: what came after it took effect in the world, and is not known
@@ -52,7 +50,7 @@ impl Store {
         let Some(behind) = behind else { return Ok(()) };
         let tx = self.begin().await?;
         tx.set_setting(BEHIND, &behind).await?;
-        tx.set_setting(GIVING_PAUSED, &Some(BY_ITSELF)).await?;
+        tx.pause(Pausable::Giving, BY_ITSELF).await?;
         tx.commit().await.map(drop)
     }
 

@@ -17,6 +17,10 @@ pub use groups::{Group, GroupKind, Member};
 pub use hr::{Departure, HrOptions};
 pub use people::{Account, Kind, Location, Other, OtherKind, Person, Post};
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, Zoned};
+
 /// The mail domain of everyone.
 pub const MAIL_DOMAIN: &str = "dmh.test";
 /// Fewest people that an agency can have: the awkward names and the supervisors are always there.
@@ -31,6 +35,23 @@ pub struct Agency {
     pub others: Vec<Other>,
     /// Groups; a group comes after the groups that are members of it.
     pub groups: Vec<Group>,
+}
+
+/// Today where the agency is.
+#[must_use]
+pub fn today() -> Date {
+    Zoned::now().with_time_zone(zone()).date()
+}
+
+/// The day before.
+#[must_use]
+pub fn yesterday() -> Date {
+    today().saturating_sub(1.day())
+}
+
+/// The agency's zone; the time zones are part of the program.
+fn zone() -> TimeZone {
+    TimeZone::get("America/Chicago").unwrap_or(TimeZone::UTC)
 }
 
 impl Agency {

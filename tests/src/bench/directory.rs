@@ -1,11 +1,11 @@
 //! `observe_vs_ldapsearch`: everything read into memory, ready to be compared, against `ldapsearch` of the same
 //! attributes. `noop_vs_script`: a night with nothing to do, against a script that compares the same fields.
 
-use super::land::{Land, today};
+use super::land::Land;
 use super::report::{Goal, Row};
 use super::timing::{command_seconds, in_turns, seconds};
 use super::{Sizes, python};
-use crate::agency::HrOptions;
+use crate::agency::{HrOptions, today};
 use crate::{Done, Failure};
 use lapsed::cycle::Cycle;
 use lapsed::store::Store;

@@ -1,12 +1,12 @@
 //! `growth`, `rss_100k` and `rss_1m`: the same agency ten and a hundred times as large, taken from one feed
 //! into the state, and then once more with nothing changed.
 
-use super::land::{peak_of, today, yesterday};
+use super::land::peak_of;
 use super::report::{Goal, Row, folder};
 use super::timing::median;
 use super::{Sizes, curve};
 use crate::Done;
-use crate::agency::{Agency, HrOptions};
+use crate::agency::{Agency, HrOptions, today, yesterday};
 use crate::site::{DirectoryAt, Site};
 use crate::slapd::Slapd;
 
@@ -58,14 +58,7 @@ fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64)> {
     let agency = Agency::new(people, 33);
     // The feed is what grows: the directory has nobody of it.
     let slapd = Slapd::builder().base(super::land::BASE).start()?;
-    let site = Site::beside(&DirectoryAt {
-        kind: "openldap",
-        url: slapd.url_ldaps(),
-        base: slapd.base().into(),
-        ca: slapd.ca_path().to_owned(),
-        bind_dn: slapd.bind_dn(),
-        password_file: slapd.password_file(),
-    })?;
+    let site = Site::beside(&DirectoryAt::openldap(&slapd))?;
     site.drop_file("hr-1.csv", agency.to_hr_csv(&HrOptions::full(yesterday(), 1, vec![])))?;
     site.once()?;
     let (mut times, mut peaks) = (Vec::new(), Vec::new());

@@ -3,29 +3,17 @@
 
 use super::Sizes;
 use crate::agency::random::Random;
-use crate::agency::{Agency, Group, GroupKind, HrOptions, Member};
+use crate::agency::{Agency, Group, GroupKind, HrOptions, Member, today, yesterday};
 use crate::process::{find_program, plain_command};
-use crate::site::{DirectoryAt, Site};
+use crate::site::{DirectoryAt, GUARD_RAISED, Site};
 use crate::slapd::{ServiceLimits, Slapd};
 use crate::{Done, Failure};
-use jiff::Zoned;
-use jiff::civil::Date;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Base of the directory.
 pub const BASE: &str = "dc=dmh,dc=test";
-
-/// Everybody may leave at once: what the guard would hold is not what is measured.
-const GUARD_RAISED: [(&str, &str); 3] = [
-    ("per_run: 25", "per_run: 1000000"),
-    ("percent_from: 10", "percent_from: 1000000"),
-    (
-        "least_headcount: 200\n      largest_drop_percent: 10",
-        "least_headcount: 1\n      largest_drop_percent: 100",
-    ),
-];
 
 /// A directory with lapsed beside it.
 pub struct Land {
@@ -35,17 +23,6 @@ pub struct Land {
     pub slapd: Slapd,
     /// lapsed, its journal waiting for the disk.
     pub site: Site,
-}
-
-/// Today in the agency's zone.
-pub fn today() -> Date {
-    let zone = jiff::tz::TimeZone::get("America/Chicago").unwrap_or(jiff::tz::TimeZone::UTC);
-    Zoned::now().with_time_zone(zone).date()
-}
-
-/// The day before.
-pub fn yesterday() -> Date {
-    today().yesterday().unwrap_or_else(|_| today())
 }
 
 /// An agency whose groups are of the shape above.
@@ -97,14 +74,8 @@ impl Land {
             .service_limits(ServiceLimits::PagedOnly)
             .load_ldif(&agency.to_openldap_ldif(BASE))
             .start()?;
-        let mut site = Site::beside(&DirectoryAt {
-            kind: "openldap",
-            url: slapd.url_ldaps(),
-            base: slapd.base().into(),
-            ca: slapd.ca_path().to_owned(),
-            bind_dn: slapd.bind_dn(),
-            password_file: slapd.password_file(),
-        })?;
+        let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
+        // What the guard would hold is not what is measured.
         site.reconfigure(&GUARD_RAISED)?;
         site.start()?;
         let feed = site.path("first.csv");

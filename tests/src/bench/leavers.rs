@@ -2,10 +2,10 @@
 //! one after the other, each by its own drop.
 
 use super::Sizes;
-use super::land::{Land, today, yesterday};
+use super::land::Land;
 use super::report::{Goal, Row};
 use super::timing::{command_seconds, median, percentile, seconds};
-use crate::agency::{Agency, Departure, HrOptions};
+use crate::agency::{Agency, Departure, HrOptions, today, yesterday};
 use crate::{Done, Failure};
 use std::time::Instant;
 

@@ -93,14 +93,7 @@ impl Demo {
         let cast = Cast::of(&agency)?;
         let slapd =
             Slapd::builder().base(BASE).load_ldif(&agency.to_openldap_ldif(BASE)).start()?;
-        let mut site = Site::beside(&DirectoryAt {
-            kind: "openldap",
-            url: slapd.url_ldaps(),
-            base: BASE.into(),
-            ca: slapd.ca_path().to_owned(),
-            bind_dn: slapd.bind_dn(),
-            password_file: slapd.password_file(),
-        })?;
+        let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
         if !getuid().is_root() {
             site.reconfigure(&[("users: [root]", &format!("users: [\"{}\"]", own_name()?))])?;
         }

@@ -106,14 +106,7 @@ impl Stage {
         let table = text("directory.csv") + &people::crowd_accounts(crowd);
         let content = entries(&table)? + &text("directory.ldif");
         let slapd = Slapd::builder().base(BASE).load_ldif(&content).start()?;
-        let site = Site::beside(&DirectoryAt {
-            kind: "openldap",
-            url: slapd.url_ldaps(),
-            base: BASE.into(),
-            ca: slapd.ca_path().to_owned(),
-            bind_dn: slapd.bind_dn(),
-            password_file: slapd.password_file(),
-        })?;
+        let site = Site::beside(&DirectoryAt::openldap(&slapd))?;
         site.reconfigure(&SMALL)?;
         let zone = TimeZone::get("America/Chicago").map_err(wrong)?;
         let mut stage = Self {

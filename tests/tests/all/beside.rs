@@ -1,9 +1,9 @@
 //! An agency in a directory with lapsed beside it: what the tests of whole departures share.
 
-use jiff::Zoned;
-use jiff::civil::Date;
 use lapsed_tests::agency::{Agency, HrOptions};
+pub use lapsed_tests::agency::{today, yesterday};
 use lapsed_tests::samba::SambaAd;
+pub use lapsed_tests::site::GUARD_RAISED;
 use lapsed_tests::site::{DirectoryAt, Site};
 use lapsed_tests::slapd::{Builder, Slapd};
 use lapsed_tests::{Done, Entry, Failure};
@@ -11,25 +11,8 @@ use lapsed_tests::{Done, Entry, Failure};
 /// Base of the agency on OpenLDAP: the example's own.
 pub const BASE: &str = "dc=dmh,dc=test";
 
-/// The guard's limits of the example, and how to raise them for tests in which everybody leaves.
-pub const GUARD_RAISED: [(&str, &str); 3] = [
-    ("per_run: 25", "per_run: 100000"),
-    ("percent_from: 10", "percent_from: 100000"),
-    (
-        "least_headcount: 200\n      largest_drop_percent: 10",
-        "least_headcount: 1\n      largest_drop_percent: 100",
-    ),
-];
-
 pub fn at_slapd(slapd: &Slapd) -> DirectoryAt {
-    DirectoryAt {
-        kind: "openldap",
-        url: slapd.url_ldaps(),
-        base: slapd.base().into(),
-        ca: slapd.ca_path().to_owned(),
-        bind_dn: slapd.bind_dn(),
-        password_file: slapd.password_file(),
-    }
+    DirectoryAt::openldap(slapd)
 }
 
 pub fn at_samba(samba: &SambaAd) -> DirectoryAt {
@@ -41,14 +24,6 @@ pub fn at_samba(samba: &SambaAd) -> DirectoryAt {
         bind_dn: samba.bind_dn(),
         password_file: samba.password_file(),
     }
-}
-
-pub fn today() -> Date {
-    Zoned::now().with_time_zone(jiff::tz::TimeZone::get("America/Chicago").unwrap()).date()
-}
-
-pub fn yesterday() -> Date {
-    today().yesterday().unwrap()
 }
 
 /// Starts OpenLDAP with the agency in it.

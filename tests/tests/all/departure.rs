@@ -1,38 +1,18 @@
 //! A departure from drop to disabled, through the whole daemon, on real directories.
 
-use jiff::Zoned;
-use jiff::civil::Date;
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
+pub use lapsed_tests::agency::{today, yesterday};
 use lapsed_tests::site::{DirectoryAt, Site};
 use lapsed_tests::slapd::Slapd;
 use lapsed_tests::{Done, Entry};
 
 const BASE: &str = "dc=dmh,dc=test";
 
-fn beside(slapd: &Slapd) -> DirectoryAt {
-    DirectoryAt {
-        kind: "openldap",
-        url: slapd.url_ldaps(),
-        base: BASE.into(),
-        ca: slapd.ca_path().to_owned(),
-        bind_dn: slapd.bind_dn(),
-        password_file: slapd.password_file(),
-    }
-}
-
-pub fn today() -> Date {
-    Zoned::now().with_time_zone(jiff::tz::TimeZone::get("America/Chicago").unwrap()).date()
-}
-
-pub fn yesterday() -> Date {
-    today().yesterday().unwrap()
-}
-
 /// An agency on OpenLDAP with lapsed beside it, adopted from a first full feed.
 pub fn adopted(people: usize) -> Done<(Agency, Slapd, Site)> {
     let agency = Agency::new(people, 7);
     let slapd = Slapd::builder().base(BASE).load_ldif(&agency.to_openldap_ldif(BASE)).start()?;
-    let mut site = Site::beside(&beside(&slapd))?;
+    let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
     site.start()?;
     let feed = agency.to_hr_csv(&HrOptions::full(yesterday(), 1, vec![]));
     std::fs::write(site.path("first.csv"), feed)?;

@@ -30,14 +30,7 @@ impl Stage {
         let ldif = agency.to_openldap_ldif(BASE);
         let slapd = Slapd::builder().base(BASE).load_ldif(&ldif).start()?;
         let server = MailServer::start()?;
-        let mut site = Site::beside(&DirectoryAt {
-            kind: "openldap",
-            url: slapd.url_ldaps(),
-            base: BASE.into(),
-            ca: slapd.ca_path().to_owned(),
-            bind_dn: slapd.bind_dn(),
-            password_file: slapd.password_file(),
-        })?;
+        let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
         let mark = "locations:\n";
         site.reconfigure(&[(mark, &format!("{}{NOTICES}{mark}", server.yaml()))])?;
         site.set_clock(&format!("{DAY} 06:00:00"));

@@ -29,14 +29,7 @@ impl Stage {
         let slapd =
             Slapd::builder().base(BASE).load_ldif(&agency.to_openldap_ldif(BASE)).start()?;
         let server = MailServer::start()?;
-        let mut site = Site::beside(&DirectoryAt {
-            kind: "openldap",
-            url: slapd.url_ldaps(),
-            base: BASE.into(),
-            ca: slapd.ca_path().to_owned(),
-            bind_dn: slapd.bind_dn(),
-            password_file: slapd.password_file(),
-        })?;
+        let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
         let found = agency.ordinary_leavers(40).into_iter().find_map(|index| {
             let person = &agency.people[index];
             let boss = agency.people[person.supervisor?].user_id()?.to_owned();

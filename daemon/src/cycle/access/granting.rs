@@ -20,7 +20,7 @@ mod store;
 use super::{Cycle, CycleError};
 use crate::cycle::decide::Decided;
 use crate::cycle::departing::Accounts;
-use crate::store::{CaseFilter, FormFilter, GIVING_PAUSED, StepFilter, StoredStep};
+use crate::store::{CaseFilter, FormFilter, StepFilter, StoredStep};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lapsed_connectors::settings::Ability;
@@ -72,8 +72,7 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Vec<(Plan, PlanState)>, CycleError> {
         self.end_what_is_over(now).await?;
-        let paused = self.store.read().setting::<Option<String>>(GIVING_PAUSED).await?;
-        let paused = paused.flatten().is_some();
+        let paused = self.store.read().pauses().await?.giving.is_some();
         let people = self.store.read().people_to_grant(now).await?;
         let (mut decided, mut taken) = (Decided::default(), Taken::default());
         let mut plans = Vec::new();

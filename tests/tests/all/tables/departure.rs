@@ -17,14 +17,7 @@ const BASE: &str = "dc=dmh,dc=test";
 const DAY: Date = date(2026, 11, 30);
 
 fn site(slapd: &Slapd, maria: &MariaDb) -> Done<Site> {
-    let mut site = Site::beside(&DirectoryAt {
-        kind: "openldap",
-        url: slapd.url_ldaps(),
-        base: BASE.into(),
-        ca: slapd.ca_path().to_owned(),
-        bind_dn: slapd.bind_dn(),
-        password_file: slapd.password_file(),
-    })?;
+    let mut site = Site::beside(&DirectoryAt::openldap(slapd))?;
     let program = site.path("mainframe");
     fs::write(&program, include_str!("mainframe.py"))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cycle::access::mending::held::Released;
 use crate::cycle::access::nightly::BASELINE;
-use crate::store::{FormFilter, GIVING_PAUSED, SetAside};
+use crate::store::{FormFilter, Pausable, SetAside};
 use lapsed_core::access::finding::FindingKind;
 
 fn wards() -> GroupLink {
@@ -137,7 +137,7 @@ async fn what_ends_is_planned_while_giving_is_paused() {
     let cycle = intruders(1).await;
     cycle.audit_access(night(1)).await.unwrap();
     let tx = cycle.store.begin().await.unwrap();
-    tx.set_setting(GIVING_PAUSED, &Some("by a test")).await.unwrap();
+    tx.pause(Pausable::Giving, "by a test").await.unwrap();
     tx.commit().await.unwrap();
     let plans = cycle.access_round(night(1)).await.unwrap();
     let steps: Vec<_> =
