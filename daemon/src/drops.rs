@@ -48,6 +48,12 @@ pub enum DropError {
         /// The limit.
         limit: u64,
     },
+    /// The disk did not answer in time.
+    #[error("{path} does not answer: its disk hangs, or its server is away")]
+    Silent {
+        /// Which folder.
+        path: String,
+    },
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DropError {
@@ -98,6 +104,12 @@ impl Ready {
     #[must_use]
     pub fn shown(&self) -> String {
         shown(&self.name.to_string_lossy())
+    }
+
+    /// Its size in bytes, as it was listed.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.look.map_or(0, |look| look.size)
     }
 }
 
@@ -153,6 +165,15 @@ impl Inbox {
         if let Ok(data) = fs::symlink_metadata(self.folder.join(name)) {
             self.finished.insert(name.to_owned(), Look::of(&data));
         }
+    }
+
+    /// Whether files lie there, complete or not; hidden ones do not count.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        names
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+            .any(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
     }
 
     /// Whether the last look found a file that may still be being written.
@@ -396,17 +417,36 @@ fn free_path(folder: &Path, name: &str) -> PathBuf {
         .unwrap_or(first)
 }
 
+/// Nobody sees a file that is half written: it gets its name when it is whole.
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), DropError> {
-    let mut file = File::create(path).map_err(failed("write", path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", path))
+    let unfinished = with_ending(path, ".part");
+    let mut file = File::create(&unfinished).map_err(failed("write", &unfinished))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    finish_writing(&unfinished, path, written.map_err(failed("write", path)))
 }
 
 /// Copies a plain file piece by piece: one that was refused for its size may be larger than the memory.
 fn copy_plain(from: &Path, to: &Path) -> Result<(), DropError> {
     let (mut file, _) = open_plain(from)?;
-    let mut copy = File::create(to).map_err(failed("write", to))?;
-    io::copy(&mut file, &mut copy).map_err(failed("copy", from))?;
-    copy.sync_all().map_err(failed("write", to))
+    let unfinished = with_ending(to, ".part");
+    let mut copy = File::create(&unfinished).map_err(failed("write", &unfinished))?;
+    let copied = io::copy(&mut file, &mut copy).map_err(failed("copy", from));
+    let copied = copied.and_then(|_| copy.sync_all().map_err(failed("write", to)));
+    finish_writing(&unfinished, to, copied)
+}
+
+/// Half a file is worth nothing, and goes.
+fn finish_writing(
+    unfinished: &Path,
+    path: &Path,
+    written: Result<(), DropError>,
+) -> Result<(), DropError> {
+    let written =
+        written.and_then(|()| fs::rename(unfinished, path).map_err(failed("write", path)));
+    if written.is_err() {
+        let _ = fs::remove_file(unfinished);
+    }
+    written
 }
 
 fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
@@ -414,11 +454,7 @@ fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
         Ok(()) => Ok(()),
         // Another file system: copy, then remove.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            if let Err(error) = copy_plain(from, to) {
-                // Half a copy is worth nothing; the drop is still where it was.
-                let _ = fs::remove_file(to);
-                return Err(error);
-            }
+            copy_plain(from, to)?;
             fs::remove_file(from).map_err(failed("remove", from))
         }
         Err(error) => Err(failed("move", from)(error)),

@@ -185,6 +185,14 @@ async fn attention(
             "lapsed adopt --feed FILE, look at the report, then again with --write",
         );
     }
+    for trouble in crate::service::folders_unreadable(read).await? {
+        push(
+            &mut all,
+            "folder_unreadable",
+            format!("files that others drop are not seen: {trouble}"),
+            "mount the disk again, or give the daemon the folder; it looks again at every poll",
+        );
+    }
     for (feed, problem) in daemon.late_feeds(now).await? {
         push(&mut all, "late_feed", format!("feed {feed}: {problem}"), "ask HR for the file");
     }

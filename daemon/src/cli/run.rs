@@ -44,7 +44,10 @@ pub(super) fn run(globals: &Globals, args: &RunArgs) -> Outcome {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|problem| {
             Failure::caused(&problem, "The machine is out of memory or of threads.")
         })?;
-    runtime.block_on(carry_on(config, globals.config_path(), args.once))
+    let outcome = runtime.block_on(carry_on(config, globals.config_path(), args.once));
+    // A thread that waits for a disk that hangs would keep the process from its end.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn carry_on(config: Config, path: &Path, once: bool) -> Outcome {

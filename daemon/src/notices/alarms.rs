@@ -22,6 +22,7 @@ const ALARMS: Uuid = Uuid::from_u128(0x6c61_7073_6564_0000_616c_6172_6d73_0001);
 pub fn alarm_kinds() -> &'static [&'static str] {
     &[
         "late_feed",
+        "folder_unreadable",
         "plan_held",
         "protected_departure",
         "not_shut",
@@ -131,7 +132,9 @@ fn next<'a>(
 /// How long a thing may stand before it is an alarm: targets restart.
 fn patience(settings: &NoticeSettings, kind: &str) -> SignedDuration {
     match kind {
-        "connector_down" => SignedDuration::from_mins(settings.connector_down_minutes.into()),
+        "connector_down" | "folder_unreadable" => {
+            SignedDuration::from_mins(settings.connector_down_minutes.into())
+        }
         _ => SignedDuration::ZERO,
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{MOST_FORM_BYTES, form_named_in, read_access_form};
 use crate::cycle::Cycle;
 use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::{Filing, Scan, Submission};
-use crate::drops::{Beside, DropError, Owner, Ready};
+use crate::drops::{Beside, DropError, Inbox, Owner, Ready};
 use crate::order_form::Kind;
 use jiff::Timestamp;
 use lapsed_core::access::check::FormProblem;
@@ -55,9 +55,12 @@ impl Daemon {
             return true;
         }
         let Some(folder) = &self.order_forms else { return true };
-        match folder.lock().await.read_beside(drop, MOST_FORM_BYTES) {
+        let read = |inbox: &Inbox, drop: &Ready| inbox.read_beside(drop, MOST_FORM_BYTES);
+        match folder.read(drop, read).await {
             Ok(bytes) => form_named_in(&bytes).is_some(),
-            Err(DropError::TooLarge { .. } | DropError::Io { .. }) => false,
+            Err(DropError::TooLarge { .. } | DropError::Io { .. } | DropError::Silent { .. }) => {
+                false
+            }
             // A link or a pipe is told and moved away as ever.
             Err(DropError::NotPlain { .. }) => true,
         }
@@ -69,7 +72,7 @@ impl Daemon {
             return Ok(Taken::Waits);
         };
         let most = Duration::from_secs(u64::from(rules.scan_hours) * 3600);
-        let age = folder.lock().await.age(drop);
+        let age = folder.read(drop, |inbox, drop| Ok(inbox.age(drop))).await?;
         if age.is_none_or(|(age, _)| age < most) {
             return Ok(Taken::Waits);
         }
@@ -149,19 +152,22 @@ impl Daemon {
         let (Some(folder), Some(rules)) = (&self.order_forms, &cycle.config.inbox.forms) else {
             return Ok(Some((Vec::new(), Vec::new())));
         };
-        let folder = folder.lock().await;
         let (mut scans, mut names) = (Vec::new(), Vec::new());
         for named in &form.attachments {
             // A name with a path in it is refused later; it leads nowhere here.
             if named.file.contains('/') {
                 continue;
             }
-            let drop = match folder.beside(&named.file, ready) {
+            let (file, all) = (named.file.clone(), ready.to_vec());
+            let beside = folder.with(0, move |inbox| Ok(inbox.beside(&file, &all))).await?;
+            let drop = match beside {
                 Beside::Ready(drop) => drop,
                 Beside::Growing => return Ok(None),
                 Beside::Absent => continue,
             };
-            match folder.read_beside(&drop, rules.max_scan_bytes) {
+            let most = rules.max_scan_bytes;
+            let read = move |inbox: &Inbox, drop: &Ready| inbox.read_beside(drop, most);
+            match folder.read(&drop, read).await {
                 Ok(bytes) => scans.push(Scan { file: named.file.clone(), bytes }),
                 // Not there, as far as the form goes: a link, or larger than a scan may be.
                 Err(DropError::NotPlain { .. } | DropError::TooLarge { .. }) => continue,

@@ -14,7 +14,6 @@ use lapsed_core::citation::Rule;
 use lapsed_core::form_token::FormToken;
 use lapsed_core::intake::digest;
 use serde_json::json;
-use std::time::Instant;
 
 /// So much of a file is searched for a token: a reply has it in its first lines.
 const SEARCHED: usize = 1024 * 1024;
@@ -41,7 +40,7 @@ impl Daemon {
     /// it is, and the others are still filed.
     pub async fn take_confirmations(&self) -> Result<(), CycleError> {
         let Some(folder) = &self.confirmations else { return Ok(()) };
-        let listed = folder.lock().await.ready(Instant::now(), false, |_| false);
+        let listed = folder.ready(|_| false).await;
         let ready = listed.unwrap_or_else(|error| {
             warn(&error);
             Vec::new()
@@ -59,7 +58,7 @@ impl Daemon {
     /// Notes that the kernel said a file of the folder was closed or moved into place.
     pub(super) async fn confirmation_finished(&self, name: &std::ffi::OsStr) {
         if let Some(folder) = &self.confirmations {
-            folder.lock().await.finished(name);
+            folder.finished(name).await;
         }
     }
 
@@ -81,7 +80,7 @@ impl Daemon {
         let stamp =
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
         if let Some(folder) = &self.confirmations {
-            folder.lock().await.finish(drop, how, &stamp, &text)?;
+            folder.finish(drop, how, (&stamp, &text)).await?;
         }
         Ok(())
     }
@@ -106,7 +105,7 @@ impl Daemon {
     async fn file(&self, cycle: &Cycle, drop: &Ready, now: Timestamp) -> Result<Taken, LaterError> {
         let Some(folder) = &self.confirmations else { return Ok(Taken::Not(String::new())) };
         let limit = cycle.config.inbox.confirmations.as_ref().map_or(0, |of| of.max_bytes);
-        let read = folder.lock().await.read_owned(drop, limit);
+        let read = folder.read(drop, move |inbox, drop| inbox.read_owned(drop, limit)).await;
         let (bytes, owner) = match read {
             Ok(read) => read,
             Err(DropError::TooLarge { size, limit, .. }) => {

@@ -11,19 +11,19 @@ use lapsed_core::facts::SourceName;
 use lapsed_core::intake::Rejection;
 use lapsed_core::intake::spec::Done;
 use serde_json::json;
-use std::time::Instant;
 
 impl Daemon {
     /// Handles every complete drop of the inbox; says how many. One that can't be handled now stays
     /// where it is, and the others are still handled.
     pub async fn take_inbox(&self) -> Result<usize, CycleError> {
         let cycle = self.cycle();
-        let wants_done = |name: &str| {
-            feed_of(&cycle, name).is_some_and(|feed| {
-                cycle.config.feeds.get(feed).is_some_and(|f| f.spec.contract.done != Done::Optional)
-            })
+        let config = cycle.config.clone();
+        let wants_done = move |name: &str| {
+            let mut feeds = config.feeds.values();
+            let feed = feeds.find(|feed| feed.files.matches(name));
+            feed.is_some_and(|feed| feed.spec.contract.done != Done::Optional)
         };
-        let ready = match self.inbox.lock().await.ready(Instant::now(), false, wants_done) {
+        let ready = match self.inbox.ready(wants_done).await {
             Ok(ready) => ready,
             Err(error) => {
                 warn(&error);
@@ -58,7 +58,7 @@ impl Daemon {
             return self.finish(cycle, drop, Handled::Rejected, now, &text).await;
         };
         let limit = cycle.config.feeds.get(feed).map_or(0, |f| f.spec.contract.max_bytes);
-        let read = self.inbox.lock().await.read(drop, limit);
+        let read = self.inbox.read(drop, move |inbox, drop| inbox.read(drop, limit)).await;
         let (bytes, done) = match read {
             Ok(read) => read,
             // What can't be read as a drop is rejected like one; what fails for now is tried again.
@@ -86,13 +86,13 @@ impl Daemon {
     ) -> Result<(), HandleError> {
         let stamp =
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
-        self.inbox.lock().await.finish(drop, how, &stamp, text)?;
+        self.inbox.finish(drop, how, (&stamp, text)).await?;
         Ok(())
     }
 
     /// Notes that the kernel said a file of the inbox was closed or moved into place.
     pub(super) async fn file_finished(&self, name: &std::ffi::OsStr) {
-        self.inbox.lock().await.finished(name);
+        self.inbox.finished(name).await;
     }
 }
 

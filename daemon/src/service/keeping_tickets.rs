@@ -3,7 +3,7 @@
 use super::Daemon;
 use super::run::{AFTER_FAILURE, log_failure};
 use crate::tickets::Clerk;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -37,11 +37,13 @@ pub(super) async fn keeping_tickets(daemon: Arc<Daemon>, stop: CancellationToken
         rounds.mark_unchanged();
         let clerk = daemon.clerk();
         let now = daemon.now();
-        if requests_at <= now {
+        let poll = SignedDuration::try_from(daemon.poll_of_tickets()).unwrap_or_default();
+        // Further off than a poll: the clock was set back.
+        if requests_at <= now || requests_at.duration_since(now) > poll {
             if let Err(error) = daemon.fenced(clerk.look_at_requests()).await {
                 log_failure("looking at requests", &error);
             }
-            requests_at = now.checked_add(daemon.poll_of_tickets()).unwrap_or(now);
+            requests_at = now.checked_add(poll).unwrap_or(now);
             daemon.wake();
             rounds.mark_unchanged();
         }

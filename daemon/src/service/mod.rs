@@ -2,6 +2,7 @@
 
 mod access_forms;
 mod confirmations;
+mod folder;
 mod giving;
 mod inbox;
 mod keeping_tickets;
@@ -16,6 +17,7 @@ mod turns;
 mod wake;
 
 pub(crate) use access_forms::in_words as form_problems;
+pub(crate) use folder::folders_unreadable;
 pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
 pub use presence::Fence;
@@ -29,6 +31,7 @@ use crate::drops::Inbox;
 use crate::store::{Checkpoints, Store};
 use crate::targets::{Eyes, Hands, SetUpError, desk_of};
 use crate::tickets::Clerk;
+use folder::Folder;
 use jiff::Timestamp;
 use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
@@ -68,9 +71,9 @@ pub struct Daemon {
     look_around: AtomicBool,
     /// Rounds in a row in which files lay in the folders and another daemon had the turn.
     without_turn: AtomicU64,
-    inbox: Mutex<Inbox>,
-    confirmations: Option<Mutex<Inbox>>,
-    order_forms: Option<Mutex<Inbox>>,
+    inbox: Folder,
+    confirmations: Option<Folder>,
+    order_forms: Option<Folder>,
     /// Held while orders are taken from the forms folder: a round and the start take it side by side.
     taking_forms: Mutex<()>,
     /// Held while access is given and its forms are taken: two rounds of it never run side by side.
@@ -122,7 +125,7 @@ impl Daemon {
             tell: Arc::new(Notify::new()),
             look_around: AtomicBool::new(true),
             without_turn: AtomicU64::new(0),
-            inbox: Mutex::new(inbox),
+            inbox: Folder::new(inbox),
             confirmations,
             order_forms,
             taking_forms: Mutex::new(()),
@@ -193,6 +196,11 @@ impl Daemon {
     pub fn clerk(&self) -> Clerk {
         let desk = self.in_force().desk;
         Clerk::new(self.executor(), desk)
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &Folder> {
+        let beside = [&self.confirmations, &self.order_forms].into_iter().flatten();
+        std::iter::once(&self.inbox).chain(beside)
     }
 
     /// Names of the configured targets.
@@ -284,8 +292,8 @@ pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
 }
 
 /// Another folder whose files go where those of the inbox go.
-fn beside(config: &Config, folder: &AbsolutePath) -> Mutex<Inbox> {
-    Mutex::new(Inbox::new(
+fn beside(config: &Config, folder: &AbsolutePath) -> Folder {
+    Folder::new(Inbox::new(
         folder.as_path().to_owned(),
         config.inbox.accepted.as_path().to_owned(),
         config.inbox.rejected.as_path().to_owned(),

@@ -12,7 +12,7 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::FilingError;
 use crate::cycle::{Cycle, CycleError, DAEMON};
-use crate::drops::{DropError, Handled, Ready};
+use crate::drops::{DropError, Handled, Inbox, Ready};
 use crate::order_form::{MOST_BYTES, OrderForm};
 use crate::store::{AuditEntry, StoreError, TakenForm};
 use jiff::Timestamp;
@@ -22,7 +22,6 @@ use lapsed_core::intake::digest;
 use lapsed_core::mask::mask;
 use lapsed_core::shown::shown_within;
 use serde_json::json;
-use std::time::Instant;
 
 /// What a receipt may have, in characters.
 const LONGEST_RECEIPT: usize = 4000;
@@ -85,7 +84,7 @@ impl Daemon {
 
     async fn take_of_folder(&self, which: Which) -> Result<(), CycleError> {
         let Some(folder) = &self.order_forms else { return Ok(()) };
-        let listed = folder.lock().await.ready(Instant::now(), false, |_| false);
+        let listed = folder.ready(|_| false).await;
         let ready = listed.unwrap_or_else(|error| {
             warn(&error);
             Vec::new()
@@ -106,7 +105,7 @@ impl Daemon {
     pub(super) async fn order_forms_first(&self) -> Result<(), CycleError> {
         let Some(folder) = &self.order_forms else { return Ok(()) };
         self.take_order_forms().await?;
-        if folder.lock().await.waits() {
+        if folder.with(0, |inbox| Ok(inbox.waits())).await.unwrap_or(false) {
             tokio::time::sleep(self.cycle().config.inbox.settle()).await;
             self.take_order_forms().await?;
         }
@@ -116,7 +115,7 @@ impl Daemon {
     /// Notes that the kernel said a file of the folder was closed or moved into place.
     pub(super) async fn order_form_finished(&self, name: &std::ffi::OsStr) {
         if let Some(folder) = &self.order_forms {
-            folder.lock().await.finished(name);
+            folder.finished(name).await;
         }
     }
 
@@ -156,12 +155,13 @@ impl Daemon {
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
         if let Some(folder) = &self.order_forms {
             let text = format!("{}\n", shown_within(&text, LONGEST_RECEIPT));
-            let mut folder = folder.lock().await;
-            folder.finish(drop, how, &stamp, &text)?;
+            folder.finish(drop, how, (&stamp, &text)).await?;
             if how == Handled::Accepted {
                 // The form may name one file under two meanings, or another form took it along.
-                for scan in &scans {
-                    if let Err(error) = folder.follow(scan, how, &stamp) {
+                for scan in scans {
+                    let (stamp, size) = (stamp.clone(), scan.size());
+                    let follow = move |inbox: &mut Inbox| inbox.follow(&scan, how, &stamp);
+                    if let Err(error) = folder.with(size, follow).await {
                         warn(&error);
                     }
                 }
@@ -205,7 +205,7 @@ impl Daemon {
             };
         }
         let Some(folder) = &self.order_forms else { return Ok(Taken::Not(not(String::new()))) };
-        let read = folder.lock().await.read_owned(drop, MOST_BYTES);
+        let read = folder.read(drop, |inbox, drop| inbox.read_owned(drop, MOST_BYTES)).await;
         let (bytes, owner) = match read {
             Ok(read) => read,
             Err(DropError::TooLarge { size, limit, .. }) => {

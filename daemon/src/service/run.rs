@@ -70,6 +70,7 @@ impl Daemon {
         if let Err(error) = self.take_order_forms().await {
             log_failure("taking forms", &error);
         }
+        self.note_folders().await?;
         let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");

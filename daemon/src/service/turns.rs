@@ -101,18 +101,11 @@ impl Daemon {
     }
 
     async fn something_lies_in_its_folders(&self) -> bool {
-        let inbox = self.cycle().config.inbox.clone();
-        let mut folders = vec![inbox.folder.as_path().to_owned()];
-        folders.extend(inbox.confirmations.map(|of| of.folder.as_path().to_owned()));
-        folders.extend(inbox.forms.map(|of| of.folder.as_path().to_owned()));
-        let look = move || {
-            folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).any(|names| {
-                names.flatten().any(|entry| {
-                    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-                    is_file && !entry.file_name().as_encoded_bytes().starts_with(b".")
-                })
-            })
-        };
-        tokio::task::spawn_blocking(look).await.unwrap_or(false)
+        for folder in self.folders() {
+            if folder.has_files().await {
+                return true;
+            }
+        }
+        false
     }
 }

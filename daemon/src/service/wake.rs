@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::config::CronPattern;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::ffi::OsString;
@@ -52,9 +52,14 @@ pub(super) async fn next(
     pattern: impl Fn() -> Option<CronPattern>,
     zone: &TimeZone,
 ) -> Timestamp {
-    let mut due = next_of(&pattern(), daemon.now(), zone);
+    let mut before = daemon.now();
+    let mut due = next_of(&pattern(), before, zone);
     loop {
         let now = daemon.now();
+        if was_set_back(before, now) {
+            due = next_of(&pattern(), now, zone);
+        }
+        before = now;
         match due {
             Some(at) if at <= now => return at,
             Some(at) => {
@@ -69,6 +74,29 @@ pub(super) async fn next(
     }
 }
 
+/// After a clock that was set back, what is due in a year may be due tonight. A clock that is being put right
+/// by less strikes no hour twice.
+fn was_set_back(before: Timestamp, now: Timestamp) -> bool {
+    before.duration_since(now) > SignedDuration::from_mins(5)
+}
+
 fn next_of(pattern: &Option<CronPattern>, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     pattern.as_ref()?.next_after(&now.to_zoned(zone.clone())).map(|at| at.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::goes_on(10, false)]
+    #[case::put_right(-60, false)]
+    #[case::an_hour_back(-3_600, true)]
+    #[case::a_year_back(-31_536_000, true)]
+    fn a_clock_that_was_set_back_far_is_noticed(#[case] seconds: i64, #[case] expected: bool) {
+        let before: Timestamp = "2026-11-22T07:00:00Z".parse().unwrap();
+        let now = before + SignedDuration::from_secs(seconds);
+        assert_eq!(was_set_back(before, now), expected);
+    }
 }

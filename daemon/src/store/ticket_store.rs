@@ -151,27 +151,30 @@ impl Ticket {
 impl Store {
     /// Claims tickets to work on: queued ones whose time has come, open ones to be looked at. The lease
     /// is on stable storage when this returns, and so is one attempt more of the queued ones. Queued ones come first, the oldest of them first, and at
-    /// most `may_open` of them.
+    /// most `may_open` of them. One that would have to wait, or be in hand, for more than `longest_wait` was
+    /// written before the clock was set back, and does not wait.
     pub async fn claim_tickets(
         &self,
-        owner: &str,
-        now: Timestamp,
+        (owner, now): (&str, Timestamp),
         lease_for: SignedDuration,
+        longest_wait: SignedDuration,
         limit: u64,
         may_open: u64,
     ) -> Result<Vec<Ticket>, StoreError> {
+        let far = now.checked_add(longest_wait.max(lease_for)).unwrap_or(Timestamp::MAX);
         // Write transactions stand in line on both databases: no two claims see the same rows.
         let tx = self.begin().await?;
         let mut claimed = Vec::new();
         for (state, may) in [("queued", may_open), ("open", limit)] {
             let most = may.min(limit.saturating_sub(claimed.len() as u64));
             let sql = format!(
-                "SELECT * FROM tickets WHERE state = $1 AND next_at <= $2 \
-                 AND (lease_until IS NULL OR lease_until <= $2) AND {} \
+                "SELECT * FROM tickets WHERE state = $1 AND (next_at <= $2 OR next_at > $4) \
+                 AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $4) AND {} \
                  ORDER BY next_at, created_at, id LIMIT {most}",
                 in_no_others_hands("tickets", "$3"),
             );
-            let values = [Value::from(state), convert::micros(now).into(), owner.into()];
+            let (now, far) = (convert::micros(now), convert::micros(far));
+            let values = [Value::from(state), now.into(), owner.into(), far.into()];
             let db = tx.db();
             let ready = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
             let rows = tickets::Entity::find().from_raw_sql(ready).all(&db).await;

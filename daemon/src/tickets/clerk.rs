@@ -149,8 +149,10 @@ impl Clerk {
     async fn claim(&self, settings: &HelpDesk, now: Timestamp) -> Result<Vec<Ticket>, CycleError> {
         let may_open = self.may_open(settings, now).await?;
         let lease = SignedDuration::from_secs(i64::from(self.config().execution.lease_seconds));
-        let owner = &self.executor.owner;
-        Ok(self.store().claim_tickets(owner, now, lease, BATCH, may_open).await?)
+        let whose = (self.executor.owner.as_str(), now);
+        let poll = SignedDuration::try_from(settings.poll()).unwrap_or(SignedDuration::MAX);
+        let longest = poll.max(next_attempt(now, u32::MAX).duration_since(now));
+        Ok(self.store().claim_tickets(whose, lease, longest, BATCH, may_open).await?)
     }
 
     /// How many tickets may be opened still.

@@ -8,6 +8,7 @@ use lapsed_connectors::tickets::ProblemType;
 use uuid::Uuid;
 
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 fn ticket(number: u128) -> Ticket {
     Ticket {
@@ -47,14 +48,14 @@ pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: &DatabaseSetti
     tx.commit().await?;
     assert_eq!(one.read().next_ticket_at(true).await?, Some(NOW));
     assert_eq!(one.read().next_ticket_at(false).await?, None, "no more may be opened");
-    let mine = one.claim_tickets("one", NOW, LEASE, 3, 3).await?;
-    let theirs = other.claim_tickets("other", NOW, LEASE, 10, 10).await?;
+    let mine = one.claim_tickets(("one", NOW), LEASE, LONGEST, 3, 3).await?;
+    let theirs = other.claim_tickets(("other", NOW), LEASE, LONGEST, 10, 10).await?;
     assert_eq!((mine.len(), theirs.len()), (3, 2));
     assert!(mine.iter().all(|ticket| theirs.iter().all(|their| their.id != ticket.id)));
     assert!(mine.iter().all(|ticket| ticket.attempts == 1), "one attempt is on storage");
     assert_eq!(one.read().next_ticket_at(true).await?, Some(later(60)), "all are in hand");
 
-    let taken_over = other.claim_tickets("other", later(61), LEASE, 10, 10).await?;
+    let taken_over = other.claim_tickets(("other", later(61)), LEASE, LONGEST, 10, 10).await?;
     assert_eq!(taken_over.len(), 5);
     let tx = one.begin().await?;
     let late = Ticket { state: TicketState::Open, ..mine[0].clone() };
@@ -74,7 +75,14 @@ pub async fn a_ticket_is_in_one_daemons_hands_at_a_time(settings: &DatabaseSetti
     tx.commit().await?;
     assert_eq!(one.read().tickets_opened_since(NOW).await?, 5);
     assert_eq!(one.read().next_ticket_at(true).await?, Some(later(600)));
-    assert!(one.claim_tickets("one", later(599), LEASE, 10, 10).await?.is_empty());
+    assert!(one.claim_tickets(("one", later(599)), LEASE, LONGEST, 10, 10).await?.is_empty());
+
+    // The clock was a day ahead when that was written, and is right now.
+    let set_back = later(600 - 86_400);
+    let found = one.claim_tickets(("one", set_back), LEASE, LONGEST, 10, 10).await?;
+    assert_eq!(found.len(), 5, "nobody waits until that day has come");
+    let again = other.claim_tickets(("other", set_back), LEASE, LONGEST, 10, 10).await?;
+    assert!(again.is_empty(), "they are in hand");
     Ok(())
 }
 
@@ -88,7 +96,7 @@ pub async fn a_matter_has_one_ticket_at_a_time(settings: &DatabaseSettings) -> E
         assert!(tx.queue_ticket(&ticket(1)).await?, "round {round}");
         assert!(!tx.queue_ticket(&ticket(1)).await?, "it has one");
         tx.commit().await?;
-        let mut claimed = store.claim_tickets("one", NOW, LEASE, 10, 10).await?;
+        let mut claimed = store.claim_tickets(("one", NOW), LEASE, LONGEST, 10, 10).await?;
         assert_eq!(claimed.len(), 1);
         let one = claimed.remove(0);
         assert_eq!((one.round, one.id), (round, one.about.ticket(round)));
