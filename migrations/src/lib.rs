@@ -20,6 +20,7 @@ mod m20261122_000012_access_waits;
 mod m20261122_000013_standing;
 mod m20261122_000015_access_rests;
 mod m20261122_000024_daemons;
+mod m20261123_000001_indexes;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000013_standing::Migration),
             Box::new(m20261122_000015_access_rests::Migration),
             Box::new(m20261122_000024_daemons::Migration),
+            Box::new(m20261123_000001_indexes::Migration),
         ]
     }
 }

@@ -91,13 +91,12 @@ impl Reader<'_> {
         convert::moment_if("effective time", row.map(|row| row.effective_at))
     }
 
+    /// Sorted here: to have them in order, SQLite would read every case of a state for one person's.
     async fn cases_of(&self, query: Select<cases::Entity>) -> Result<Vec<Case>, StoreError> {
-        let rows = query
-            .order_by_asc(cases::Column::EffectiveAt)
-            .order_by_asc(cases::Column::Id)
-            .all(&self.db)
-            .await
-            .doing("reading departures")?;
-        rows.iter().map(|row| convert::from_body("case", &row.body)).collect()
+        let rows = query.all(&self.db).await.doing("reading departures")?;
+        let read = rows.iter().map(|row| convert::from_body("case", &row.body));
+        let mut found: Vec<Case> = read.collect::<Result<_, _>>()?;
+        found.sort_by_key(|case| (case.effective_at, case.id));
+        Ok(found)
     }
 }

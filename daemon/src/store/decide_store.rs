@@ -99,11 +99,12 @@ impl Reader<'_> {
         since: Timestamp,
     ) -> Result<BTreeSet<PersonId>, StoreError> {
         let doing = "reading who departs";
+        // The states that are not meant: by those that are, SQLite would read every plan there ever was.
         let sql = "SELECT DISTINCT s.person AS person FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
                    JOIN cases c ON c.id = s.case_id AND c.kind = 'departure' \
                    WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
-                   AND p.state IN ('passed', 'released')";
+                   AND p.state NOT IN ('held', 'rejected', 'replaced')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
         rows.iter().map(|row| Ok(PersonId(row.try_get("", "person").doing(doing)?))).collect()
     }

@@ -8,7 +8,7 @@ use crate::beside::{adopt, at_slapd, is_shut, openldap, openldap_account, today,
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
 use lapsed_tests::site::Site;
 use lapsed_tests::slapd::Slapd;
-use lapsed_tests::{Done, Entry};
+use lapsed_tests::{Done, Entry, Failure};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -122,7 +122,9 @@ impl Stage {
     /// Shut and out of every group by HR's typo, which HR then takes back.
     fn cut_off(&self, sequence: u32) -> Done<String> {
         let (who, user_id) = self.leaver();
-        self.hr_says(sequence, vec![Departure::on(who, yesterday())])?;
+        // Two days ago: also shortly after midnight, that is later than the policy allows.
+        let last_day = yesterday().yesterday().map_err(|e| Failure::new(e.to_string()))?;
+        self.hr_says(sequence, vec![Departure::on(who, last_day)])?;
         self.all_is_read_back(&user_id)?;
         assert!(is_shut(&openldap_account(&self.slapd, &user_id)?));
         self.hr_says(sequence + 1, vec![])?;

@@ -167,22 +167,20 @@ fn tortured(kept: Kept, part: &str, least_kills: u64) {
 }
 
 /// `make torture` only: each of these kills takes half a second.
-#[test]
-fn killed_at_random_moments_it_ends_as_if_it_had_not_been() {
+fn killed_at_random(kept: Kept, seeds: std::ops::Range<u32>, part: &str) {
     if !is_long() {
         println!("SKIPPED: LAPSED_TORTURE=long kills at random moments");
         return;
     }
-    let mut stage = Stage::new(Kept::Sqlite).unwrap();
+    let mut stage = Stage::new(kept).unwrap();
     Ordeal::undisturbed().through(&mut stage).unwrap();
     let undisturbed = Picture::of(&stage).unwrap();
     drop(stage);
     let mut sum = Figures::default();
     let mut told = Vec::new();
-    for seed in 0..8 {
-        let mut stage =
-            Stage::new(if seed % 4 == 3 { Kept::Postgres } else { Kept::Sqlite }).unwrap();
-        let mut random = Random::new(seed);
+    for seed in seeds {
+        let mut stage = Stage::new(kept).unwrap();
+        let mut random = Random::new(seed.into());
         let mut ordeal = Ordeal::undisturbed();
         for _ in 0..2 {
             ordeal.at_random(&mut stage, 100, &mut random).unwrap();
@@ -191,10 +189,20 @@ fn killed_at_random_moments_it_ends_as_if_it_had_not_been() {
         }
         let (figures, more) = judged(&Picture::of(&stage).unwrap(), &undisturbed, ordeal.kills);
         sum += figures;
-        sum.write("crashes-random").unwrap();
+        sum.write(part).unwrap();
         told.extend(more.into_iter().map(|line| format!("seed {seed}: {line}")));
     }
     assert!(sum.is_whole(), "{sum:?}\n{}", told.join("\n"));
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_as_if_it_had_not_been() {
+    killed_at_random(Kept::Sqlite, 0..5, "random-sqlite");
+}
+
+#[test]
+fn killed_at_random_moments_with_the_state_on_postgresql_it_ends_as_if_it_had_not_been() {
+    killed_at_random(Kept::Postgres, 5..8, "random-postgresql");
 }
 
 #[test]
