@@ -65,8 +65,9 @@ pub fn row(sizes: &Sizes) -> Done<Row> {
     let mut taken = TakenIds::default();
     let mut taken_text = String::new();
     while taken.len() < sizes.taken_ids {
-        let id = format!("mb{}", word(&mut random, 5));
-        let id = if random.percent(30) { id } else { format!("m{id}") };
+        // Of the standard's own shape as many as come to be; the others are longer, so that there are enough.
+        let letters = if random.percent(25) { 5 } else { 7 };
+        let id = format!("mb{}", word(&mut random, letters));
         if taken.insert(&id) {
             let _ = writeln!(taken_text, "{id}");
         }

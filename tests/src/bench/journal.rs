@@ -132,7 +132,9 @@ fn through_journal(runtime: &Runtime, url: &str, steps: &[Step]) -> Done<f64> {
         people(&store, steps.len().div_ceil(OF_ONE)).await.map_err(failed)?;
         let begun = std::time::Instant::now();
         journal(&store, steps).await.map_err(failed)?;
-        Ok(begun.elapsed().as_secs_f64())
+        let took = begun.elapsed().as_secs_f64();
+        store.close().await.map_err(failed)?;
+        Ok(took)
     })
 }
 

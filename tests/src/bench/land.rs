@@ -77,6 +77,7 @@ impl Land {
         let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
         // What the guard would hold is not what is measured.
         site.reconfigure(&GUARD_RAISED)?;
+        site.reconfigure(&[("most_steps: 100000", "most_steps: 1000000")])?;
         site.start()?;
         let feed = site.path("first.csv");
         std::fs::write(&feed, agency.to_hr_csv(&HrOptions::full(yesterday(), 1, vec![])))?;
