@@ -160,10 +160,10 @@ impl Cycle {
         taken: Taken,
         now: Timestamp,
     ) -> Result<Summary, CycleError> {
-        let known = self.store.read().statement_digests(drop.feed).await?;
+        let mode = self.config.feeds.get(drop.feed).map(|f| f.spec.mode);
+        let known = self.said_before(drop.feed, mode, &taken.statements).await?;
         let mut tx = self.store.begin().await?;
         let id = Uuid::now_v7();
-        let mode = self.config.feeds.get(drop.feed).map(|f| f.spec.mode);
         let notices_only = mode == Some(Mode::Notices);
         let is_full = mode == Some(Mode::Full);
         let mut work = Work {
@@ -213,6 +213,21 @@ impl Cycle {
         self.tell_taken(&tx, drop, &summary, now).await?;
         tx.commit().await?;
         Ok(summary)
+    }
+
+    /// What the feed said last: of everybody where it matters who is missing, else of those in the drop.
+    async fn said_before(
+        &self,
+        feed: &SourceName,
+        mode: Option<Mode>,
+        statements: &[Statement],
+    ) -> Result<HashMap<String, String>, CycleError> {
+        let read = self.store.read();
+        if mode != Some(Mode::Delta) {
+            return Ok(read.statement_digests(feed).await?);
+        }
+        let keys: Vec<String> = statements.iter().map(statement_key).collect();
+        Ok(read.statement_digests_of(feed, &keys).await?)
     }
 
     fn record_of(

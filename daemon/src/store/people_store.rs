@@ -8,7 +8,7 @@ use lapsed_core::facts::{
 };
 use lapsed_core::holds::facts_of;
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
@@ -290,11 +290,31 @@ impl Reader<'_> {
         &self,
         source: &SourceName,
     ) -> Result<HashMap<String, String>, StoreError> {
-        let rows = statement_digests::Entity::find()
-            .filter(statement_digests::Column::Source.eq(source.as_str()))
-            .all(&self.db)
-            .await
-            .doing("reading statements")?;
+        let all = statement_digests::Entity::find();
+        self.digests_by(all.filter(statement_digests::Column::Source.eq(source.as_str()))).await
+    }
+
+    /// The same of these engagements only: a few rows of a feed must not cost as much as all of it.
+    pub async fn statement_digests_of(
+        &self,
+        source: &SourceName,
+        keys: &[String],
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let mut found = HashMap::new();
+        for some in keys.chunks(sql::rows_at_once(2)) {
+            let theirs = statement_digests::Entity::find()
+                .filter(statement_digests::Column::Source.eq(source.as_str()))
+                .filter(statement_digests::Column::Key.is_in(some.iter().cloned()));
+            found.extend(self.digests_by(theirs).await?);
+        }
+        Ok(found)
+    }
+
+    async fn digests_by(
+        &self,
+        query: Select<statement_digests::Entity>,
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let rows = query.all(&self.db).await.doing("reading statements")?;
         Ok(rows.into_iter().map(|row| (row.key, row.digest)).collect())
     }
 }

@@ -15,6 +15,7 @@ use lapsed_core::facts::{
 use lapsed_core::guard::Finding;
 use lapsed_core::holds::{Held, Hold};
 use lapsed_core::plan::{PlanHash, PlanState};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 pub async fn people_are_found_by_every_key(settings: &DatabaseSettings) -> Ended {
@@ -189,6 +190,9 @@ pub async fn statements_are_remembered_by_source(settings: &DatabaseSettings) ->
     tx.save_statement_digests(&name("badges")?, &[pair("a", "9")]).await?;
     tx.save_statement_digests(&source()?, &[pair("a", "3")]).await?;
     tx.commit().await?;
+    let asked = ["b".to_owned(), "unknown".to_owned()];
+    let some = store.read().statement_digests_of(&source()?, &asked).await?;
+    assert_eq!(some, HashMap::from([("b".to_owned(), "2".to_owned())]));
     let found = store.read().statement_digests(&source()?).await?;
     assert_eq!(found, [pair("a", "3"), pair("b", "2")].into());
     Ok(())

@@ -123,7 +123,7 @@ fn power_cuts_and_full_disks_in_the_midst_of_everything_lose_and_double_nothing(
     let mut random = Random::new(77);
     let mut ordeal = Ordeal::undisturbed();
     let (mut faults, mut kills) = (0, 0);
-    let rounds = if is_long() { 40 } else { 1 };
+    let rounds = if is_long() { 10 } else { 1 };
     for _ in 0..2 {
         for full_at in FULL_AFTER.into_iter().cycle().take(FULL_AFTER.len() * rounds) {
             let output = full_after(&mut stage, full_at).unwrap();

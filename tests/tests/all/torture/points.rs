@@ -197,12 +197,12 @@ fn killed_at_random(kept: Kept, seeds: std::ops::Range<u32>, part: &str) {
 
 #[test]
 fn killed_at_random_moments_it_ends_as_if_it_had_not_been() {
-    killed_at_random(Kept::Sqlite, 0..5, "random-sqlite");
+    killed_at_random(Kept::Sqlite, 0..4, "random-sqlite");
 }
 
 #[test]
 fn killed_at_random_moments_with_the_state_on_postgresql_it_ends_as_if_it_had_not_been() {
-    killed_at_random(Kept::Postgres, 5..8, "random-postgresql");
+    killed_at_random(Kept::Postgres, 4..7, "random-postgresql");
 }
 
 #[test]
