@@ -31,22 +31,33 @@ const WORDS_BEFORE_A_NUMBER: [&str; 17] = [
 /// How far after such a word the number may start, in characters ("account no. is: ").
 const REACH: usize = 16;
 
-/// The text with protected numbers hidden.
+/// The text with protected numbers hidden. What is left of longer runs of digits is looked at again, so that a
+/// text that was masked stays as it is.
 #[must_use]
 pub fn mask(text: &str) -> String {
     let mut characters: Vec<char> = text.chars().collect();
-    let groups = digit_groups(&characters);
-    let mut hidden = Vec::new();
-    for chain in chains(&characters, &groups) {
-        hidden.extend(social_security(&characters, chain));
-        hidden.extend(cards(&characters, chain));
-    }
-    hidden.extend(ibans(&characters));
-    hidden.extend(after_words(&characters));
-    for range in hidden {
-        characters[range].iter_mut().filter(|c| digit(**c).is_some()).for_each(|c| *c = '*');
-    }
+    while hide(&mut characters) {}
     characters.into_iter().collect()
+}
+
+/// Hides what is seen at one look; true if that was anything.
+fn hide(characters: &mut [char]) -> bool {
+    let groups = digit_groups(characters);
+    let mut hidden = Vec::new();
+    for chain in chains(characters, &groups) {
+        hidden.extend(social_security(characters, chain));
+        hidden.extend(cards(characters, chain));
+    }
+    hidden.extend(ibans(characters));
+    hidden.extend(after_words(characters));
+    let mut any = false;
+    for range in hidden {
+        for character in characters[range].iter_mut().filter(|c| digit(**c).is_some()) {
+            *character = '*';
+            any = true;
+        }
+    }
+    any
 }
 
 /// True for a text that is a social security number written with separators (`123-45-6789`): never
@@ -257,6 +268,24 @@ mod tests {
     #[case::licence("driver's license S530-1234", "driver's license S***-****")]
     fn protected_numbers_are_hidden(#[case] text: &str, #[case] masked: &str) {
         assert_eq!(mask(text), masked);
+    }
+
+    #[rstest]
+    #[case::between_two_that_are_found(
+        "RR22222222222222222222222222222A222222222222222222222222222222"
+    )]
+    #[case::iban_and_number("DE89370400440532013000123456789")]
+    fn what_was_masked_stays_as_it_is(#[case] text: &str) {
+        let masked = mask(text);
+        assert_eq!(mask(&masked), masked);
+    }
+
+    proptest! {
+        #[test]
+        fn masked_is_masked(text in "[A-Z0-9 -]{0,80}") {
+            let masked = mask(&text);
+            prop_assert_eq!(mask(&masked), masked);
+        }
     }
 
     #[rstest]

@@ -79,6 +79,15 @@ impl Look {
     }
 }
 
+impl Look {
+    /// Whether that has the same content, whatever its number: some file systems give a new one when a file
+    /// is moved.
+    fn has_content_of(self, data: &fs::Metadata) -> bool {
+        let other = Self::of(data);
+        (self.size, self.modified) == (other.size, other.modified)
+    }
+}
+
 /// The inbox and where its drops go.
 #[derive(Debug)]
 pub struct Inbox {
@@ -168,12 +177,11 @@ impl Inbox {
     }
 
     /// Whether files lie there, complete or not; hidden ones do not count.
-    #[must_use]
-    pub fn has_files(&self) -> bool {
-        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        names
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-            .any(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+    pub fn has_files(&self) -> Result<bool, DropError> {
+        let listed = fs::read_dir(&self.folder).map_err(failed("list", &self.folder))?;
+        let mut files =
+            listed.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+        Ok(files.any(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")))
     }
 
     /// Whether the last look found a file that may still be being written.
@@ -190,6 +198,7 @@ impl Inbox {
         settle_at_once: bool,
         wants_done: impl Fn(&str) -> bool,
     ) -> Result<Vec<Ready>, DropError> {
+        let began = Instant::now();
         let mut present: HashMap<OsString, Look> = HashMap::new();
         for entry in fs::read_dir(&self.folder).map_err(failed("list", &self.folder))? {
             let entry = entry.map_err(failed("list", &self.folder))?;
@@ -200,6 +209,8 @@ impl Inbox {
             }
             present.insert(entry.file_name(), Look::of(&data));
         }
+        // A disk that hung meanwhile must not make what was only just written look old.
+        let seen = now + began.elapsed();
         self.looks.retain(|name, _| present.contains_key(name));
         self.finished.retain(|name, _| present.contains_key(name));
         let mut ready: Vec<Ready> = Vec::new();
@@ -211,7 +222,7 @@ impl Inbox {
             }
             let complete = self.finished.get(name) == Some(look)
                 || present.contains_key(&done_name(name))
-                || self.has_settled(name, *look, now)
+                || self.has_settled(name, *look, (now, seen))
                 || settle_at_once;
             if complete {
                 ready.push(Ready { name: name.clone(), look: Some(*look) });
@@ -221,14 +232,15 @@ impl Inbox {
         Ok(ready)
     }
 
-    fn has_settled(&mut self, name: &OsStr, look: Look, now: Instant) -> bool {
+    /// Whether it looked the same when this look began, long enough after an earlier one had ended.
+    fn has_settled(&mut self, name: &OsStr, look: Look, (now, seen): (Instant, Instant)) -> bool {
         if self.settle.is_zero() {
             return true;
         }
         match self.looks.get(name) {
             Some((before, since)) if *before == look => now.duration_since(*since) >= self.settle,
             _ => {
-                self.looks.insert(name.to_owned(), (look, now));
+                self.looks.insert(name.to_owned(), (look, seen));
                 false
             }
         }
@@ -309,11 +321,21 @@ impl Inbox {
         let to = free_path(folder, &format!("{stamp}-{}", safe_name(&drop.name)));
         write_synced(&with_ending(&to, ".receipt.txt"), receipt.as_bytes())?;
         let from = self.folder.join(&drop.name);
-        move_file(&from, &to)?;
-        // HR may have put a newer file under the same name meanwhile: that one was not read, so it goes
-        // back. Moved first and looked at then, so that nothing can slip in between.
-        let moved = fs::symlink_metadata(&to).map_err(failed("look at", &to))?;
-        if drop.look.is_some_and(|look| look.inode != moved.ino()) && !from.exists() {
+        // HR may have put a newer file under the same name meanwhile, or written over it: that one was not
+        // read, and stays. Looked at before the move, and after it, so that nothing can slip in between.
+        let is = |same: fn(Look, &fs::Metadata) -> bool, path: &Path| match (
+            drop.look,
+            fs::symlink_metadata(path),
+        ) {
+            (Some(read), Ok(data)) => same(read, &data),
+            _ => true,
+        };
+        if !is(|read, data| read == Look::of(data), &from) {
+            self.looks.remove(&drop.name);
+            return Ok(from);
+        }
+        let moved = move_file(&from, &to)?;
+        if moved == Moved::Renamed && !is(Look::has_content_of, &to) && !from.exists() {
             move_file(&to, &from)?;
             self.looks.remove(&drop.name);
             return Ok(from);
@@ -449,13 +471,21 @@ fn finish_writing(
     written
 }
 
-fn move_file(from: &Path, to: &Path) -> Result<(), DropError> {
+/// How a file was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Renamed,
+    /// To another file system: the copy is another file.
+    Copied,
+}
+
+fn move_file(from: &Path, to: &Path) -> Result<Moved, DropError> {
     match fs::rename(from, to) {
-        Ok(()) => Ok(()),
-        // Another file system: copy, then remove.
+        Ok(()) => Ok(Moved::Renamed),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             copy_plain(from, to)?;
-            fs::remove_file(from).map_err(failed("remove", from))
+            fs::remove_file(from).map_err(failed("remove", from))?;
+            Ok(Moved::Copied)
         }
         Err(error) => Err(failed("move", from)(error)),
     }

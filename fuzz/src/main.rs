@@ -12,7 +12,7 @@ mod directory;
 mod fake;
 mod helpers;
 mod replies;
-#[path = "../../daemon/tests/console/samples.rs"]
+#[path = "../../daemon/tests/console/samples/mod.rs"]
 #[allow(clippy::unwrap_used, dead_code, reason = "the console of the daemon's own tests")]
 mod samples;
 mod serving;

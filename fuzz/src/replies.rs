@@ -59,7 +59,7 @@ pub fn doveadm(data: &[u8]) {
         let server = Http::start(None);
         let settings = json!({
             "kind": "dovecot", "url": server.url, "api_key_file": secret(),
-            "shared_prefixes": ["shared/"], "timeouts": timeouts(),
+            "shared_prefixes": ["shared/"], "timeouts": { "connect_seconds": 5, "command_seconds": 5 },
         });
         let settings = serde_json::from_value(settings).expect("settings of Dovecot");
         let dovecot = mailbox::dovecot::connect(&settings).expect("a Dovecot");

@@ -17,10 +17,20 @@ const EXAMPLE: &str = include_str!("../../config.example.yaml");
 /// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
 const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 
-/// Removes what faketime keeps of a process that was killed: whoever gets its number next would trip over it.
-fn forget_clock(pid: u32) {
-    for name in [format!("faketime_shm_{pid}"), format!("sem.faketime_sem_{pid}")] {
-        let _ = fs::remove_file(Path::new("/dev/shm").join(name));
+/// Removes what faketime keeps of processes that were killed, the daemon's own children among them: whoever
+/// gets such a number next would trip over it.
+fn forget_clocks() {
+    let kept = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    for file in kept {
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        let number = name
+            .strip_prefix("faketime_shm_")
+            .or_else(|| name.strip_prefix("sem.faketime_sem_"))
+            .and_then(|number| number.parse::<u32>().ok());
+        if number.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_file(file.path());
+        }
     }
 }
 
@@ -283,12 +293,11 @@ impl Site {
     pub fn once_unless_killed(&self) -> Done<bool> {
         let mut once = self.daemon_command(&["run", "--once"]);
         let child = once.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let pid = child.id();
         let output = child.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         fs::write(self.path("log"), said.as_bytes())?;
         if output.status.signal() == Some(Signal::KILL.as_raw()) {
-            forget_clock(pid);
+            forget_clocks();
             return Ok(false);
         }
         if output.status.success() { Ok(true) } else { Err(Failure::new(said.into_owned())) }
@@ -336,7 +345,7 @@ impl Site {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill()?;
             daemon.wait()?;
-            forget_clock(daemon.id());
+            forget_clocks();
         }
         Ok(())
     }

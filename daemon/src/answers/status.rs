@@ -185,11 +185,11 @@ async fn attention(
             "lapsed adopt --feed FILE, look at the report, then again with --write",
         );
     }
-    for trouble in crate::service::folders_unreadable(read).await? {
+    for (folder, why) in daemon.folders_unreadable(read).await? {
         push(
             &mut all,
             "folder_unreadable",
-            format!("files that others drop are not seen: {trouble}"),
+            format!("what is dropped into {folder} is not seen: {why}"),
             "mount the disk again, or give the daemon the folder; it looks again at every poll",
         );
     }

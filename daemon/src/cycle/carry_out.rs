@@ -31,6 +31,7 @@ use lapsed_core::step::{
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +79,8 @@ pub struct Executor {
     pub pace: Pace,
     /// Whether this daemon may work, and how many share it.
     pub fence: Arc<crate::service::Fence>,
+    /// Whether all orders that were filed have been seen: nothing is destroyed before that (D6).
+    pub orders_seen: Arc<AtomicBool>,
 }
 
 impl Executor {
@@ -199,7 +202,8 @@ impl Executor {
                 owner: &self.owner,
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
                 limit: most,
-                deletions_allowed: pauses.deletions.is_none(),
+                deletions_allowed: pauses.deletions.is_none()
+                    && self.orders_seen.load(Ordering::Relaxed),
                 giving_allowed: pauses.giving.is_none(),
             })
             .await?)

@@ -154,6 +154,38 @@ fn a_newer_file_of_the_same_name_is_not_taken_for_the_one_that_was_read() {
 }
 
 #[test]
+fn a_file_that_was_written_over_in_place_is_not_taken_for_the_one_that_was_read() {
+    let mut p = place();
+    let file = p.inbox.folder().join("hr.csv");
+    fs::write(&file, "old").unwrap();
+    let drop = p.inbox.ready(Instant::now(), true, |_| false).unwrap().remove(0);
+    fs::write(&file, "newer").unwrap();
+    p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "newer");
+}
+
+#[test]
+fn a_drop_goes_to_a_folder_on_another_file_system_once() {
+    // A file system of its own on every Linux.
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
+        println!("SKIPPED: /dev/shm can't be written");
+        return;
+    };
+    let root = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let folder = root.path().join("inbox");
+    fs::create_dir(&folder).unwrap();
+    let accepted = elsewhere.path().join("accepted");
+    let mut inbox =
+        Inbox::new(folder.clone(), accepted.clone(), accepted.clone(), Duration::from_secs(5));
+    fs::write(folder.join("hr.csv"), "N").unwrap();
+    let drop = inbox.ready(Instant::now(), true, |_| false).unwrap().remove(0);
+    let to = inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").unwrap();
+    assert_eq!(fs::read_to_string(to).unwrap(), "N");
+    assert!(fs::read_dir(&folder).unwrap().next().is_none(), "nothing came back");
+    assert_eq!(fs::read_dir(&accepted).unwrap().count(), 2, "the drop and its receipt");
+}
+
+#[test]
 fn a_file_that_changes_after_it_was_closed_is_not_ready() {
     let mut p = place();
     let file = p.inbox.folder().join("hr.csv");

@@ -49,20 +49,19 @@ pub(crate) fn in_words(problems: &[FormProblem]) -> String {
 
 impl Daemon {
     /// True for a file that is a form by its name, or says that it is one.
-    pub(super) async fn is_form(&self, drop: &Ready) -> bool {
+    pub(super) async fn is_form(&self, drop: &Ready) -> Result<bool, DropError> {
         let name = drop.name.to_string_lossy().to_lowercase();
         if FORMS.iter().any(|ending| name.ends_with(ending)) {
-            return true;
+            return Ok(true);
         }
-        let Some(folder) = &self.order_forms else { return true };
+        let Some(folder) = &self.order_forms else { return Ok(true) };
         let read = |inbox: &Inbox, drop: &Ready| inbox.read_beside(drop, MOST_FORM_BYTES);
         match folder.read(drop, read).await {
-            Ok(bytes) => form_named_in(&bytes).is_some(),
-            Err(DropError::TooLarge { .. } | DropError::Io { .. } | DropError::Silent { .. }) => {
-                false
-            }
+            Ok(bytes) => Ok(form_named_in(&bytes).is_some()),
+            Err(DropError::TooLarge { .. } | DropError::Io { .. }) => Ok(false),
             // A link or a pipe is told and moved away as ever.
-            Err(DropError::NotPlain { .. }) => true,
+            Err(DropError::NotPlain { .. }) => Ok(true),
+            Err(error @ DropError::Silent { .. }) => Err(error),
         }
     }
 

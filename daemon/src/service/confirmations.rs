@@ -80,7 +80,7 @@ impl Daemon {
         let stamp =
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
         if let Some(folder) = &self.confirmations {
-            folder.finish(drop, how, (&stamp, &text)).await?;
+            folder.finish(drop, Vec::new(), how, (&stamp, &text)).await?;
         }
         Ok(())
     }

@@ -5,30 +5,39 @@
 //! that one dead disk delays no departure that HR told of elsewhere.
 
 use super::Daemon;
+use super::run::log_failure;
 use crate::cycle::CycleError;
 use crate::drops::{DropError, Handled, Inbox, Ready};
 use crate::store::{Reader, StoreError};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// So long a look at a folder may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// So many bytes a second are read at the least from a disk that is not dead.
-const SLOWEST: u64 = 256 * 1024;
+const SLOWEST: u64 = 64 * 1024;
+
+/// What kept the last looks from being whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Troubles {
+    /// Its files could not be listed.
+    listing: Option<String>,
+    /// One of them could not be read or moved in time.
+    a_file: Option<String>,
+}
 
 /// A folder in which others put files.
 pub(super) struct Folder {
     inbox: Arc<Mutex<Inbox>>,
     path: PathBuf,
     patience: Duration,
-    /// The last look did not end in time. A hint that only shortens the wait: who gets the lock, goes on.
-    silent: AtomicBool,
-    trouble: StdMutex<Option<String>>,
+    /// A look did not end in time, and has not ended yet.
+    silent: Arc<watch::Sender<bool>>,
+    troubles: StdMutex<Troubles>,
 }
 
 impl Folder {
@@ -38,28 +47,48 @@ impl Folder {
             inbox: Arc::new(Mutex::new(inbox)),
             path,
             patience: PATIENCE,
-            silent: AtomicBool::new(false),
-            trouble: StdMutex::new(None),
+            silent: Arc::new(watch::Sender::new(false)),
+            troubles: StdMutex::default(),
         }
     }
 
-    /// Why the last list of its files could not be made; `None` when it was.
-    fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn shown(&self) -> String {
+        lapsed_core::shown::shown(&self.path.to_string_lossy())
+    }
+
+    /// The folder, and why the last look at it was not whole; `None` when it was.
+    fn trouble(&self) -> Option<(String, String)> {
+        let Troubles { listing, a_file } = self.troubles().clone();
+        listing.or(a_file).map(|why| (self.shown(), why))
+    }
+
+    fn troubles(&self) -> std::sync::MutexGuard<'_, Troubles> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_listing<T>(&self, listed: &Result<T, DropError>) {
+        self.troubles().listing = listed.as_ref().err().map(in_words);
+    }
+
+    /// What is no plain file, or too large, is its sender's trouble.
+    fn note_a_file<T>(&self, looked: &Result<T, DropError>) {
+        let error = looked.as_ref().err();
+        let silent = error.filter(|error| matches!(error, DropError::Silent { .. }));
+        self.troubles().a_file = silent.map(in_words);
     }
 
     fn is_silent(&self) -> DropError {
-        self.silent.store(true, Ordering::Relaxed);
-        DropError::Silent { path: lapsed_core::shown::shown(&self.path.to_string_lossy()) }
+        DropError::Silent { path: self.shown() }
     }
 
-    async fn lock(&self, patience: Duration) -> Result<OwnedMutexGuard<Inbox>, DropError> {
-        let inbox = Arc::clone(&self.inbox);
-        if self.silent.load(Ordering::Relaxed) {
-            return inbox.try_lock_owned().map_err(|_| self.is_silent());
+    /// Every look has its end, so that this has one, too.
+    async fn lock(&self) -> Result<OwnedMutexGuard<Inbox>, DropError> {
+        let mut silent = self.silent.subscribe();
+        tokio::select! {
+            biased;
+            inbox = Arc::clone(&self.inbox).lock_owned() => Ok(inbox),
+            _ = silent.wait_for(|silent| *silent) => Err(self.is_silent()),
         }
-        let waiting = tokio::time::timeout(patience, inbox.lock_owned());
-        waiting.await.map_err(|_| self.is_silent())
     }
 
     /// Looks at the folder in a thread of its own; `bytes` is how much there is to be read.
@@ -69,13 +98,26 @@ impl Folder {
         look: impl FnOnce(&mut Inbox) -> Result<T, DropError> + Send + 'static,
     ) -> Result<T, DropError> {
         let patience = self.patience.saturating_add(Duration::from_secs(bytes / SLOWEST));
-        let mut inbox = self.lock(patience).await?;
-        self.silent.store(false, Ordering::Relaxed);
-        let looking = tokio::task::spawn_blocking(move || look(&mut inbox));
+        let mut inbox = self.lock().await?;
+        let silent = Arc::clone(&self.silent);
+        let looking = tokio::task::spawn_blocking(move || {
+            let looked = look(&mut inbox);
+            drop(inbox);
+            silent.send_replace(false);
+            looked
+        });
         match tokio::time::timeout(patience, looking).await {
             Ok(Ok(looked)) => looked,
-            // A look that panicked has said nothing, either.
-            Ok(Err(_)) | Err(_) => Err(self.is_silent()),
+            // A look that panicked has said nothing, and holds nothing any more.
+            Ok(Err(_)) => Err(self.is_silent()),
+            Err(_) => {
+                self.silent.send_replace(true);
+                // It may have ended in this very moment.
+                if self.inbox.try_lock().is_ok() {
+                    self.silent.send_replace(false);
+                }
+                Err(self.is_silent())
+            }
         }
     }
 
@@ -86,17 +128,18 @@ impl Folder {
     ) -> Result<Vec<Ready>, DropError> {
         let listed =
             self.with(0, move |inbox| inbox.ready(Instant::now(), false, wants_done)).await;
-        let trouble = listed.as_ref().err().map(|error| {
-            let why = std::error::Error::source(error).map(|why| format!(": {why}"));
-            format!("{error}{}", why.unwrap_or_default())
-        });
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.note_listing(&listed);
+        if listed.as_ref().is_ok_and(Vec::is_empty) {
+            self.troubles().a_file = None;
+        }
         listed
     }
 
     /// Whether files lie there, as far as can be seen.
     pub(super) async fn has_files(&self) -> bool {
-        self.with(0, |inbox| Ok(inbox.has_files())).await.unwrap_or(false)
+        let has = self.with(0, |inbox| inbox.has_files()).await;
+        self.note_listing(&has);
+        has.unwrap_or(false)
     }
 
     /// Reads one of its files by one of the ways of [`Inbox`].
@@ -105,22 +148,36 @@ impl Folder {
         drop: &Ready,
         how: impl FnOnce(&Inbox, &Ready) -> Result<T, DropError> + Send + 'static,
     ) -> Result<T, DropError> {
-        let drop = drop.clone();
-        self.with(drop.size(), move |inbox| how(inbox, &drop)).await
+        let (drop, size) = (drop.clone(), drop.size());
+        let read = self.with(size, move |inbox| how(inbox, &drop)).await;
+        self.note_a_file(&read);
+        read
     }
 
-    /// Moves a file away with its receipt ([`Inbox::finish`]).
+    /// Moves a file away with its receipt ([`Inbox::finish`]), and those that belong to it after it.
     pub(super) async fn finish(
         &self,
         drop: &Ready,
+        along: Vec<Ready>,
         how: Handled,
         (stamp, receipt): (&str, &str),
     ) -> Result<(), DropError> {
-        let bytes = drop.size();
+        let bytes = along.iter().map(Ready::size).sum::<u64>().saturating_add(drop.size());
         let (drop, stamp, receipt) = (drop.clone(), stamp.to_owned(), receipt.to_owned());
-        let finish =
-            move |inbox: &mut Inbox| inbox.finish(&drop, how, &stamp, &receipt).map(|_| ());
-        self.with(bytes, finish).await
+        let finish = move |inbox: &mut Inbox| {
+            inbox.finish(&drop, how, &stamp, &receipt)?;
+            for file in &along {
+                // It may be named under two meanings, or another took it along.
+                if let Err(error) = inbox.follow(file, how, &stamp) {
+                    let why = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(%error, why, "what belongs to a form is left where it is");
+                }
+            }
+            Ok(())
+        };
+        let finished = self.with(bytes, finish).await;
+        self.note_a_file(&finished);
+        finished
     }
 
     /// Notes that the kernel said a file was closed or moved into place.
@@ -135,27 +192,55 @@ impl Folder {
     }
 }
 
+fn in_words(error: &DropError) -> String {
+    let why = std::error::Error::source(error).map(|why| format!(": {why}"));
+    format!("{error}{}", why.unwrap_or_default())
+}
+
 /// The setting with the folders that can't be looked into, by the daemon that says so.
 const UNREADABLE: &str = "folders that can't be looked into";
 
-/// Folders of this daemon, and of others on its state, that can't be looked into, and why.
-pub(crate) async fn folders_unreadable(read: &Reader<'_>) -> Result<Vec<String>, StoreError> {
-    let known: BTreeMap<String, Vec<String>> = read.setting(UNREADABLE).await?.unwrap_or_default();
-    Ok(known.into_values().flatten().collect())
-}
+/// By daemon: folders, each with its reason.
+type Unreadable = BTreeMap<String, Vec<(String, String)>>;
 
 impl Daemon {
+    /// Folders of this daemon, and of others that work on its state, that can't be looked into, and why.
+    pub(crate) async fn folders_unreadable(
+        &self,
+        read: &Reader<'_>,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let mut known: Unreadable = read.setting(UNREADABLE).await?.unwrap_or_default();
+        // Those of a daemon that is gone, or has another name now, are nobody's.
+        let others = if self.store.is_shared() { read.daemons().await? } else { Vec::new() };
+        known.retain(|name, _| {
+            name == self.owner() || others.iter().any(|d| d.name == *name && d.state == "runs")
+        });
+        let several = others.len() > 1;
+        let mut all = Vec::new();
+        for (name, folders) in known {
+            all.extend(folders.into_iter().map(|(folder, why)| {
+                if several { (format!("{folder} of {name}"), why) } else { (folder, why) }
+            }));
+        }
+        Ok(all)
+    }
+
     /// Puts on record which folders the last round could not look into: the one that tells people of it may
-    /// be another daemon.
-    pub(super) async fn note_folders(&self) -> Result<(), CycleError> {
-        type Known = BTreeMap<String, Vec<String>>;
-        let troubles: Vec<String> = self.folders().filter_map(Folder::trouble).collect();
-        let known: Known = self.store.read().setting(UNREADABLE).await?.unwrap_or_default();
+    /// be another daemon. No departure waits for it.
+    pub(super) async fn note_folders(&self) {
+        if let Err(error) = self.try_to_note_folders().await {
+            log_failure("noting folders", &error);
+        }
+    }
+
+    async fn try_to_note_folders(&self) -> Result<(), CycleError> {
+        let troubles: Vec<_> = self.folders().filter_map(Folder::trouble).collect();
+        let known: Unreadable = self.store.read().setting(UNREADABLE).await?.unwrap_or_default();
         if known.get(self.owner()).map_or(&[][..], Vec::as_slice) == troubles {
             return Ok(());
         }
         let tx = self.store.begin().await?;
-        let mut known: Known = tx.read().setting(UNREADABLE).await?.unwrap_or_default();
+        let mut known: Unreadable = tx.read().setting(UNREADABLE).await?.unwrap_or_default();
         if troubles.is_empty() {
             known.remove(self.owner());
         } else {
@@ -195,7 +280,7 @@ mod tests {
         // Without the memory of it, each further look would wait as long as the first.
         let folder = Folder { patience: Duration::from_secs(3_600), ..folder };
         assert!(matches!(folder.ready(|_| false).await, Err(DropError::Silent { .. })));
-        assert!(folder.trouble().is_some_and(|told| told.contains("does not answer")));
+        assert!(folder.trouble().is_some_and(|(_, told)| told.contains("does not answer")));
         assert!(!folder.has_files().await);
 
         disk.send(()).unwrap();
@@ -219,11 +304,56 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_waits_for_a_look_that_takes_its_time_is_not_told_that_the_disk_is_dead() {
+        let at = tempfile::tempdir().unwrap();
+        let folder = Arc::new(folder_at(at.path()));
+        let (disk, slow) = mpsc::channel::<()>();
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let reader = Arc::clone(&folder);
+        let reading = tokio::spawn(async move {
+            let read = move |_: &mut Inbox| {
+                let _ = begins.send(());
+                let _ = slow.recv();
+                Ok(())
+            };
+            reader.with(3_600 * SLOWEST, read).await
+        });
+        begun.await.unwrap();
+        let mut listing = Box::pin(folder.ready(|_| false));
+        let patience = folder.patience * 3;
+        assert!(tokio::time::timeout(patience, &mut listing).await.is_err(), "it waits");
+        disk.send(()).unwrap();
+        assert!(listing.await.is_ok() && reading.await.unwrap().is_ok());
+        assert_eq!(folder.trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_in_time_is_told_until_it_is_read_or_gone() {
+        let at = tempfile::tempdir().unwrap();
+        std::fs::write(at.path().join("hr.csv"), "x").unwrap();
+        let folder = folder_at(at.path());
+        let listed = folder.ready(|_| false).await.unwrap();
+        let (disk, hangs) = mpsc::channel::<()>();
+        let hang = move |_: &Inbox, _: &Ready| {
+            let _ = hangs.recv();
+            Ok(())
+        };
+        assert!(folder.read(&listed[0], hang).await.is_err());
+        disk.send(()).unwrap();
+        while folder.ready(|_| false).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        assert!(folder.trouble().is_some(), "that it can be listed says nothing of the file");
+        folder.read(&listed[0], |_, _| Ok(())).await.unwrap();
+        assert_eq!(folder.trouble(), None);
+    }
+
+    #[tokio::test]
     async fn a_folder_that_is_not_there_is_told() {
         let at = tempfile::tempdir().unwrap();
         let folder = folder_at(&at.path().join("gone"));
         assert!(folder.ready(|_| false).await.is_err());
-        let told = folder.trouble().unwrap();
+        let (_, told) = folder.trouble().unwrap();
         assert!(told.contains("gone") && told.contains("No such file"), "{told}");
     }
 }

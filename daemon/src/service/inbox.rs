@@ -86,7 +86,7 @@ impl Daemon {
     ) -> Result<(), HandleError> {
         let stamp =
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
-        self.inbox.finish(drop, how, (&stamp, text)).await?;
+        self.inbox.finish(drop, Vec::new(), how, (&stamp, text)).await?;
         Ok(())
     }
 

@@ -17,7 +17,6 @@ mod turns;
 mod wake;
 
 pub(crate) use access_forms::in_words as form_problems;
-pub(crate) use folder::folders_unreadable;
 pub(crate) use inbox::feed_of;
 pub(crate) use late::waiting_too_long;
 pub use presence::Fence;
@@ -74,6 +73,8 @@ pub struct Daemon {
     inbox: Folder,
     confirmations: Option<Folder>,
     order_forms: Option<Folder>,
+    /// Whether the last look at the forms folder was whole: a hold that nobody has seen may lie there.
+    orders_seen: Arc<AtomicBool>,
     /// Held while orders are taken from the forms folder: a round and the start take it side by side.
     taking_forms: Mutex<()>,
     /// Held while access is given and its forms are taken: two rounds of it never run side by side.
@@ -127,6 +128,7 @@ impl Daemon {
             without_turn: AtomicU64::new(0),
             inbox: Folder::new(inbox),
             confirmations,
+            orders_seen: Arc::new(AtomicBool::new(order_forms.is_none())),
             order_forms,
             taking_forms: Mutex::new(()),
             giving: Mutex::new(()),
@@ -188,6 +190,7 @@ impl Daemon {
             clock: self.clock.clone(),
             pace: self.pace.clone(),
             fence: self.fence.clone(),
+            orders_seen: self.orders_seen.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::FilingError;
 use crate::cycle::{Cycle, CycleError, DAEMON};
-use crate::drops::{DropError, Handled, Inbox, Ready};
+use crate::drops::{DropError, Handled, Ready};
 use crate::order_form::{MOST_BYTES, OrderForm};
 use crate::store::{AuditEntry, StoreError, TakenForm};
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use lapsed_core::intake::digest;
 use lapsed_core::mask::mask;
 use lapsed_core::shown::shown_within;
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 /// What a receipt may have, in characters.
 const LONGEST_RECEIPT: usize = 4000;
@@ -85,6 +86,7 @@ impl Daemon {
     async fn take_of_folder(&self, which: Which) -> Result<(), CycleError> {
         let Some(folder) = &self.order_forms else { return Ok(()) };
         let listed = folder.ready(|_| false).await;
+        let mut whole = listed.is_ok();
         let ready = listed.unwrap_or_else(|error| {
             warn(&error);
             Vec::new()
@@ -94,11 +96,25 @@ impl Daemon {
         for drop in &ready {
             match self.take_form(&self.cycle(), (drop, &ready), which, &mut asked).await {
                 Ok(()) => {}
-                Err(LaterError::Store(error)) => return Err(error.into()),
-                Err(error) => warn(&error),
+                Err(LaterError::Store(error)) => {
+                    self.note_orders(which, false);
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    // An order in it may forbid what falls due.
+                    whole = false;
+                    warn(&error);
+                }
             }
         }
+        self.note_orders(which, whole);
         Ok(())
+    }
+
+    fn note_orders(&self, which: Which, whole: bool) {
+        if which == Which::Orders && self.orders_seen.swap(whole, Ordering::Relaxed) && !whole {
+            tracing::warn!("not every order could be read: nothing is deleted until that is over");
+        }
     }
 
     /// Takes what came while no daemon ran, before anything is carried out: a hold may be among it.
@@ -155,17 +171,8 @@ impl Daemon {
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
         if let Some(folder) = &self.order_forms {
             let text = format!("{}\n", shown_within(&text, LONGEST_RECEIPT));
-            folder.finish(drop, how, (&stamp, &text)).await?;
-            if how == Handled::Accepted {
-                // The form may name one file under two meanings, or another form took it along.
-                for scan in scans {
-                    let (stamp, size) = (stamp.clone(), scan.size());
-                    let follow = move |inbox: &mut Inbox| inbox.follow(&scan, how, &stamp);
-                    if let Err(error) = folder.with(size, follow).await {
-                        warn(&error);
-                    }
-                }
-            }
+            let along = if how == Handled::Accepted { scans } else { Vec::new() };
+            folder.finish(drop, along, how, (&stamp, &text)).await?;
         }
         Ok(())
     }
@@ -198,7 +205,7 @@ impl Daemon {
         now: Timestamp,
     ) -> Result<Taken, LaterError> {
         let not = |reason: String| Rejected { reason, sha256: None, owner: None, recorded: false };
-        if !self.is_form(drop).await {
+        if !self.is_form(drop).await? {
             return match which {
                 Which::Orders => Ok(Taken::Waits),
                 Which::AccessForms => self.left_over(cycle, drop).await,

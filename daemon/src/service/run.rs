@@ -57,7 +57,9 @@ impl Daemon {
     /// long a target that is slow is waited for.
     async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
         let Some(_turn) = self.turn_to_plan().await? else {
-            return self.ask_for_the_turn_if_needed().await;
+            let asked = self.ask_for_the_turn_if_needed().await;
+            self.note_folders().await;
+            return asked;
         };
         self.without_turn.store(0, Ordering::Relaxed);
         if let Err(error) = self.take_inbox().await {
@@ -70,7 +72,7 @@ impl Daemon {
         if let Err(error) = self.take_order_forms().await {
             log_failure("taking forms", &error);
         }
-        self.note_folders().await?;
+        self.note_folders().await;
         let decided = cycle.decide(self.now()).await?;
         for (connector, fault) in &decided.unreadable {
             tracing::warn!(%connector, %fault, "directory can't be read; those people stay marked");
@@ -172,6 +174,13 @@ impl Daemon {
                     continue;
                 }
                 self.tell_round(Look::Around, &CancellationToken::new()).await?;
+                if !self.orders_seen.load(Ordering::Relaxed) {
+                    return Err(CycleError::Rule(
+                        "the forms folder could not be looked into, where a hold may lie: nothing was \
+                         deleted in this round"
+                            .into(),
+                    ));
+                }
                 return Ok(all);
             }
         }
@@ -431,8 +440,9 @@ impl Daemon {
 
 /// Confirmations are looked for at every poll; the kernel's word makes it sooner.
 async fn watching_confirmations(daemon: Arc<Daemon>) {
-    let folder = daemon.cycle().config.inbox.confirmations.as_ref().map(|of| of.folder.clone());
-    let Some((_watcher, mut names)) = folder.and_then(|at| wake::watch(at.as_path())) else {
+    let inbox = &daemon.cycle().config.inbox;
+    let folder = inbox.confirmations.as_ref().map(|of| of.folder.as_path().to_owned());
+    let Some((_watcher, mut names)) = wake::watch(folder).await else {
         return std::future::pending().await;
     };
     while let Some(name) = names.recv().await {
@@ -443,8 +453,9 @@ async fn watching_confirmations(daemon: Arc<Daemon>) {
 
 /// Forms, too.
 async fn watching_forms(daemon: Arc<Daemon>) {
-    let folder = daemon.cycle().config.inbox.forms.as_ref().map(|of| of.folder.clone());
-    let Some((_watcher, mut names)) = folder.and_then(|at| wake::watch(at.as_path())) else {
+    let folder =
+        daemon.cycle().config.inbox.forms.as_ref().map(|of| of.folder.as_path().to_owned());
+    let Some((_watcher, mut names)) = wake::watch(folder).await else {
         return std::future::pending().await;
     };
     while let Some(name) = names.recv().await {
@@ -455,7 +466,7 @@ async fn watching_forms(daemon: Arc<Daemon>) {
 
 async fn watching(daemon: Arc<Daemon>) {
     let folder = daemon.cycle().config.inbox.folder.as_path().to_owned();
-    let Some((_watcher, mut names)) = wake::watch(&folder) else {
+    let Some((_watcher, mut names)) = wake::watch(Some(folder)).await else {
         return std::future::pending().await;
     };
     while let Some(name) = names.recv().await {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -15,10 +15,16 @@ use tokio::sync::mpsc;
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Watches the inbox. The kernel's word is a hint only: network file systems give none, and polling
-/// finds what it missed.
-pub(super) fn watch(
-    folder: &Path,
-) -> Option<(RecommendedWatcher, mpsc::UnboundedReceiver<OsString>)> {
+/// finds what it missed. The disk may hang at this, too: nothing but the hints waits for it.
+pub(super) async fn watch(folder: Option<PathBuf>) -> Option<Watched> {
+    let folder = folder?;
+    tokio::task::spawn_blocking(move || watch_now(&folder)).await.ok().flatten()
+}
+
+/// What watches, for as long as it is kept, and the names that it tells.
+type Watched = (RecommendedWatcher, mpsc::UnboundedReceiver<OsString>);
+
+fn watch_now(folder: &Path) -> Option<Watched> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let report = move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };

@@ -90,6 +90,7 @@ async fn a_first_password_is_shown_once_to_the_supervisor_and_is_nowhere_else() 
         owner: "test".into(),
         clock,
         pace: Pace::default(),
+        orders_seen: std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true)),
         fence: std::sync::Arc::new(lapsed::service::Fence::open()),
     };
     let number = approved(&store, person(1), Asks::New, &["account"], |form| {

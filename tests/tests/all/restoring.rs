@@ -2,6 +2,7 @@
 //! directories: the directory's own words before and after are the witness.
 
 mod active_directory;
+mod by_others;
 mod evidence;
 
 use crate::beside::{adopt, at_slapd, is_shut, openldap, openldap_account, today, yesterday};
@@ -73,10 +74,15 @@ struct Stage {
 
 impl Stage {
     fn new() -> Done<Self> {
+        Self::of_rules(&[CONSENT])
+    }
+
+    /// With these changes of the configuration.
+    fn of_rules(changes: &[(&str, &str)]) -> Done<Self> {
         let agency = Agency::new(320, 7);
         let slapd = openldap(&agency, Slapd::builder())?;
         let mut site = Site::beside(&at_slapd(&slapd))?;
-        site.reconfigure(&[CONSENT])?;
+        site.reconfigure(changes)?;
         adopt(&agency, &mut site)?;
         Ok(Self { agency, slapd, site })
     }

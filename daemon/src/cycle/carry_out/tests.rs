@@ -128,6 +128,7 @@ async fn giving() -> (Executor, ConnectorName) {
         owner: "one".into(),
         clock: Arc::new(now),
         pace: Pace::default(),
+        orders_seen: Arc::new(std::sync::atomic::AtomicBool::new(true)),
         fence: Arc::new(crate::service::Fence::open()),
     };
     (executor, name)

@@ -142,6 +142,10 @@ fn whatever_lines_and_servers_do_it_ends_as_if_they_had_behaved() {
         figures.faults = trial.lines.strikes();
         figures.doubled += again;
         println!("seed {seed}: {figures:?}\n{}", more.join("\n"));
+        if !figures.is_whole() {
+            let asides = "SELECT source, who, reason FROM set_asides";
+            println!("{}", trial.stage.state(asides).unwrap());
+        }
         sum += figures;
         sum.write("faults").unwrap();
         told.extend(more.into_iter().map(|line| format!("seed {seed}: {line}")));

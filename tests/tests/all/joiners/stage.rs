@@ -178,6 +178,7 @@ pub fn executor(config: Config, store: Store, drawer: &Arc<Drawer>) -> Got<Execu
     }
     let cycle = Cycle { store, config: Arc::new(config), eyes: hands.eyes() };
     Ok(Executor {
+        orders_seen: std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true)),
         fence: std::sync::Arc::new(lapsed::service::Fence::open()),
         cycle,
         hands,
