@@ -15,7 +15,7 @@ test: servers lint
 	fi
 	@$(CARGO) run --quiet --locked -p lapsed-tests --bin torture-report 60
 
-# Everything that breaks things, in its long form: about an hour and a half on a small machine. Its figures are
+# Everything that breaks things, in its long form: about an hour on a small machine. Its figures are
 # in target/torture/report.json; `lost`, `doubled` and `wrong` have to be 0. FUZZ is the seconds for each reader.
 FUZZ ?= 180
 torture: servers
