@@ -107,6 +107,52 @@ fn a_hold_by_form_stops_a_deletion_that_was_due_while_the_daemon_was_down() {
 }
 
 #[test]
+fn while_the_forms_folder_cannot_be_looked_into_nothing_is_deleted_and_departures_go_on() {
+    let (agency, slapd, mut site) = adopted(320).unwrap();
+    site.stop().unwrap();
+    let root = homes_in(&site, "in_process: true").unwrap();
+    with_forms(&site).unwrap();
+    let leavers = agency.ordinary_leavers(3);
+    let user_id = |index: usize| agency.people[leavers[index]].user_id().unwrap().to_owned();
+    let (gone, held, later) = (user_id(0), user_id(1), user_id(2));
+    let (gone_home, held_home) = (home(&root, &gone).unwrap(), home(&root, &held).unwrap());
+    site.start().unwrap();
+    leave(&site, &agency, &leavers[..2]);
+    for leaver in [&gone, &held] {
+        site.wait_for("dated", || is_dated(&site, leaver)).unwrap();
+    }
+    assert!(site.stop().unwrap());
+    put(&site, "held.json", &hold(FIRST, &held), None).unwrap();
+    let then = today().checked_add(jiff::Span::new().days(200)).unwrap();
+
+    // As when a share is not mounted.
+    fs::rename(site.path("forms"), site.path("forms.away")).unwrap();
+    site.set_clock(&format!("{then} 12:00:00"));
+    let once = site.run(&["run", "--once"]).unwrap();
+    let said = String::from_utf8_lossy(&once.stderr).into_owned();
+    assert!(!once.status.success() && said.contains("nothing was deleted"), "{said}");
+    site.start().unwrap();
+    let departures = leavers.iter().map(|who| Departure::on(*who, yesterday())).collect();
+    let feed = agency.to_hr_csv(&HrOptions::full(then, 3, departures));
+    site.drop_file("hr-3.csv", feed).unwrap();
+    let dn = lapsed_tests::agency::Agency::openldap_dn(slapd.base(), &later);
+    let is_shut = || {
+        let entry = slapd.read(&dn, &["pwdAccountLockedTime"])?;
+        Ok(entry.is_some_and(|entry| entry.first("pwdaccountlockedtime").is_some()))
+    };
+    site.wait_for("who leaves now is shut", is_shut).unwrap();
+    let attention = || Ok(site.json(&["status"])?.to_string().contains("folder_unreadable"));
+    site.wait_for("it is told", attention).unwrap();
+    assert!(gone_home.exists() && held_home.exists(), "what is due waits");
+
+    fs::rename(site.path("forms.away"), site.path("forms")).unwrap();
+    site.wait_for("the other home is gone", || Ok(!gone_home.exists())).unwrap();
+    assert!(held_home.join("letters/one").exists(), "the hold came first");
+    assert_eq!(holds(&site), 1);
+    site.wait_for("it is over", || attention().map(|told| !told)).unwrap();
+}
+
+#[test]
 fn a_form_counts_once_by_its_owner_and_whole() {
     let (agency, _slapd, mut site) = adopted(320).unwrap();
     site.stop().unwrap();
