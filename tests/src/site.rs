@@ -228,6 +228,8 @@ impl Site {
         }
         if let Some(at) = &self.faketime {
             command.env("FAKETIME", at);
+            // Read anew after ten seconds, by several threads at once, it can't be read now and then.
+            command.env("FAKETIME_CACHE_DURATION", "1000000");
         }
         if self.steps_clock {
             command.env("FAKETIME_TIMESTAMP_FILE", self.path("clock"));
