@@ -13,8 +13,9 @@ pub trait Observe: Send + Sync {
     /// Looks at each step's object again, one answer a step, in order (D13): also after a lost reply.
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>>;
 
-    /// Reminds of what changed a step's object, before it is looked at by [`Self::read_back`]: after a
-    /// restart the receipt is all that is left of it (which server took it, how old a password was).
+    /// Reminds of a step that was done, or asked for, before it is looked at by [`Self::read_back`]: after a
+    /// restart the receipt is all that is left of it (which server took it, how old a password was). It is
+    /// empty where nothing was replaced.
     fn remind(&self, _step: StepId, _receipt: &Receipt) {}
 
     /// Tries everything that a working target needs: address, certificate, password, base, schema,
@@ -28,6 +29,10 @@ pub trait Apply: Observe {
     /// order. Every step looks at its object first: it is idempotent, and a crash in mid-batch is
     /// mended by applying the same steps again.
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>>;
+
+    /// Says of a step, before it is applied again, that an earlier attempt may have carried it out: the daemon
+    /// died in between, or the reply was lost. What it would have made may then be its own work.
+    fn perhaps_begun(&self, _step: StepId) {}
 
     /// What stands for a request of which nobody knows whether it reached those who were asked: its receipt,
     /// without asking once more. None where a look tells.

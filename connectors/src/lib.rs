@@ -3,6 +3,7 @@
 //! A connector depends on no other connector, and never decides: it carries out steps.
 
 pub mod agency_form;
+mod begun;
 pub mod command;
 pub mod contract;
 pub mod directory;

@@ -399,11 +399,22 @@ pub fn notice(
     };
     // Whoever came back since departs anew by the same words: the notice of before ends what it ended.
     let day_of = |moment: Timestamp| moment.to_zoned(context.zone.clone()).date();
+    let fresh = Notice {
+        source: context.source.clone(),
+        about,
+        last_day,
+        effective_at,
+        for_cause,
+        received_at: context.received_at,
+        brought_by: context.brought_by.to_owned(),
+        state: NoticeState::Standing,
+    };
+    let speaks_until = fresh.speaks_until(context.zone);
     let begins: Vec<jiff::civil::Date> = person
         .engagements
         .iter()
         .filter(|e| e.goes_on() && !context.listed_before)
-        .filter_map(|e| e.starts_on.filter(|start| *start <= day_of(effective_at)))
+        .filter_map(|e| e.starts_on.filter(|start| *start <= speaks_until))
         .collect();
     let came_back = |known: &Notice| {
         let since = day_of(known.effective_at);
@@ -420,16 +431,7 @@ pub fn notice(
         }
         known.state = NoticeState::Replaced;
     }
-    person.notices.push(Notice {
-        source: context.source.clone(),
-        about,
-        last_day,
-        effective_at,
-        for_cause,
-        received_at: context.received_at,
-        brought_by: context.brought_by.to_owned(),
-        state: NoticeState::Standing,
-    });
+    person.notices.push(fresh);
     changes.push(Change::Noticed);
     Ok(())
 }

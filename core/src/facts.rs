@@ -1,6 +1,6 @@
 //! What is known of people: who they are, the engagements they hold, and the notices about them.
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -379,6 +379,14 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The last day of which the notice speaks: the last day worked, or the day on which it takes effect. What
+    /// began after it is another employment, of which it says nothing.
+    #[must_use]
+    pub fn speaks_until(&self, zone: &TimeZone) -> Date {
+        let dated = self.last_day.filter(|_| !self.for_cause);
+        dated.unwrap_or_else(|| self.effective_at.to_zoned(zone.clone()).date())
+    }
+
     /// Whether it was given after a moment, or ends access only after it. A file that lists what it listed
     /// before says nothing anew; an operator or a form that says the same again does.
     #[must_use]

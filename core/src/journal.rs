@@ -21,11 +21,18 @@ pub enum StepState {
         until: Timestamp,
         /// Why.
         cause: Cause,
+        /// An earlier attempt had no answer, and a look did not find the whole of it done: a part may be.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        perhaps_begun: bool,
     },
-    /// The reply was lost: read back before anything else.
+    /// The reply was lost: looked at before anything else. It stays so until a look tells, since what was
+    /// perhaps done can neither be called off nor made once more.
     Unknown {
         /// What was heard last.
         cause: Cause,
+        /// Not looked at again before this moment, where the last look failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// Somebody else was asked to do it; open until they confirm (D5, H2).
     Asked {
@@ -85,10 +92,14 @@ pub enum StepEvent {
     Drifted(Found),
     /// Not done, try again at the moment given.
     RetryAt(Timestamp, Cause),
+    /// What was lost had never begun, try at the moment given.
+    NeverBegun(Timestamp, Cause),
     /// The target refused.
     Refused(Cause),
     /// The reply was lost.
     ReplyLost(Cause),
+    /// A look at what was lost told nothing; the next one at the moment given.
+    StillUnknown(Timestamp, Cause),
     /// Read-back saw what was wanted.
     SeenAsWanted(Timestamp),
     /// Read-back saw something else, or nothing that tells.
@@ -158,6 +169,16 @@ impl StepState {
         }
     }
 
+    /// True where the change may have been made, and nothing says whether: its daemon died, its reply was
+    /// lost, or a look found no more than a part of it.
+    #[must_use]
+    pub fn is_perhaps_begun(&self) -> bool {
+        matches!(
+            self,
+            Self::Started { .. } | Self::Unknown { .. } | Self::Waiting { perhaps_begun: true, .. }
+        )
+    }
+
     /// True when the change is known to have been made or found made.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -176,8 +197,10 @@ impl StepEvent {
             Self::Asked(..) => "asked",
             Self::Drifted(_) => "drifted",
             Self::RetryAt(..) => "retry",
+            Self::NeverBegun(..) => "never_begun",
             Self::Refused(_) => "refused",
             Self::ReplyLost(_) => "reply_lost",
+            Self::StillUnknown(..) => "still_unknown",
             Self::SeenAsWanted(_) => "seen_as_wanted",
             Self::NotSeen(_) => "not_seen",
             Self::Cancel(_) => "cancel",
@@ -192,11 +215,9 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
     use StepState as S;
     let illegal = IllegalTransition { from: from.name(), event: event.name() };
     Ok(match (from, event) {
-        // Intent before effect. A crashed attempt (Started) or a lost reply starts again only through
-        // the connector's own look at the object, which every apply begins with.
-        (S::Planned | S::Waiting { .. } | S::Started { .. } | S::Unknown { .. }, E::Start(at)) => {
-            S::Started { at }
-        }
+        // Intent before effect. A crashed attempt (Started) starts again only through the connector's own
+        // look at the object, which every apply begins with; a lost reply is looked at first.
+        (S::Planned | S::Waiting { .. } | S::Started { .. }, E::Start(at)) => S::Started { at },
         (S::Started { .. } | S::Unknown { .. }, E::Changed(receipt)) => {
             S::Done { receipt: Some(receipt) }
         }
@@ -218,9 +239,19 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
         (
             S::Started { .. } | S::Unknown { .. } | S::Planned | S::Waiting { .. },
             E::RetryAt(until, cause),
-        ) => S::Waiting { until, cause },
+        ) => {
+            // A call that was answered says that nothing was done; a look does not say it of what was lost.
+            let perhaps_begun = !matches!(from, S::Started { .. }) && from.is_perhaps_begun();
+            S::Waiting { until, cause, perhaps_begun }
+        }
+        (S::Unknown { .. }, E::NeverBegun(until, cause)) => {
+            S::Waiting { until, cause, perhaps_begun: false }
+        }
         (S::Started { .. } | S::Unknown { .. }, E::Refused(cause)) => S::Refused { cause },
-        (S::Started { .. }, E::ReplyLost(cause)) => S::Unknown { cause },
+        (S::Started { .. }, E::ReplyLost(cause)) => S::Unknown { cause, until: None },
+        (S::Unknown { .. }, E::StillUnknown(until, cause)) => {
+            S::Unknown { cause, until: Some(until) }
+        }
         (
             S::Done { receipt } | S::Unverified { receipt, .. } | S::Verified { receipt, .. },
             E::SeenAsWanted(at),
@@ -229,11 +260,10 @@ pub fn transition(from: &StepState, event: StepEvent) -> Result<StepState, Illeg
             S::Done { receipt } | S::Verified { receipt, .. } | S::Unverified { receipt, .. },
             E::NotSeen(cause),
         ) => S::Unverified { receipt: receipt.clone(), cause },
-        // From Unknown only after a look that found it not done; what is under way can't be called back.
-        (
-            S::Planned | S::Waiting { .. } | S::Unknown { .. } | S::Asked { .. },
-            E::Cancel(reason),
-        ) => S::Cancelled { reason },
+        // What is under way can't be called back, nor what is unknown: a look takes it to Waiting first.
+        (S::Planned | S::Waiting { .. } | S::Asked { .. }, E::Cancel(reason)) => {
+            S::Cancelled { reason }
+        }
         (
             S::Drifted { .. }
             | S::Refused { .. }

@@ -12,12 +12,28 @@ pub struct CutOff {
     pub noticed_at: Timestamp,
     /// When an operator released it, where it was held.
     pub released_at: Option<Timestamp>,
+    /// What it waits for where it is not begun.
+    pub waits_for: WaitsFor,
     /// When it was begun.
     pub begun_at: Option<Timestamp>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was first read back as done.
     pub done_at: Option<Timestamp>,
+}
+
+/// What an end of access that is not begun waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// For its turn.
+    #[default]
+    Turn,
+    /// For the release of its plan.
+    Release,
+    /// For a newer notice: its plan was rejected.
+    Notice,
+    /// For a plan: what the person holds could not be read yet.
+    Plan,
 }
 
 /// Later than allowed.
@@ -44,8 +60,14 @@ pub enum Why {
         /// For how long.
         time: SignedDuration,
     },
-    /// It is held still, or was not planned.
+    /// It is held still.
     NotReleased,
+    /// The plan was rejected.
+    Rejected,
+    /// Nothing could be planned.
+    NotPlanned,
+    /// It is planned, and was not begun.
+    NotBegun,
     /// The system did not answer, or was busy.
     SystemAway {
         /// How often it was tried.
@@ -67,6 +89,11 @@ impl fmt::Display for Why {
                 write!(f, "waited for release: the plan was held for {}", words(*time))
             }
             Self::NotReleased => f.write_str("held: nobody has released the plan yet"),
+            Self::Rejected => f.write_str("rejected: an operator rejected the plan"),
+            Self::NotPlanned => f.write_str("not planned: what they hold can't be read"),
+            Self::NotBegun => {
+                f.write_str("not begun: the system is away, or the daemon was not running")
+            }
             Self::SystemAway { attempts } => {
                 write!(f, "system away: it took {attempts} attempts")
             }
@@ -114,7 +141,12 @@ impl CutOff {
         }
         let of_release = why.len();
         match self.begun_at {
-            None => why.push(Why::NotReleased),
+            None => why.push(match self.waits_for {
+                WaitsFor::Turn => Why::NotBegun,
+                WaitsFor::Release => Why::NotReleased,
+                WaitsFor::Notice => Why::Rejected,
+                WaitsFor::Plan => Why::NotPlanned,
+            }),
             Some(_) if self.attempts > 1 => why.push(Why::SystemAway { attempts: self.attempts }),
             Some(begun) if begun.duration_since(free) > within => why.push(Why::BegunLate),
             Some(_) => {}
@@ -158,10 +190,15 @@ mod tests {
             effective_at: at(effective),
             noticed_at: at(noticed),
             released_at: None,
+            waits_for: WaitsFor::Turn,
             begun_at: Some(at(begun)),
             attempts: 1,
             done_at: Some(at(done)),
         }
+    }
+
+    fn not_begun(waits_for: WaitsFor) -> CutOff {
+        CutOff { waits_for, begun_at: None, done_at: None, attempts: 0, ..cut(100, 10, 0, 0) }
     }
 
     #[rstest]
@@ -181,8 +218,19 @@ mod tests {
         Some("begun late: the daemon was not running, or busy")
     )]
     #[case::slow(cut(100, 10, 100, 130), Some("slow: begun in time, read back late"))]
-    #[case::still_held(CutOff { begun_at: None, done_at: None, attempts: 0, ..cut(100, 10, 0, 0) },
-        Some("held: nobody has released the plan yet"))]
+    #[case::still_held(
+        not_begun(WaitsFor::Release),
+        Some("held: nobody has released the plan yet")
+    )]
+    #[case::rejected(not_begun(WaitsFor::Notice), Some("rejected: an operator rejected the plan"))]
+    #[case::not_planned(
+        not_begun(WaitsFor::Plan),
+        Some("not planned: what they hold can't be read")
+    )]
+    #[case::not_begun(
+        not_begun(WaitsFor::Turn),
+        Some("not begun: the system is away, or the daemon was not running")
+    )]
     #[case::still_away(CutOff { done_at: None, attempts: 7, ..cut(100, 10, 100, 0) },
         Some("system away: it took 7 attempts; not done yet"))]
     fn who_is_late_is_told_why(#[case] cut: CutOff, #[case] why: Option<&str>) {

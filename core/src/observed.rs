@@ -4,6 +4,8 @@ use crate::facts::{EmployeeNumber, GroupName, PersonName, StableId, SystemRole, 
 use crate::step::StepId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How much to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,38 @@ pub enum Scope {
     /// The accounts in any group that bears one of these names, those in groups within it included, without
     /// their own groups. Only a directory knows.
     Members(Vec<GroupName>),
+    /// Accounts that were made or changed, or whose place in one of the groups was, without their groups.
+    /// What is gone is not among them. Only a directory knows.
+    Changed(Since),
+}
+
+/// From where on changes are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Since {
+    /// Up to where was looked before; `None`: from now on.
+    pub mark: Option<Mark>,
+    /// The groups that matter, by name.
+    pub groups: Vec<GroupName>,
+}
+
+/// Up to where a directory's changes were looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The copy of the directory that counts so: each counts its own.
+    pub server: String,
+    /// How far, as that copy counts.
+    pub point: String,
+    /// Who was in the groups that matter: a directory tells only that a group changed, and not how.
+    pub members: BTreeMap<StableId, BTreeSet<MemberName>>,
+}
+
+/// How a group names a member. One account in many groups is written down once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemberName {
+    /// By its distinguished name.
+    Place(Arc<str>),
+    /// By its log-on name.
+    UserId(Arc<str>),
 }
 
 /// By what one person's accounts are found. All keys are tried; each account comes once.
@@ -44,6 +78,8 @@ pub struct Observed {
     pub taken_names: Vec<String>,
     /// For [`Scope::Groups`]: what was found; two of one name are both in it.
     pub groups: Vec<GroupLink>,
+    /// For [`Scope::Changed`]: up to where was looked now. `None`: what changed can't be told.
+    pub mark: Option<Mark>,
     /// The server that answered.
     pub server: String,
 }

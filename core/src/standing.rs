@@ -63,9 +63,7 @@ fn end_of(engagement: &Engagement, notices: &[&Notice], zone: &TimeZone) -> Opti
     let about_it = notices.iter().copied().filter(|n| match &n.about {
         About::Engagement { ordinal } => *ordinal == engagement.ordinal,
         // A notice about the whole person says nothing of an engagement that began after it (rehire).
-        About::Person => engagement
-            .starts_on
-            .is_none_or(|start| start <= n.effective_at.to_zoned(zone.clone()).date()),
+        About::Person => engagement.starts_on.is_none_or(|start| start <= n.speaks_until(zone)),
     });
     earliest(about_it).map(|n| end(n, Some(engagement)))
 }

@@ -132,6 +132,21 @@ pub struct Receipt {
     pub server: Option<String>,
 }
 
+impl Receipt {
+    /// What stands for the receipt of a change that perhaps an attempt without an answer made:
+    /// [`REPLY_LOST`] or [`EARLIER_ATTEMPT`].
+    #[must_use]
+    pub fn perhaps(evidence: &str) -> Self {
+        Self { before: [(evidence.to_owned(), Vec::new())].into(), server: None }
+    }
+
+    /// True where it is not known what was there before.
+    #[must_use]
+    pub fn is_perhaps(&self) -> bool {
+        [REPLY_LOST, EARLIER_ATTEMPT].iter().any(|evidence| self.before.contains_key(*evidence))
+    }
+}
+
 /// What was found where something else was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {

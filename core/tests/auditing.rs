@@ -534,3 +534,22 @@ fn the_same_finding_is_told_once_goes_by_itself_and_stays_settled() {
     let back = compared(gone, found, &whole, later);
     assert_eq!(back[0].settled_at, None, "gone and back is told again");
 }
+
+#[test]
+fn the_groups_of_all_systems_behind_a_connector_are_known_for_every_place_and_role() {
+    let mut policy = Policy::built_in();
+    let rule = |text: serde_json::Value| serde_json::from_value::<SystemRule>(text).unwrap();
+    let wards = serde_json::json!({
+        "connector": "directory", "groups": ["W-{{ location }}"], "roles": { "head": { "groups": ["Heads"] } },
+    });
+    let elsewhere = serde_json::json!({ "connector": "other", "groups": ["Elsewhere"] });
+    policy.access.systems =
+        [(system("wards"), rule(wards)), (system("other"), rule(elsewhere))].into();
+    let location = serde_json::json!({ "name": "Fulton", "class": "facility" });
+    let location = serde_json::from_value(location).unwrap();
+    policy.locations = [(LocationId::new("q").unwrap(), location)].into();
+    let groups = policy.groups_of_systems(&connector("directory"));
+    let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    assert!(names.contains(&"W-q".into()) && names.contains(&"Heads".into()), "{names:?}");
+    assert!(!names.contains(&"Elsewhere".into()), "{names:?}");
+}

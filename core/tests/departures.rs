@@ -338,6 +338,40 @@ fn an_operators_notice_from_before_a_rehire_does_not_reach_the_new_engagement() 
     assert_eq!(standing(&p, at("2026-11-20T00:00"), &zone()), Standing::Employed);
 }
 
+#[rstest]
+#[case::said_before("2026-06-20T10:00")]
+#[case::said_late("2026-07-03T10:00")]
+fn whoever_is_hired_again_on_the_day_after_the_last_one_stays_in(#[case] said: &str) {
+    let mut p = person();
+    let ended = Statement {
+        starts_on: Some(day("2025-01-01")),
+        ..says(Status::Departed, Some("2026-06-30"))
+    };
+    take(&mut p, &[("hr", "2026-06-01T09:00", ended)]).unwrap();
+    let back = Statement { starts_on: Some(day("2026-07-01")), ..says(Status::Active, None) };
+    take(&mut p, &[("hr", "2026-06-21T09:00", back)]).unwrap();
+    let policy = DeparturePolicy::default();
+    let operator = source("operator");
+    let context = Context {
+        source: &operator,
+        brought_by: "amalik",
+        received_at: at(said),
+        policy: &policy,
+        zone: &zone(),
+        notices_only: false,
+        listed_before: false,
+    };
+    notice(&mut p, About::Person, Some(day("2026-06-30")), false, context, &mut Vec::new())
+        .unwrap();
+    for moment in ["2026-07-01T00:00", "2026-07-10T00:00"] {
+        assert_eq!(standing(&p, at(moment), &zone()), Standing::Employed, "{moment}");
+    }
+    // A dismissal ends whatever had begun by then.
+    let context = Context { received_at: at("2026-07-04T10:00"), ..context };
+    notice(&mut p, About::Person, None, true, context, &mut Vec::new()).unwrap();
+    assert_eq!(left_at(&p, "2026-07-04T10:00"), Some(at("2026-07-04T10:00")));
+}
+
 #[test]
 fn a_shared_first_name_does_not_make_a_newcomer_of_a_reused_number_the_old_one() {
     let mut gone = person();

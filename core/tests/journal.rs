@@ -19,8 +19,8 @@ fn states() -> Vec<StepState> {
     vec![
         StepState::Planned,
         StepState::Started { at: AT },
-        StepState::Waiting { until: AT, cause: cause() },
-        StepState::Unknown { cause: cause() },
+        StepState::Waiting { until: AT, cause: cause(), perhaps_begun: false },
+        StepState::Unknown { cause: cause(), until: None },
         StepState::Asked { receipt: Receipt::default(), at: AT },
         StepState::Done { receipt: None },
         StepState::Verified { receipt: None, at: AT },
@@ -45,22 +45,24 @@ fn events() -> Vec<StepEvent> {
         StepEvent::NotSeen(cause()),
         StepEvent::Cancel("off".into()),
         StepEvent::Reopen,
+        StepEvent::NeverBegun(AT, cause()),
+        StepEvent::StillUnknown(AT, cause()),
     ]
 }
 
 /// Rows are states, columns events; `-` is refused.
 const TABLE: &str = "
-planned    started -    -    -     -       waiting -       -       -        -          cancelled -
-started    started done done asked drifted waiting refused unknown -        -          -         -
-waiting    started -    -    -     -       waiting -       -       -        -          cancelled -
-unknown    started done done asked drifted waiting refused -       -        -          cancelled -
-asked      -       -    -    asked -       -       refused -       verified -          cancelled -
-done       -       -    -    -     -       -       -       -       verified unverified -         -
-verified   -       -    -    -     -       -       -       -       verified unverified -         planned
-unverified -       -    -    -     -       -       -       -       verified unverified -         planned
-drifted    -       -    -    -     -       -       -       -       verified -          -         planned
-refused    -       -    -    -     -       -       -       -       verified -          -         planned
-cancelled  -       -    -    -     -       -       -       -       -        -          -         planned
+planned    started -    -    -     -       waiting -       -       -        -          cancelled -       -       -
+started    started done done asked drifted waiting refused unknown -        -          -         -       -       -
+waiting    started -    -    -     -       waiting -       -       -        -          cancelled -       -       -
+unknown    -       done done asked drifted waiting refused -       -        -          -         -       waiting unknown
+asked      -       -    -    asked -       -       refused -       verified -          cancelled -       -       -
+done       -       -    -    -     -       -       -       -       verified unverified -         -       -       -
+verified   -       -    -    -     -       -       -       -       verified unverified -         planned -       -
+unverified -       -    -    -     -       -       -       -       verified unverified -         planned -       -
+drifted    -       -    -    -     -       -       -       -       verified -          -         planned -       -
+refused    -       -    -    -     -       -       -       -       verified -          -         planned -       -
+cancelled  -       -    -    -     -       -       -       -       -        -          -         planned -       -
 ";
 
 #[test]
@@ -75,6 +77,16 @@ fn every_state_and_event_go_as_the_table_says() {
     }
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(&rows), words(TABLE));
+}
+
+#[test]
+fn what_had_no_answer_is_marked_until_it_is_known_that_it_never_began() {
+    let unknown = StepState::Unknown { cause: cause(), until: None };
+    let waiting = transition(&unknown, StepEvent::RetryAt(AT, cause())).unwrap();
+    assert!(waiting.is_perhaps_begun());
+    assert!(transition(&waiting, StepEvent::RetryAt(AT, cause())).unwrap().is_perhaps_begun());
+    let never = transition(&unknown, StepEvent::NeverBegun(AT, cause())).unwrap();
+    assert!(!never.is_perhaps_begun());
 }
 
 #[test]

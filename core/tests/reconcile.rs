@@ -416,7 +416,7 @@ fn done() -> StepState {
 #[rstest]
 #[case::given(done(), &["end_delegation"])]
 #[case::under_way(StepState::Started { at: Timestamp::UNIX_EPOCH }, &["end_delegation"])]
-#[case::reply_lost(StepState::Unknown { cause: cause() }, &["end_delegation"])]
+#[case::reply_lost(StepState::Unknown { cause: cause(), until: None }, &["end_delegation"])]
 #[case::not_begun(StepState::Planned, &[])]
 #[case::refused(StepState::Refused { cause: cause() }, &[])]
 fn only_what_was_or_may_have_been_given_is_taken_back(

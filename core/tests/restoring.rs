@@ -212,7 +212,7 @@ fn what_was_taken_is_put_back_and_a_second_look_finds_nothing_more() {
 #[case::locked_before(|w: &mut World| w.taken[0] = taken("ad", Action::Disable { account: at() }, Some(receipt(&[(WAS_LOCKED, "true")]))), 2, "others had shut it before")]
 #[case::others_were_first(|w: &mut World| w.taken[0].state = StepState::Done { receipt: None }, 2, "others had shut it before")]
 #[case::nobody_knows(|w: &mut World| w.taken[0] = taken("ad", Action::Disable { account: at() }, Some(receipt(&[(EARLIER_ATTEMPT, "")]))), 2, "somebody else may have shut it")]
-#[case::under_way(|w: &mut World| w.taken[3].state = StepState::Unknown { cause: Cause::new("lost") }, 3, "still under way")]
+#[case::under_way(|w: &mut World| w.taken[3].state = StepState::Unknown { cause: Cause::new("lost"), until: None }, 3, "still under way")]
 fn what_is_no_longer_right_is_left_and_said(
     #[case] change: fn(&mut World),
     #[case] steps: usize,
@@ -234,7 +234,23 @@ fn what_a_lost_receipt_does_not_say_the_image_from_before_does() {
         let shuts = matches!(one.step.action, Action::Disable { .. });
         one.state = StepState::Done { receipt: shuts.then(|| lost.clone()) };
     }
-    assert_eq!(done(&restored(&world)), WHOLE);
+    let restored = restored(&world);
+    assert_eq!(done(&restored), WHOLE);
+    let said: Vec<&str> = restored.not_restored.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(said, ["what else shutting replaced on account mzsmitj in ad"]);
+}
+
+#[rstest]
+#[case::its_reply_was_lost(REPLY_LOST)]
+#[case::its_daemon_died(EARLIER_ATTEMPT)]
+fn a_mailbox_that_was_hidden_without_a_receipt_is_for_a_person_to_look_at(#[case] evidence: &str) {
+    let mut world = world();
+    let hidden = Some(receipt(&[(evidence, "")]));
+    world.taken.push(taken("ad", Action::DisableMailbox { account: at() }, hidden));
+    let restored = restored(&world);
+    assert_eq!(done(&restored), WHOLE);
+    let said: Vec<&str> = restored.not_restored.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(said, ["who sees the mailbox of mzsmitj in ad"]);
 }
 
 #[test]

@@ -48,6 +48,12 @@ pub enum DropError {
         /// The limit.
         limit: u64,
     },
+    /// It was written to after it had been listed as complete.
+    #[error("{path} changed while it was read; it is taken once it is complete")]
+    Changed {
+        /// Which file.
+        path: String,
+    },
     /// The disk did not answer in time.
     #[error("{path} does not answer: its disk hangs, or its server is away")]
     Silent {
@@ -77,14 +83,21 @@ impl Look {
             modified: data.mtime_nsec().wrapping_add(data.mtime().wrapping_mul(1_000_000_000)),
         }
     }
-}
 
-impl Look {
+    fn is_of(self, data: &fs::Metadata) -> bool {
+        self == Self::of(data)
+    }
+
     /// Whether that has the same content, whatever its number: some file systems give a new one when a file
     /// is moved.
     fn has_content_of(self, data: &fs::Metadata) -> bool {
         let other = Self::of(data);
         (self.size, self.modified) == (other.size, other.modified)
+    }
+
+    /// Whether that is a `.done` file of this drop's: one from before it was left behind by another of its name.
+    fn is_done_by(self, done: Self) -> bool {
+        done.modified >= self.modified
     }
 }
 
@@ -115,6 +128,14 @@ impl Ready {
         shown(&self.name.to_string_lossy())
     }
 
+    /// Whether what lies there is what was listed; true also where that can't be told.
+    fn is_still(&self, path: &Path, same: fn(Look, &fs::Metadata) -> bool) -> bool {
+        match (self.look, fs::symlink_metadata(path)) {
+            (Some(listed), Ok(data)) => same(listed, &data),
+            _ => true,
+        }
+    }
+
     /// Its size in bytes, as it was listed.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -133,17 +154,6 @@ pub struct Owner {
     pub anyone_writes: bool,
     /// Names that the file has: with more than one, it may lie here against its owner's will.
     pub names: u64,
-}
-
-/// What there is of a file that another one names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Beside {
-    /// It is complete.
-    Ready(Ready),
-    /// It may still be being written.
-    Growing,
-    /// There is none.
-    Absent,
 }
 
 /// Where a drop goes when it has been handled.
@@ -216,12 +226,12 @@ impl Inbox {
         let mut ready: Vec<Ready> = Vec::new();
         for (name, look) in &present {
             let text = name.to_string_lossy();
-            if is_set_aside(&text) || (wants_done(&text) && !present.contains_key(&done_name(name)))
-            {
+            let is_done = present.get(&done_name(name)).is_some_and(|done| look.is_done_by(*done));
+            if is_set_aside(&text) || (wants_done(&text) && !is_done) {
                 continue;
             }
             let complete = self.finished.get(name) == Some(look)
-                || present.contains_key(&done_name(name))
+                || is_done
                 || self.has_settled(name, *look, (now, seen))
                 || settle_at_once;
             if complete {
@@ -248,32 +258,41 @@ impl Inbox {
 
     /// Reads a drop and its `.done` file, refusing whatever is not a plain file of at most `limit` bytes.
     pub fn read(&self, drop: &Ready, limit: u64) -> Result<(Vec<u8>, Option<Vec<u8>>), DropError> {
-        let bytes = read_plain(&self.folder.join(&drop.name), limit)?;
+        let bytes = self.read_as_listed(drop, |path| read_plain(path, limit))?;
         let done = self.folder.join(done_name(&drop.name));
+        let is_its = |data: &fs::Metadata| drop.look.is_none_or(|of| of.is_done_by(Look::of(data)));
         let done = match fs::symlink_metadata(&done) {
-            Ok(_) => Some(read_plain(&done, 64 * 1024)?),
-            Err(_) => None,
+            Ok(data) if is_its(&data) => Some(read_plain(&done, 64 * 1024)?),
+            _ => None,
         };
         Ok((bytes, done))
     }
 
-    /// Reads a drop of which it matters whose it is, and says so.
-    pub fn read_owned(&self, drop: &Ready, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
-        read_plain_of(&self.folder.join(&drop.name), limit)
+    /// What lies there must be what was listed, before it is read and after: a file that is written anew
+    /// meanwhile is not complete.
+    fn read_as_listed<T>(
+        &self,
+        drop: &Ready,
+        read: impl FnOnce(&Path) -> Result<T, DropError>,
+    ) -> Result<T, DropError> {
+        let path = self.folder.join(&drop.name);
+        let is_as_listed = || drop.is_still(&path, Look::is_of);
+        let read = if is_as_listed() { Some(read(&path)?) } else { None };
+        let changed = || DropError::Changed { path: shown(&path.to_string_lossy()) };
+        read.filter(|_| is_as_listed()).ok_or_else(changed)
     }
 
-    /// What there is of a file that another one names: a scan beside its form. `ready` are the complete ones.
+    /// Reads a drop of which it matters whose it is, and says so.
+    pub fn read_owned(&self, drop: &Ready, limit: u64) -> Result<(Vec<u8>, Owner), DropError> {
+        self.read_as_listed(drop, |path| read_plain_of(path, limit))
+    }
+
+    /// Whether a file that is not complete may still be being written, under its name or one before it.
     #[must_use]
-    pub fn beside(&self, name: &str, ready: &[Ready]) -> Beside {
-        if let Some(found) = ready.iter().find(|drop| drop.name == *name) {
-            return Beside::Ready(found.clone());
-        }
+    pub fn may_grow(&self, name: &str) -> bool {
         let there = |name: String| fs::symlink_metadata(self.folder.join(name)).is_ok();
         let unfinished = UNFINISHED.iter().any(|end| there(format!("{name}{end}")));
-        if there(name.to_owned()) || unfinished || there(format!(".{name}")) {
-            return Beside::Growing;
-        }
-        Beside::Absent
+        there(name.to_owned()) || unfinished || there(format!(".{name}"))
     }
 
     /// Reads a file that another one names, as [`Self::read`] reads drops.
@@ -323,19 +342,12 @@ impl Inbox {
         let from = self.folder.join(&drop.name);
         // HR may have put a newer file under the same name meanwhile, or written over it: that one was not
         // read, and stays. Looked at before the move, and after it, so that nothing can slip in between.
-        let is = |same: fn(Look, &fs::Metadata) -> bool, path: &Path| match (
-            drop.look,
-            fs::symlink_metadata(path),
-        ) {
-            (Some(read), Ok(data)) => same(read, &data),
-            _ => true,
-        };
-        if !is(|read, data| read == Look::of(data), &from) {
+        if !drop.is_still(&from, Look::is_of) {
             self.looks.remove(&drop.name);
             return Ok(from);
         }
         let moved = move_file(&from, &to)?;
-        if moved == Moved::Renamed && !is(Look::has_content_of, &to) && !from.exists() {
+        if moved == Moved::Renamed && !drop.is_still(&to, Look::has_content_of) && !from.exists() {
             move_file(&to, &from)?;
             self.looks.remove(&drop.name);
             return Ok(from);

@@ -1,6 +1,7 @@
 //! The daemon and its commands: HR drops and access forms become the right state of accounts, provably.
 
 pub mod answers;
+mod causes;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -24,7 +24,7 @@ mod m20261123_000001_indexes;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
-use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -34,21 +34,45 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261101_000001_state::Migration),
-            Box::new(m20261101_000002_audit::Migration),
-            Box::new(m20261101_000003_to_decide::Migration),
-            Box::new(m20261122_000001_confirmations::Migration),
-            Box::new(m20261122_000002_tickets::Migration),
-            Box::new(m20261122_000003_notices::Migration),
+            Box::new(m20261101_000001_state::STEP),
+            Box::new(m20261101_000002_audit::STEP),
+            Box::new(m20261101_000003_to_decide::STEP),
+            Box::new(m20261122_000001_confirmations::STEP),
+            Box::new(m20261122_000002_tickets::STEP),
+            Box::new(m20261122_000003_notices::STEP),
             Box::new(m20261122_000004_wishes::Migration),
-            Box::new(m20261122_000006_order_forms::Migration),
-            Box::new(m20261122_000007_access::Migration),
-            Box::new(m20261122_000012_access_waits::Migration),
-            Box::new(m20261122_000013_standing::Migration),
-            Box::new(m20261122_000015_access_rests::Migration),
-            Box::new(m20261122_000024_daemons::Migration),
-            Box::new(m20261123_000001_indexes::Migration),
+            Box::new(m20261122_000006_order_forms::STEP),
+            Box::new(m20261122_000007_access::STEP),
+            Box::new(m20261122_000012_access_waits::STEP),
+            Box::new(m20261122_000013_standing::STEP),
+            Box::new(m20261122_000015_access_rests::STEP),
+            Box::new(m20261122_000024_daemons::STEP),
+            Box::new(m20261123_000001_indexes::STEP),
         ]
+    }
+}
+
+/// A step that is statements alone, the same on both databases.
+struct Step {
+    name: &'static str,
+    statements: &'static [&'static str],
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, self.statements).await
+    }
+
+    /// SQLite would not do so by itself, and half a schema helps nobody.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
     }
 }
 

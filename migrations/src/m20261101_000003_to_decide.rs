@@ -1,29 +1,10 @@
 //! People whose facts have changed since their departure was last looked at.
 
-use sea_orm_migration::async_trait::async_trait;
-use sea_orm_migration::sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+use crate::Step;
 
-pub(crate) struct Migration;
+pub(crate) const STEP: Step = Step { name: "m20261101_000003_to_decide", statements: &STATEMENTS };
 
-impl MigrationName for Migration {
-    fn name(&self) -> &'static str {
-        "m20261101_000003_to_decide"
-    }
-}
-
-#[async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let statement = "CREATE TABLE to_decide (
+const STATEMENTS: [&str; 1] = ["CREATE TABLE to_decide (
             person uuid NOT NULL PRIMARY KEY REFERENCES people (id),
             since bigint NOT NULL
-        )";
-        crate::run(manager, &[statement]).await
-    }
-
-    /// SQLite would not do so by itself, and half a schema helps nobody.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
+        )"];

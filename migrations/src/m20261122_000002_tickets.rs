@@ -1,28 +1,8 @@
 //! Tickets of the daemon's own, about what it can't do by itself.
 
-use sea_orm_migration::async_trait::async_trait;
-use sea_orm_migration::sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+use crate::Step;
 
-pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &'static str {
-        "m20261122_000002_tickets"
-    }
-}
-
-#[async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::run(manager, &STATEMENTS).await
-    }
-
-    /// SQLite would not do so by itself, and half a schema helps nobody.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
+pub(crate) const STEP: Step = Step { name: "m20261122_000002_tickets", statements: &STATEMENTS };
 
 const STATEMENTS: [&str; 4] = [
     // The id follows from what the ticket is about: one ticket a matter. What it is about is a kind and

@@ -1,28 +1,9 @@
 //! Rests that last when a step ends, and what finds the access that is under way without reading all of it.
 
-use sea_orm_migration::async_trait::async_trait;
-use sea_orm_migration::sea_orm::DbErr;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+use crate::Step;
 
-pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &'static str {
-        "m20261122_000015_access_rests"
-    }
-}
-
-#[async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::run(manager, &STATEMENTS).await
-    }
-
-    /// SQLite would not do so by itself, and half a schema helps nobody.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
+pub(crate) const STEP: Step =
+    Step { name: "m20261122_000015_access_rests", statements: &STATEMENTS };
 
 const STATEMENTS: [&str; 4] = [
     "ALTER TABLE access_waits ADD COLUMN firm boolean NOT NULL DEFAULT FALSE",

@@ -15,6 +15,10 @@ use tempfile::TempDir;
 /// How long a server may take to come up or to go down. Generous: machines that run tests are busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Debian's faketime, the one for programs with several threads: by the other they trip over each other where the
+/// setting is read anew, and end. The loader puts the machine's own name for `$LIB` in.
+pub const FAKETIME: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
+
 /// The user `nobody`, as whom servers run when the tests run as root.
 const NOBODY: u32 = 65_534;
 

@@ -1,6 +1,6 @@
 //! An installation of lapsed in a folder of its own, beside a directory of the tests.
 
-use crate::process::{PATIENCE, plain_command, tail, wait_until};
+use crate::process::{FAKETIME, PATIENCE, plain_command, tail, wait_until};
 use crate::slapd::Slapd;
 use crate::{Done, Failure};
 use jiff::Timestamp;
@@ -9,13 +9,14 @@ use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// No round of a test's takes longer, however busy the machine: it hangs.
+const LONGEST_ROUND: Duration = Duration::from_secs(120);
 
 /// The example that the product ships: tests and demo run on it, with only addresses and paths replaced.
 const EXAMPLE: &str = include_str!("../../config.example.yaml");
-
-/// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
-const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 
 /// Removes what faketime keeps of processes that were killed, the daemon's own children among them: whoever
 /// gets such a number next would trip over it.
@@ -32,6 +33,18 @@ fn forget_clocks() {
             let _ = fs::remove_file(file.path());
         }
     }
+}
+
+/// What each thread of a process does in the kernel: its name, and the call that it waits in.
+fn what_threads_wait_for(pid: u32) -> String {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let of = |thread: &Path, what: &str| {
+        fs::read_to_string(thread.join(what)).unwrap_or_default().trim().to_owned()
+    };
+    let line = |thread: &Path| {
+        format!("{} {} {}", of(thread, "comm"), of(thread, "wchan"), of(thread, "syscall"))
+    };
+    threads.map(|thread| line(&thread.path())).collect::<Vec<_>>().join("\n")
 }
 
 /// Where a directory is and how the daemon logs on to it.
@@ -228,8 +241,6 @@ impl Site {
         }
         if let Some(at) = &self.faketime {
             command.env("FAKETIME", at);
-            // Read anew after ten seconds, by several threads at once, it can't be read now and then.
-            command.env("FAKETIME_CACHE_DURATION", "1000000");
         }
         if self.steps_clock {
             command.env("FAKETIME_TIMESTAMP_FILE", self.path("clock"));
@@ -293,16 +304,22 @@ impl Site {
 
     /// One round, which may be killed in the middle: whether it came to its end.
     pub fn once_unless_killed(&self) -> Done<bool> {
+        let log = File::create(self.path("log"))?;
         let mut once = self.daemon_command(&["run", "--once"]);
-        let child = once.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let output = child.wait_with_output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        fs::write(self.path("log"), said.as_bytes())?;
-        if output.status.signal() == Some(Signal::KILL.as_raw()) {
+        let mut child = once.stdout(Stdio::null()).stderr(log).spawn()?;
+        let ended = wait_until(LONGEST_ROUND, || Ok(child.try_wait()?.is_some()));
+        if let Err(failure) = ended {
+            let threads = what_threads_wait_for(child.id());
+            child.kill()?;
+            child.wait()?;
+            return Err(failure.during(format!("a round hangs:\n{threads}\n{}", self.log())));
+        }
+        let status = child.wait()?;
+        if status.signal() == Some(Signal::KILL.as_raw()) {
             forget_clocks();
             return Ok(false);
         }
-        if output.status.success() { Ok(true) } else { Err(Failure::new(said.into_owned())) }
+        if status.success() { Ok(true) } else { Err(Failure::new(self.log())) }
     }
 
     /// Waits until the daemon that was launched ends by itself: killed at a moment that it was told.

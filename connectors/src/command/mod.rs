@@ -151,8 +151,9 @@ impl Program {
         let server = self.settings.program.display().to_string();
         let mut observed = Observed { server, ..Observed::default() };
         // A program that has to do with mailboxes only knows no accounts: the empty answer is whole.
-        let is_of_groups = matches!(scope, Scope::Groups(_) | Scope::Members(_));
-        if !self.settings.offers(Operation::Observe) || is_of_groups {
+        let is_for_directories =
+            matches!(scope, Scope::Groups(_) | Scope::Members(_) | Scope::Changed(_));
+        if !self.settings.offers(Operation::Observe) || is_for_directories {
             return Ok(observed);
         }
         if let Scope::People(wanted) = scope {

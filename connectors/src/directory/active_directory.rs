@@ -1,6 +1,7 @@
 //! Active Directory (and Samba as a domain controller).
 
 use super::codes::{Answer, Trouble, code};
+use super::counting::Counting;
 use super::dialect::{Dialect, Edit, Lag, PrimaryGroup, Renaming, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals_bytes;
@@ -389,6 +390,10 @@ impl Dialect for ActiveDirectory {
             session.modify(&self.address(account), &edit.changes, None).await?;
             Ok(edit)
         })
+    }
+
+    fn counting(&self) -> Counting {
+        Counting::Numbers
     }
 
     fn serves_ranges(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What differs between kinds of directory, behind one trait; nothing else knows their attributes.
 
 use super::codes::Trouble;
+use super::counting::Counting;
 use super::entry::Entry;
 use super::layout::Layout;
 use super::session::{Attributes, Change, Session};
@@ -219,6 +220,8 @@ pub(super) trait Dialect: Send + Sync + std::fmt::Debug {
     fn trust_on(&self, _account: &Entry) -> Option<Vec<Trust>> {
         None
     }
+    /// By what the directory counts its changes.
+    fn counting(&self) -> Counting;
     /// True where members have to be asked for in ranges.
     fn serves_ranges(&self) -> bool;
     /// True where a filter for an object without some attribute never matches one whose attribute is

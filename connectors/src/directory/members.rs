@@ -1,7 +1,7 @@
 //! Who is in a group, those in groups within it included: for mail to a role (A2).
 
 use super::Shared;
-use super::codes::{Trouble, code};
+use super::codes::Trouble;
 use super::dialect::Lag;
 use super::entry::Entry;
 use super::filter;
@@ -9,11 +9,10 @@ use super::layout::Layout;
 use super::named_groups::{entries, in_groups};
 use super::observe::{account, identity};
 use super::protect::Administrators;
-use super::read::{all_values, by_keys, side_by_side};
-use super::session::{Query, Session};
+use super::read::{all_values, by_keys, by_place};
+use super::session::Session;
 use super::settings::MemberBy;
 use super::supervisor::Connected;
-use futures_util::future::FutureExt;
 use lapsed_core::facts::{GroupName, StableId};
 use lapsed_core::observed::Observed;
 use lapsed_core::step::Fault;
@@ -123,18 +122,6 @@ async fn objects(
     let filter = filter::any(&[layout.accounts(None), layout.groups_filter(None)]);
     let mut attributes = layout.account_attributes();
     attributes.extend(shared.dialect.group_attributes());
-    let one = |dn| {
-        let query = Query::one(dn, &attributes);
-        session.search(Query { filter: &filter, ..query }).boxed()
-    };
-    let answers = side_by_side(shared.window, names.iter().map(|dn| one(dn)).collect()).await;
-    let mut found = Vec::new();
-    for answer in answers {
-        match answer {
-            Ok(entries) => found.extend(entries),
-            Err(trouble) if trouble.is(code::NO_SUCH_OBJECT) => {}
-            Err(trouble) => return Err(trouble),
-        }
-    }
-    Ok(found)
+    let places: Vec<&str> = names.iter().map(String::as_str).collect();
+    by_place(session, shared.window, &places, &filter, &attributes).await
 }

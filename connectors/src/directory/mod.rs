@@ -9,7 +9,9 @@ mod active_directory;
 mod address;
 mod apply;
 mod ber;
+mod changes;
 mod codes;
+mod counting;
 mod create;
 mod dial;
 mod dialect;
@@ -222,6 +224,7 @@ impl Observe for Directory {
                     named_groups::named(&self.shared, &connected.session, names).await
                 }
                 Scope::Members(names) => members::of(&self.shared, &connected, names).await,
+                Scope::Changed(since) => changes::since(&self.shared, &connected, since).await,
             }
         })
     }

@@ -30,6 +30,16 @@ pub(super) fn of_generalized(text: &str) -> Option<Timestamp> {
     Some(moment.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
+/// The moment in a change sequence number: `20261122203713.123456Z#000000#001#000000`.
+pub(super) fn of_csn(text: &str) -> Option<Timestamp> {
+    of_generalized(text.split_once('#')?.0)
+}
+
+/// The first change sequence number of a second.
+pub(super) fn to_csn(moment: Timestamp) -> String {
+    moment.strftime("%Y%m%d%H%M%S.000000Z#000000#000#000000").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

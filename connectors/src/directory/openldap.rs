@@ -1,6 +1,7 @@
 //! OpenLDAP with its password policy overlay (slapo-ppolicy).
 
 use super::codes::{Answer, Trouble, code};
+use super::counting::Counting;
 use super::dialect::{Dialect, Edit, Lag, PrimaryGroup, Renaming, Scramble, Unreadable};
 use super::entry::Entry;
 use super::filter::equals;
@@ -388,6 +389,10 @@ impl Dialect for Openldap {
             true => Ok((!edit.changes.is_empty()).then_some(edit)),
             false => Err(changed),
         }
+    }
+
+    fn counting(&self) -> Counting {
+        Counting::Moments
     }
 
     fn serves_ranges(&self) -> bool {

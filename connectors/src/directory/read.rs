@@ -1,7 +1,7 @@
 //! Reading many things: by identity in batches, side by side, and long attributes range by range.
 
 use super::Shared;
-use super::codes::Trouble;
+use super::codes::{Trouble, code};
 use super::entry::Entry;
 use super::filter;
 use super::layout::Base;
@@ -43,6 +43,28 @@ pub(super) async fn by_keys(
         entries.extend(answer?);
     }
     Ok(entries)
+}
+
+/// The objects of these distinguished names that satisfy a filter; what is gone is left out.
+pub(super) async fn by_place(
+    session: &Session,
+    window: usize,
+    places: &[&str],
+    filter: &str,
+    attributes: &[&str],
+) -> Result<Vec<Entry>, Trouble> {
+    let look = |dn| session.search(Query { filter, ..Query::one(dn, attributes) }).boxed();
+    let looks = places.iter().map(|place| look(*place)).collect();
+    let answers = side_by_side(window, looks).await;
+    let mut found = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(entries) => found.extend(entries),
+            Err(trouble) if trouble.is(code::NO_SUCH_OBJECT) => {}
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(found)
 }
 
 /// Accounts by identity. One that is missing from the map is not below the bases.

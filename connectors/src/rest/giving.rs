@@ -8,10 +8,13 @@ use super::Rest;
 use super::settings::Operation;
 use super::steps::{drift, otherwise};
 use super::template::Facts;
+use crate::begun::after_a_change;
 use crate::gift::Gift;
 use lapsed_core::facts::{SystemRole, UserId};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Protection};
-use lapsed_core::step::{Blueprint, Cause, Expect, Fault, Found, NewName, Outcome, Seen, Step};
+use lapsed_core::step::{
+    Blueprint, Cause, Expect, Fault, Found, NewName, Outcome, Receipt, Seen, Step,
+};
 
 /// Whether an account is as a gift wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,33 +125,80 @@ impl Rest {
         blueprint: &Blueprint,
         operation: &Operation,
     ) -> Result<Outcome, Fault> {
-        if self.find_made(blueprint).await?.is_some() {
-            return Ok(Outcome::AlreadySo);
+        if let Some(account) = self.find_made(blueprint).await? {
+            return self.made_before(step, blueprint, &account).await;
         }
-        let gift = Gift::Account(blueprint);
-        let outcome =
-            self.change(gift.key(), operation, &facts(gift, step, None), Vec::new()).await?;
+        let outcome = self.make(step, blueprint, operation).await?;
         match (outcome, self.find_made(blueprint).await) {
             // Taken meanwhile: by this very account, made at an earlier try, or by another's.
             (Outcome::AlreadySo, Ok(None)) => Err(refused(
                 "the system says that the account is there, and does not show it; look whose it is",
             )),
+            (Outcome::AlreadySo, Ok(Some(account))) => {
+                self.made_before(step, blueprint, &account).await
+            }
             (Outcome::AlreadySo, Err(fault)) => Err(fault),
             (Outcome::Changed(mut receipt), Ok(Some(made))) => {
-                self.shut_if_open(step, &made).await;
+                self.shut_new(step, blueprint, &made).await.map_err(after_a_change)?;
                 receipt.before.insert("id".into(), vec![made.id.to_string()]);
                 Ok(Outcome::Changed(receipt))
             }
+            // It was made; whether it is open another look has to say.
+            (_, Err(fault @ (Fault::Retry(_) | Fault::Unknown(_)))) => Err(after_a_change(fault)),
             (outcome, _) => Ok(outcome),
         }
     }
 
+    async fn make(
+        &self,
+        step: &Step,
+        blueprint: &Blueprint,
+        operation: &Operation,
+    ) -> Result<Outcome, Fault> {
+        let gift = Gift::Account(blueprint);
+        let facts = facts(gift, step, None);
+        let request = self.change(gift.key(), operation, &facts, Vec::new());
+        self.begun.making(step, request, |made| *made == Outcome::AlreadySo).await
+    }
+
+    /// An account that an earlier try may have made is shut by this one; any other stays as it is.
+    async fn made_before(
+        &self,
+        step: &Step,
+        blueprint: &Blueprint,
+        account: &ObservedAccount,
+    ) -> Result<Outcome, Fault> {
+        if !account.enabled || !self.begun.contains(step.id) {
+            return Ok(Outcome::AlreadySo);
+        }
+        self.shut_new(step, blueprint, account).await.map_err(after_a_change)?;
+        let before = [("id".to_owned(), vec![account.id.to_string()])].into();
+        let server = Some(self.http.address().to_owned());
+        Ok(Outcome::Changed(Receipt { before, server }))
+    }
+
     /// Some systems open whatever is made. It is opened when all that was approved is there.
-    async fn shut_if_open(&self, step: &Step, made: &ObservedAccount) {
-        if let Some(revoke) = self.settings.revoke.as_ref().filter(|_| made.enabled) {
-            let facts = Facts::of_step(step).with("id", made.id.as_str());
-            // The account is made whether this comes through or not.
-            let _ = self.change("revoke", revoke, &facts, Vec::new()).await;
+    async fn shut_new(
+        &self,
+        step: &Step,
+        blueprint: &Blueprint,
+        made: &ObservedAccount,
+    ) -> Result<(), Fault> {
+        if !made.enabled {
+            return Ok(());
+        }
+        let Some(revoke) = &self.settings.revoke else {
+            return Err(refused(
+                "the new account is open, and nothing says how it is shut; write `revoke`, or have `create` make it shut",
+            ));
+        };
+        let facts = Facts::of_step(step).with("id", made.id.as_str());
+        self.change("revoke", revoke, &facts, Vec::new()).await?;
+        match self.find_made(blueprint).await? {
+            Some(now) if now.enabled => Err(Fault::Retry(Cause::new(
+                "the new account is open after it was shut; see what opens it",
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -274,6 +324,10 @@ impl Rest {
         };
         if let Gift::Access(_) = gift {
             self.roles_are_readable(&account).await?;
+        }
+        // Once the step has ended, an account that is open was opened by the step that gives access.
+        if matches!(gift, Gift::Account(_)) && account.enabled && self.begun.contains(step.id) {
+            return Ok(otherwise("the new account is open"));
         }
         match (self.held(gift, &account), &operation.read_back) {
             (Held::No(what), _) => Ok(otherwise(what)),

@@ -20,6 +20,7 @@ pub use settings::{
     AccountShape, Look, Operation, ReadBack, RestKind, RestSettings, Search, SearchBy, Send, Verb,
 };
 
+use crate::begun::Begun;
 use crate::contract::{Apply, Observe, Probed};
 use crate::http::Http;
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
@@ -27,7 +28,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Cause, Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Cause, Fault, Outcome, Receipt, Seen, Step, StepId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ use std::sync::Arc;
 pub struct Rest {
     settings: RestSettings,
     http: Http,
+    /// Steps that may have made an account, and have not ended.
+    begun: Begun,
 }
 
 impl ConnectorKind for RestSettings {
@@ -86,7 +89,7 @@ pub fn connect(settings: &RestSettings) -> Result<Rest, SettingsError> {
     }
     let http =
         Http::new(&settings.url, settings.ca_file.as_deref(), &settings.login, &settings.timeouts)?;
-    Ok(Rest { settings: settings.clone(), http })
+    Ok(Rest { settings: settings.clone(), http, begun: Begun::default() })
 }
 
 impl Rest {
@@ -107,7 +110,7 @@ impl Observe for Rest {
                 Scope::AllAccounts | Scope::TakenNames => Err(Fault::Refused(Cause::new(
                     "a rest connector looks accounts up one by one and can't list them all",
                 ))),
-                Scope::Groups(_) | Scope::Members(_) => {
+                Scope::Groups(_) | Scope::Members(_) | Scope::Changed(_) => {
                     Ok(Observed { server, ..Observed::default() })
                 }
             }
@@ -115,8 +118,13 @@ impl Observe for Rest {
     }
 
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
-        let looks = stream::iter(steps).map(|step| self.see(step));
+        let looks = stream::iter(steps).map(|step| self.begun.seeing(step, self.see(step)));
         Box::pin(looks.buffered(self.window()).collect())
+    }
+
+    /// A receipt says that it has ended, perhaps by another daemon's hand.
+    fn remind(&self, step: StepId, _: &Receipt) {
+        self.begun.forget(step);
     }
 
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
@@ -126,7 +134,11 @@ impl Observe for Rest {
 
 impl Apply for Rest {
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
-        let runs = stream::iter(steps).map(|step| self.carry_out(step));
+        let runs = stream::iter(steps).map(|step| self.begun.ending(step, self.carry_out(step)));
         Box::pin(runs.buffered(self.window()).collect())
+    }
+
+    fn perhaps_begun(&self, step: StepId) {
+        self.begun.note(step);
     }
 }

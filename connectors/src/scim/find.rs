@@ -42,7 +42,7 @@ impl Scim {
                 observed.accounts = all.iter().map(shown).collect::<Result<_, _>>()?;
             }
             Scope::TakenNames => observed.taken_names = self.taken_names().await?,
-            Scope::Groups(_) | Scope::Members(_) => {}
+            Scope::Groups(_) | Scope::Members(_) | Scope::Changed(_) => {}
         }
         Ok(observed)
     }

@@ -10,6 +10,7 @@ use super::attribute::Attribute;
 use super::server::{Changed, Edit, Made};
 use super::settings::Update;
 use super::steps::{LOOKS, busy};
+use crate::begun::after_a_change;
 use lapsed_core::facts::{PersonName, SystemRole, UserId};
 use lapsed_core::step::{Blueprint, Cause, Fault, Found, NewName, Outcome, Receipt, Seen, Step};
 use serde_json::{Value, json};
@@ -26,34 +27,73 @@ fn otherwise(description: impl Into<String>) -> Seen {
 
 impl Scim {
     /// Makes an account, shut.
-    pub(super) async fn create(&self, blueprint: &Blueprint) -> Result<Outcome, Fault> {
+    pub(super) async fn create(
+        &self,
+        step: &Step,
+        blueprint: &Blueprint,
+    ) -> Result<Outcome, Fault> {
         if !self.settings.create {
             return Err(refused(
                 "accounts of this system are not made; write `create: true` at the connector if they are to be",
             ));
         }
-        if self.find_made(blueprint).await?.is_some() {
+        if let Some(account) = self.find_made(blueprint).await? {
+            return self.made_before(step, &account).await;
+        }
+        match self.make(step, blueprint).await? {
+            Made::Account(account) => {
+                self.shut_new(&account).await.map_err(after_a_change)?;
+                Ok(self.made(&account))
+            }
+            // Taken meanwhile: by this very account, made at an earlier try, or by another's.
+            Made::Taken => match self.find_made(blueprint).await? {
+                Some(account) => self.made_before(step, &account).await,
+                None => Err(refused(
+                    "the server says that the account is there, and does not show it; look whose it is",
+                )),
+            },
+        }
+    }
+
+    /// An account that an earlier try may have made is shut by this one; any other stays as it is.
+    async fn made_before(&self, step: &Step, account: &Account) -> Result<Outcome, Fault> {
+        if account.active != Some(true) || !self.begun.contains(step.id) {
             return Ok(Outcome::AlreadySo);
         }
-        let account = match self.server.post(self.new_account(blueprint)?).await? {
-            Made::Account(account) => account,
-            // Taken meanwhile: by this very account, made at an earlier try, or by another's.
-            Made::Taken => {
-                return match self.find_made(blueprint).await? {
-                    Some(_) => Ok(Outcome::AlreadySo),
-                    None => Err(refused(
-                        "the server says that the account is there, and does not show it; look whose it is",
-                    )),
-                };
+        self.shut_new(account).await.map_err(after_a_change)?;
+        Ok(self.made(account))
+    }
+
+    async fn make(&self, step: &Step, blueprint: &Blueprint) -> Result<Made, Fault> {
+        let post = self.server.post(self.new_account(blueprint)?);
+        self.begun.making(step, post, |made| matches!(made, Made::Taken)).await
+    }
+
+    /// Some servers open whatever is made, and some only say that they shut it.
+    async fn shut_new(&self, account: &Account) -> Result<(), Fault> {
+        let mut account = account.clone();
+        for _ in 0..LOOKS {
+            if account.active != Some(true) {
+                return Ok(());
             }
-        };
-        if account.active == Some(true) {
-            // Some servers open whatever is made. The next look would find it made, so it ends here.
-            let _ = self.edit("shut the new account", &account, &[self.active(false)]).await?;
+            let _: Changed =
+                self.edit("shut the new account", &account, &[self.active(false)]).await?;
+            let Some(now) = self.server.get(&account.id).await? else {
+                return Err(Fault::Retry(Cause::new(
+                    "the new account is not shown any more; it is looked for again",
+                )));
+            };
+            account = now;
         }
-        let facts = [("id", account.id.to_string()), ("userName", account.user_name)];
+        Err(Fault::Retry(Cause::new(
+            "the new account is open however often it is shut; see what opens it",
+        )))
+    }
+
+    fn made(&self, account: &Account) -> Outcome {
+        let facts = [("id", account.id.to_string()), ("userName", account.user_name.clone())];
         let before = facts.map(|(key, value)| (key.to_owned(), vec![value])).into();
-        Ok(Outcome::Changed(Receipt { before, server: Some(self.address().to_owned()) }))
+        Outcome::Changed(Receipt { before, server: Some(self.address().to_owned()) })
     }
 
     /// The account that a blueprint stands for, if it is there and nobody else's.
@@ -111,8 +151,16 @@ impl Scim {
         Ok(account)
     }
 
-    pub(super) async fn see_created(&self, blueprint: &Blueprint) -> Result<Seen, Fault> {
+    /// Once the step has ended, an account that is open was opened by the step that gives access.
+    pub(super) async fn see_created(
+        &self,
+        step: &Step,
+        blueprint: &Blueprint,
+    ) -> Result<Seen, Fault> {
         Ok(match self.by_name(&blueprint.user_id).await? {
+            Some(account) if account.active == Some(true) && self.begun.contains(step.id) => {
+                otherwise("the new account is open")
+            }
             Some(_) => Seen::AsWanted,
             None => otherwise("the account is not there; see whether the server makes accounts"),
         })

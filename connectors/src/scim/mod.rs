@@ -18,6 +18,7 @@ mod tests;
 
 pub use settings::{LastUseAttributes, Match, RoleAttribute, ScimKind, ScimSettings, Update};
 
+use crate::begun::Begun;
 use crate::contract::{Apply, Observe, Probed};
 use crate::http::Http;
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
@@ -26,7 +27,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 use naming::Naming;
 use server::Server;
 use std::path::Path;
@@ -43,6 +44,8 @@ pub struct Scim {
     /// Roles, and their values.
     roles: Option<(Attribute, Attribute)>,
     last_use: Option<(Attribute, u16)>,
+    /// Steps that may have made an account, and have not ended.
+    begun: Begun,
 }
 
 impl ConnectorKind for ScimSettings {
@@ -107,6 +110,7 @@ pub fn connect(settings: &ScimSettings) -> Result<Scim, SettingsError> {
         }),
         last_use: attribute("last_use.attribute", &used)?.map(|attribute| (attribute, lag_days)),
         settings: settings.clone(),
+        begun: Begun::default(),
     })
 }
 
@@ -126,8 +130,13 @@ impl Observe for Scim {
     }
 
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
-        let looks = stream::iter(steps).map(|step| self.see(step));
+        let looks = stream::iter(steps).map(|step| self.begun.seeing(step, self.see(step)));
         Box::pin(looks.buffered(self.window()).collect())
+    }
+
+    /// A receipt says that it has ended, perhaps by another daemon's hand.
+    fn remind(&self, step: StepId, _: &Receipt) {
+        self.begun.forget(step);
     }
 
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
@@ -137,7 +146,11 @@ impl Observe for Scim {
 
 impl Apply for Scim {
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
-        let runs = stream::iter(steps).map(|step| self.carry_out(step));
+        let runs = stream::iter(steps).map(|step| self.begun.ending(step, self.carry_out(step)));
         Box::pin(runs.buffered(self.window()).collect())
+    }
+
+    fn perhaps_begun(&self, step: StepId) {
+        self.begun.note(step);
     }
 }

@@ -31,7 +31,7 @@ impl Scim {
     /// Carries out one step.
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Outcome, Fault> {
         match &step.action {
-            Action::CreateAccount { blueprint, .. } => return self.create(blueprint).await,
+            Action::CreateAccount { blueprint, .. } => return self.create(step, blueprint).await,
             Action::GrantAccess { roles, .. } => return self.grant(step, roles).await,
             Action::Rename { to, .. } => return self.rename(step, to).await,
             _ => {}
@@ -73,7 +73,9 @@ impl Scim {
     /// Looks at one step's account again.
     pub(super) async fn see(&self, step: &Step) -> Result<Seen, Fault> {
         match &step.action {
-            Action::CreateAccount { blueprint, .. } => return self.see_created(blueprint).await,
+            Action::CreateAccount { blueprint, .. } => {
+                return self.see_created(step, blueprint).await;
+            }
             Action::GrantAccess { roles, .. } => return self.see_granted(step, roles).await,
             Action::Rename { to, .. } => return self.see_renamed(step, to).await,
             _ => {}

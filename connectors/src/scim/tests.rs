@@ -1,5 +1,7 @@
 //! The connector against a server that misbehaves as it is told.
 
+mod making;
+
 use super::*;
 use crate::http::double::{Asked, Double, Play};
 use crate::http::{HttpTimeouts, LoginBy, LoginSettings};

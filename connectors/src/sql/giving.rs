@@ -10,8 +10,7 @@ use super::{Key, Sql};
 use crate::gift::Gift;
 use crate::system_account::SystemAccount;
 use lapsed_core::facts::{EmployeeNumber, SystemRole, UserId};
-use lapsed_core::step::{Blueprint, Cause, Fault, Found, Outcome, Receipt, Seen, Step, StepId};
-use std::sync::PoisonError;
+use lapsed_core::step::{Blueprint, Cause, Fault, Found, Outcome, Receipt, Seen, Step};
 
 /// Whether a row is as a gift wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +48,13 @@ fn held(gift: Gift<'_>, account: &SystemAccount) -> Held {
 /// What an account of the step's name would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
-    /// It was there before, unless this very step was begun here.
+    /// It was there before, unless this very step was begun.
     Before,
     /// The step's own work.
     AtWhatWasMade,
 }
 
 impl Sql {
-    /// Whether the step was committed here, or may have been: its reply may be lost.
-    fn was_begun(&self, step: StepId) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&step)
-    }
-
     fn statements_of(&self, gift: Gift<'_>) -> &[Given] {
         match gift {
             Gift::Account(_) => &self.statements.create,
@@ -94,7 +88,7 @@ impl Sql {
         let mut session = self.begin(Access::Changes).await.map_err(before_commit)?;
         match self.give_within(&mut session, step, gift).await {
             Ok(Outcome::Changed(receipt)) => {
-                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(step.id);
+                self.begun.note(step.id);
                 let committed = session.commit().await;
                 committed.map_err(|trouble| trouble.fault_of_commit(&self.address))?;
                 Ok(Outcome::Changed(receipt))
@@ -190,7 +184,7 @@ impl Sql {
         let id = &step.action.account().id;
         match gift {
             Gift::Account(blueprint) => {
-                let made_here = look == Look::AtWhatWasMade || self.was_begun(step.id);
+                let made_here = look == Look::AtWhatWasMade || self.begun.contains(step.id);
                 self.made(session, blueprint, made_here).await
             }
             _ if id.is_to_be_made() => self.find(session, &Key::UserId(&step.expect.user_id)).await,
@@ -328,7 +322,8 @@ impl Sql {
     pub(super) async fn see_given(&self, step: &Step, gift: Gift<'_>) -> Result<Seen, Fault> {
         let otherwise =
             |description: &str| Ok(Seen::Otherwise(Found { description: description.into() }));
-        let Some(found) = self.look_for(step, (gift, Look::AtWhatWasMade)).await? else {
+        // What this step never began to make is somebody else's, however much it looks like it.
+        let Some(found) = self.look_for(step, (gift, Look::Before)).await? else {
             return otherwise("the account is not in the system");
         };
         match (held(gift, &found), gift) {

@@ -16,6 +16,7 @@ pub use settings::{
     AnyRows, RowCount, SqlChange, SqlKind, SqlServer, SqlSettings, SqlStatement, SqlTimeouts,
 };
 
+use crate::begun::Begun;
 use crate::contract::{Apply, Observe, Probed};
 use crate::settings::{Ability, ConnectorKind, SettingsError, SettingsProblem, Shared};
 use crate::system_account::SystemAccount;
@@ -23,13 +24,12 @@ use futures_util::future::BoxFuture;
 use lapsed_core::facts::{ConnectorName, UserId};
 use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Scope};
 use lapsed_core::policy::departure::account_name;
-use lapsed_core::step::{Cause, Fault, Outcome, Seen, Step, StepId};
+use lapsed_core::step::{Cause, Fault, Outcome, Receipt, Seen, Step, StepId};
 use session::{Access, Session, Values};
 use settings::Statements;
 use statement::Parameter;
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use trouble::Trouble;
 
 /// Columns that every answer has to have.
@@ -42,8 +42,8 @@ pub struct Sql {
     statements: Statements,
     /// The address, for receipts and for people.
     address: String,
-    /// Steps that gave something here, or may have.
-    begun: Mutex<HashSet<StepId>>,
+    /// Steps that gave something, or may have: here, or in a daemon that died since.
+    begun: Begun,
 }
 
 impl ConnectorKind for SqlSettings {
@@ -100,7 +100,7 @@ pub fn connect(settings: &SqlSettings) -> Result<Sql, SettingsError> {
         settings: settings.clone(),
         statements,
         address: settings.shown(),
-        begun: Mutex::default(),
+        begun: Begun::default(),
     })
 }
 
@@ -233,7 +233,7 @@ impl Sql {
                 observed.taken_names = all.map(|account| account.user_id.folded()).collect();
             }
             // A system's groups are its own; only a directory's are joined by name.
-            Scope::Groups(_) | Scope::Members(_) => {}
+            Scope::Groups(_) | Scope::Members(_) | Scope::Changed(_) => {}
         }
         Ok(observed)
     }
@@ -301,6 +301,10 @@ impl Observe for Sql {
         })
     }
 
+    fn remind(&self, step: StepId, _: &Receipt) {
+        self.begun.note(step);
+    }
+
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
         Box::pin(self.try_all())
     }
@@ -316,6 +320,10 @@ impl Apply for Sql {
             }
             outcomes
         })
+    }
+
+    fn perhaps_begun(&self, step: StepId) {
+        self.begun.note(step);
     }
 }
 

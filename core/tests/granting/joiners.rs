@@ -9,7 +9,7 @@ use lapsed_core::facts::{CaseId, EmployeeNumber, LinkedAccount};
 use lapsed_core::guard::Finding;
 use lapsed_core::journal::StepState;
 use lapsed_core::observed::Protection;
-use lapsed_core::step::{Action, Due, Expect, Found, Receipt, Step, Target};
+use lapsed_core::step::{Action, Cause, Due, Expect, Found, Receipt, Step, Target};
 use rstest::rstest;
 use std::collections::BTreeMap;
 
@@ -36,6 +36,28 @@ fn a_joiner_gets_an_account_then_what_belongs_to_it_then_a_password_and_is_let_i
     assert_eq!(world.forms[0].state, FormState::InPlace);
     assert!(world.account("ad").enabled);
     assert_eq!(world.groups_of("ad"), ["Files-z"]);
+}
+
+/// Some directories lift the lock with each new password, and it is put back a moment later.
+#[rstest]
+#[case::it_is_being_set(StepState::Started { at: Timestamp::UNIX_EPOCH }, false)]
+#[case::nobody_knows(StepState::Unknown { cause: Cause::new("cut"), until: None }, false)]
+#[case::it_was_set_and_others_opened_it(StepState::Done { receipt: None }, true)]
+fn what_is_open_while_its_password_is_being_set_is_not_in_place(
+    #[case] state: StepState,
+    #[case] in_place: bool,
+) {
+    let mut world = World::new();
+    world.form(Asks::New, Some("mzsmitj"));
+    world.gives(1, "account", None);
+    let sets = |step: &Step| matches!(step.action, Action::SetPassword { .. });
+    while !world.journal.values().any(|(step, _)| sets(step)) {
+        world.round();
+    }
+    let password = world.journal.values_mut().find(|(step, _)| sets(step)).unwrap();
+    password.1 = state;
+    world.accounts[0].1.enabled = true;
+    assert_eq!(!world.look().in_place.is_empty(), in_place);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `lapsed evidence`: everything about one person's access, bound to the audit's chain.
 
+use super::late::done_at;
 use super::people::{in_order, step_view, word};
 use super::{people, the_person};
 use crate::control::console::ConsoleError;
@@ -72,7 +73,7 @@ async fn record(
     let filter = StepFilter { person: Some(person.id), ..StepFilter::default() };
     let steps = read.steps(&filter).await?;
     let ids: Vec<StepId> = steps.iter().map(|s| s.step.id).collect();
-    let verified = read.first_verified(&ids).await?;
+    let verified = read.verified(&ids).await?;
     let mut shown = Vec::new();
     for case in &cases {
         let own: Vec<StoredStep> =
@@ -136,13 +137,13 @@ fn case_value(
     cycle: &Cycle,
     case: &Case,
     steps: &[StoredStep],
-    verified: &BTreeMap<StepId, jiff::Timestamp>,
+    verified: &BTreeMap<StepId, Vec<jiff::Timestamp>>,
 ) -> Value {
     let steps: Vec<Value> = in_order(steps)
         .into_iter()
         .map(|stored| {
             let view = step_view(cycle, stored);
-            let at = verified.get(&stored.step.id).map(|at| cycle.stamp(*at));
+            let at = done_at(stored, case.effective_at, verified).map(|at| cycle.stamp(at));
             let begun = stored.first_started_at.map(|at| cycle.stamp(at));
             json!({
                 "id": view.id, "connector": view.connector, "what": view.what,

@@ -53,7 +53,9 @@ pub(super) async fn now(
     let detail = json!({ "reason": mask(&request.reason) });
     tx.audit(cited(daemon, &caller.name, Rule::S4, None, ("access.audit_asked", detail)));
     tx.commit().await?;
+    let turn = daemon.auditing.lock().await;
     let nightly = daemon.cycle().audit_access(daemon.now()).await?;
+    drop(turn);
     daemon.wake();
     let unread: Vec<String> =
         nightly.unread.iter().map(|(name, why)| format!("{name} was not read: {why}")).collect();

@@ -8,13 +8,14 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::Cycle;
 use crate::service::Daemon;
-use crate::store::{StepFilter, Tx};
+use crate::store::{StepFilter, StoredStep, Tx};
 use crate::views::{DoneView, HoldRequest, HoldView, HoldsView, LiftRequest};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{GroupName, LocationId, Person, PersonKind};
 use lapsed_core::holds::{Held, Hold, Population};
 use lapsed_core::journal::StepState;
 use lapsed_core::mask::mask;
+use lapsed_core::step::Action;
 use serde_json::json;
 
 pub(super) async fn holds(daemon: &Daemon) -> Result<HoldsView, ConsoleError> {
@@ -202,20 +203,41 @@ pub(super) async fn place(
     })
 }
 
-/// What no hold can bring back, said at once.
+/// What no hold can bring back, said at once; the hold is placed.
 async fn too_late(tx: &Tx, whose: &Whose) -> Result<String, ConsoleError> {
-    let Some(person) = whose.person() else { return Ok(String::new()) };
-    let filter = StepFilter { person: Some(person.id), ..StepFilter::default() };
-    let steps = tx.read().steps(&filter).await?;
-    let begun = steps.iter().filter(|s| s.step.action.destroys()).filter(|s| {
-        s.state.is_done()
-            || matches!(s.state, StepState::Started { .. } | StepState::Unknown { .. })
-    });
-    let begun: Vec<String> = begun.map(|s| s.step.action.describe()).collect();
-    Ok(match begun.is_empty() {
-        true => String::new(),
-        false => format!(". It comes too late for: {}", begun.join("; ")),
-    })
+    const NAMED: usize = 20;
+    let of_one = whose.person().map(|person| person.id);
+    // Of many, what was deleted long ago is not what anybody asks about.
+    let filter = StepFilter {
+        person: of_one,
+        ended: of_one.is_none().then_some(false),
+        ..StepFilter::default()
+    };
+    let mut steps = tx.read().steps(&filter).await?;
+    steps.retain(|s| s.step.action.destroys() && is_begun(s));
+    if of_one.is_none() {
+        let held = tx.read().people_held().await?;
+        steps.retain(|s| held.contains(&s.step.person));
+    }
+    if steps.is_empty() {
+        return Ok(String::new());
+    }
+    let named: Vec<String> = steps.iter().take(NAMED).map(|s| s.step.action.describe()).collect();
+    let more = match steps.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    Ok(format!(". It comes too late for: {}{more}", named.join("; ")))
+}
+
+/// Of a home that is deleted bit by bit, some may be gone though it waits.
+fn is_begun(stored: &StoredStep) -> bool {
+    let is_waiting = matches!(stored.state, StepState::Waiting { .. })
+        && stored.attempts > 0
+        && matches!(stored.step.action, Action::DeleteHome { .. });
+    stored.state.is_done()
+        || is_waiting
+        || matches!(stored.state, StepState::Started { .. } | StepState::Unknown { .. })
 }
 
 /// Lifts what an authority ordered, on somebody's word.

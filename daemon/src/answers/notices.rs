@@ -6,6 +6,7 @@ use crate::cycle::decide::OPERATOR;
 use crate::service::Daemon;
 use crate::store::AuditEntry;
 use crate::views::{DepartRequest, DoneView};
+use jiff::civil::Date;
 use lapsed_core::absorb::{Change, Context, agrees, notice, withdraw};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{About, LinkedAccount, Person, PersonId, SourceName, UserId};
@@ -79,12 +80,22 @@ pub(super) async fn depart(
         (true, _) => format!(
             "the operators' notices about {shown} are taken back; what was taken comes back by an approved form"
         ),
-        (false, Some(day)) => {
-            format!("notice taken: {shown} departs at the end of their last day, {day}")
-        }
+        (false, Some(day)) => match begins_after(&person, day) {
+            None => format!("notice taken: {shown} departs at the end of their last day, {day}"),
+            Some(start) => format!(
+                "notice taken: the last day of {shown} is {day}, and the employment that begins on {start} goes on; \
+                 give a later last day, or none, if that ends too"
+            ),
+        },
         (false, None) => format!("notice taken: {shown} departs now"),
     };
     Ok(DoneView { message: format!("{what}. Watch it with: lapsed person {shown}") })
+}
+
+/// The day on which an employment begins that goes on after a last day: the notice says nothing of it.
+fn begins_after(person: &Person, last_day: Date) -> Option<Date> {
+    let going_on = person.engagements.iter().filter(|engagement| engagement.goes_on());
+    going_on.filter_map(|engagement| engagement.starts_on).filter(|start| *start > last_day).max()
 }
 
 /// The person known by that key, or, where none is, whoever has exactly that account in a directory.

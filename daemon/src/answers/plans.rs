@@ -3,6 +3,7 @@
 use super::people::{due_line, in_order, step_view, word};
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
+use crate::cycle::access::filer::filer_of;
 use crate::cycle::decide::OPERATOR;
 use crate::cycle::take::engagement_key;
 use crate::cycle::{Cycle, CycleError};
@@ -11,7 +12,7 @@ use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan, Tx};
 use crate::views::{DecisionRequest, DoneView, PlanPersonView, PlanView, PlansView, StepView};
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{CaseId, CaseState, NoticeState, PersonId};
+use lapsed_core::facts::{CaseId, CaseState, Notice, NoticeState, PersonId};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::Action;
@@ -318,12 +319,12 @@ async fn second_operator(
     for finding in &stored.plan.findings {
         let Finding::Protected { person, account, .. } = finding else { continue };
         let person = daemon.store.read().person(*person).await?;
+        let is_theirs = |notice: &Notice| match notice.source.as_str() {
+            OPERATOR => notice.brought_by == caller.name.as_str(),
+            _ => filer_of(notice) == Some(caller.name.as_str()),
+        };
         let gave_notice = person.is_some_and(|p| {
-            p.notices.iter().any(|n| {
-                n.state == NoticeState::Standing
-                    && n.source.as_str() == OPERATOR
-                    && n.brought_by == caller.name.as_str()
-            })
+            p.notices.iter().any(|n| n.state == NoticeState::Standing && is_theirs(n))
         });
         let ordered = ordered_by(daemon, stored).await?;
         if gave_notice || ordered.as_ref() == Some(&caller.name) {

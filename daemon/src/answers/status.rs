@@ -6,7 +6,7 @@ use crate::cycle::asked::{is_overdue, is_unsure};
 use crate::cycle::carry_out::{health_key, note};
 use crate::cycle::confirm::answered_no;
 use crate::service::Daemon;
-use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter, StoredPlan};
+use crate::store::{CaseFilter, DropRecord, DropState, Reader, StepCount, StepFilter};
 use crate::views::{AttentionView, ConnectorView, DropView, StatusView};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,7 +15,7 @@ use lapsed_core::guard::Finding;
 use lapsed_core::pacing::Breaker;
 use lapsed_core::plan::PlanState;
 use lapsed_core::step::Cause;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// How many of one kind of trouble are listed one by one.
 pub(super) const LISTED: usize = 20;
@@ -158,7 +158,7 @@ async fn attention(
             &mut all,
             "deletions_paused",
             format!("deletions are paused: {paused}"),
-            "lapsed resume deletions --reason …",
+            "after a restore-state enter the holds since the copy again; then lapsed resume deletions --reason …",
         );
     }
     if let Some(paused) = &view.giving_paused {
@@ -183,6 +183,14 @@ async fn attention(
             "no_baseline",
             "no population has been accepted yet: the guard holds all but a few departures".into(),
             "lapsed adopt --feed FILE, look at the report, then again with --write",
+        );
+    }
+    if daemon.orders_wait().await? {
+        push(
+            &mut all,
+            "orders_unseen",
+            "a daemon can't look through the orders in its forms folder: nothing is deleted".into(),
+            "its log says which file or folder; mend it, or move the file away",
         );
     }
     for (folder, why) in daemon.folders_unreadable(read).await? {
@@ -262,22 +270,15 @@ async fn rejected_plans(
     read: &Reader<'_>,
     all: &mut Vec<AttentionView>,
 ) -> Result<(), ConsoleError> {
-    let rejected = read.plans(&[PlanState::Rejected]).await?;
+    let rejected = super::trouble::rejected(read).await?;
     if rejected.is_empty() {
         return Ok(());
     }
     // What was planned again since, or is off, needs nobody's look.
-    let mut newest: HashMap<CaseId, Timestamp> = HashMap::new();
-    for plan in read.plans(&[]).await? {
-        newest.extend(plan.plan.steps.iter().map(|step| (step.case, plan.created_at)));
-    }
     let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
     let open: BTreeSet<CaseId> = read.cases(&filter).await?.iter().map(|case| case.id).collect();
-    let stands = |plan: &StoredPlan| {
-        let mut steps = plan.plan.steps.iter();
-        steps.any(|s| open.contains(&s.case) && newest.get(&s.case) == Some(&plan.created_at))
-    };
-    for plan in rejected.into_iter().filter(stands).take(LISTED) {
+    let stands = rejected.into_iter().filter(|(_, stands)| !stands.is_disjoint(&open));
+    for (plan, _) in stands.take(LISTED) {
         let hash = plan.plan.hash.short().to_owned();
         let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
         push(

@@ -5,13 +5,13 @@ use crate::config::{Config, DatabaseUrl};
 use crate::cycle::Cycle;
 use crate::notices::MAIL_HEALTH;
 use crate::service::Daemon;
-use crate::store::{Behind, CaseFilter, NoticeFilter, NoticeState, Reader, StoreError};
+use crate::store::{Behind, CaseFilter, NoticeFilter, NoticeState, Reader, StoreError, StoredPlan};
 use crate::views::AttentionView;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::facts::{Case, CaseId, CaseState};
 use lapsed_core::observed::{Protection, Realm};
 use lapsed_core::plan::PlanState;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// How many of one kind of trouble are listed one by one.
@@ -52,7 +52,7 @@ async fn older_copy(
         attention(
             "state_restored",
             older(cycle, &behind),
-            "drop HR's files and forms since the copy again, then lapsed resume giving; lapsed notices lists as unverified whom to ask, rather than to tell twice",
+            "enter the holds since the copy again, then lapsed resume deletions; drop HR's files and forms since the copy again, then lapsed resume giving; lapsed notices lists as unverified whom to ask, rather than to tell twice",
         )
     }))
 }
@@ -109,10 +109,36 @@ fn can_be_shut(case: &Case) -> bool {
     })
 }
 
-/// Held and rejected plans are shown as such.
+/// Held plans are shown as such, and rejected ones after which nothing was planned.
 async fn waiting_for_a_decision(read: &Reader<'_>) -> Result<BTreeSet<CaseId>, StoreError> {
-    let plans = read.plans(&[PlanState::Held, PlanState::Rejected]).await?;
-    Ok(plans.iter().flat_map(|plan| plan.plan.steps.iter().map(|step| step.case)).collect())
+    let cases =
+        |plan: &StoredPlan| plan.plan.steps.iter().map(|step| step.case).collect::<Vec<_>>();
+    let mut all: BTreeSet<CaseId> =
+        read.plans(&[PlanState::Held]).await?.iter().flat_map(cases).collect();
+    for (plan, stands) in rejected(read).await? {
+        all.extend(cases(&plan).into_iter().filter(|case| stands.contains(case)));
+    }
+    Ok(all)
+}
+
+/// Rejected plans, each with those of its departures for which nothing was planned since.
+pub(super) async fn rejected(
+    read: &Reader<'_>,
+) -> Result<Vec<(StoredPlan, BTreeSet<CaseId>)>, StoreError> {
+    let rejected = read.plans(&[PlanState::Rejected]).await?;
+    if rejected.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut newest: HashMap<CaseId, Timestamp> = HashMap::new();
+    for plan in read.plans(&[]).await? {
+        newest.extend(plan.plan.steps.iter().map(|step| (step.case, plan.created_at)));
+    }
+    let stands = |plan: StoredPlan| {
+        let cases = plan.plan.steps.iter().map(|step| step.case);
+        let stands = cases.filter(|case| newest.get(case) == Some(&plan.created_at)).collect();
+        (plan, stands)
+    };
+    Ok(rejected.into_iter().map(stands).collect())
 }
 
 /// The disk on which the state, or at least the record of it, is written.

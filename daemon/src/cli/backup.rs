@@ -87,7 +87,9 @@ pub(super) fn restore_state(globals: &Globals, args: &RestoreStateArgs) -> Outco
     };
     let text = format!(
         "The state is as it was at the backup ({count} documents put back); {before}.\n\
-         Start the daemon, and see lapsed status: what was done after the backup is not known to it.\n"
+         Start the daemon, and see lapsed status: what was done after the backup is not known to it.\n\
+         It gives and deletes nothing until holds and forms since then are entered again, and lapsed resume\n\
+         deletions and lapsed resume giving say so. Access still ends.\n"
     );
     globals.output().raw(text.as_bytes())?;
     Ok(Exit::Fine)

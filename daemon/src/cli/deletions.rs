@@ -19,7 +19,7 @@ pub struct PauseArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Pausable {
-    /// All deletions of mailboxes and home directories
+    /// All deletions of mailboxes and home directories; paused by itself after `restore-state`
     Deletions {
         /// Why; goes on record
         #[arg(long, value_name = "TEXT")]

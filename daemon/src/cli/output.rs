@@ -1,5 +1,6 @@
 //! What a command prints: tables for people or JSON, and what went wrong with what to do.
 
+use crate::causes::with_causes;
 use crate::cli::exit::Exit;
 use crate::cli::render::{Page, Text, safe};
 use crate::control::client::ClientError;
@@ -113,7 +114,7 @@ impl Failure {
     /// A failure by an error and all that caused it.
     #[must_use]
     pub fn caused(error: &dyn Error, advice: impl Into<String>) -> Self {
-        Self::new(Exit::Failure, chain(error), advice)
+        Self::new(Exit::Failure, with_causes(error), advice)
     }
 
     /// Nobody reads the output any more: nothing to say, and all is well.
@@ -149,17 +150,6 @@ impl Failure {
     }
 }
 
-/// An error with all that caused it: `can't read x: no such file`.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}
-
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
@@ -176,6 +166,6 @@ impl From<ClientError> for Failure {
             },
         };
         let advice = error.advice();
-        Self::new(exit, chain(&error), advice)
+        Self::new(exit, with_causes(&error), advice)
     }
 }

@@ -26,7 +26,7 @@ use lapsed_core::facts::{CaseState, ConnectorName};
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::pacing::Leave;
 use lapsed_core::step::{
-    ASKED, Action, Cause, EARLIER_ATTEMPT, Fault, Outcome, REPLY_LOST, Step, StepId,
+    ASKED, Action, Cause, EARLIER_ATTEMPT, Fault, Outcome, REPLY_LOST, Receipt, Step, StepId,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -116,7 +116,7 @@ impl Executor {
             self.pace.begun(name, batch.len());
             if batch.is_empty() {
                 self.look_at_the_rest(name, hand, stop).await?;
-                self.look_at_what_was_stopped(name, hand).await?;
+                self.look_at_what_was_lost(name, hand).await?;
                 let shut = self.cycle.store.read().shut_without_clocks(name).await?;
                 self.after_disabling(&shut).await?;
                 self.remind(name, hand).await?;
@@ -154,33 +154,42 @@ impl Executor {
         Ok(())
     }
 
-    /// Looks at steps that give access, whose daemon died or whose reply was lost, and that a departure or
-    /// an order has stopped since: no claim takes them up, and what they did must not stay unseen.
-    async fn look_at_what_was_stopped(
+    /// Looks at what nobody knows the end of, and no claim takes up: it was done, or is tried again where its
+    /// case goes on. What ended with its case must not stay unseen either.
+    async fn look_at_what_was_lost(
         &self,
         name: &ConnectorName,
         hand: &dyn Apply,
     ) -> Result<(), CycleError> {
         let now = (self.clock)();
         let today = self.cycle.today(now);
-        let left = self.cycle.store.read().stopped_under_way(name, now, today).await?;
+        let left = self.cycle.store.read().lost_steps(name, now, today).await?;
         let cause = || Cause::new("the daemon ended before the reply came");
-        let started = left.iter().filter(|s| matches!(s.state, StepState::Started { .. }));
+        let started = left.steps.iter().filter(|s| matches!(s.state, StepState::Started { .. }));
         let lost = started.map(|s| (s, StepEvent::ReplyLost(cause())));
         let mut unknown = self.store_events(lost, now).await?;
-        unknown.extend(left.into_iter().filter(|s| matches!(s.state, StepState::Unknown { .. })));
-        if !unknown.is_empty() {
-            self.look_back(hand, &unknown).await?;
+        unknown.extend(
+            left.steps.into_iter().filter(|s| matches!(s.state, StepState::Unknown { .. })),
+        );
+        say_what_was_perhaps_begun(hand, unknown.iter());
+        for block in unknown.chunks(self.cycle.config.execution.batch.max(1) as usize) {
+            let seen = self.look_back(hand, block).await?;
+            let off = seen.iter().filter(|s| left.over.contains(&s.step.id)).filter_map(called_off);
+            self.store_events(off, now).await?;
         }
         Ok(())
     }
 
     /// What is mailed can't be found again, so that each form's outcome is stored before the next; systems
-    /// are asked one account at a time, and their batch must end within the lease.
+    /// are asked one account at a time, and their batch must end within the lease. Holds are looked at with
+    /// each claim: of what deletes mailboxes and homes, few may be under way when one comes.
     fn at_most(&self, name: &ConnectorName) -> u32 {
         if self.cycle.able(name, Ability::Request) {
             1
-        } else if self.cycle.able(name, Ability::Access) {
+        } else if [Ability::Access, Ability::DeleteMailbox, Ability::DeleteHome]
+            .iter()
+            .any(|ability| self.cycle.able(name, *ability))
+        {
             25
         } else {
             u32::MAX
@@ -190,7 +199,6 @@ impl Executor {
     async fn claim(&self, name: &ConnectorName, most: u32) -> Result<Vec<StoredStep>, CycleError> {
         let now = (self.clock)();
         let settings = &self.cycle.config.execution;
-        let pauses = self.cycle.store.read().pauses().await?;
         let most = self.fair_share(name, most as usize, now).await?;
         Ok(self
             .cycle
@@ -202,9 +210,8 @@ impl Executor {
                 owner: &self.owner,
                 lease_for: SignedDuration::from_secs(i64::from(settings.lease_seconds)),
                 limit: most,
-                deletions_allowed: pauses.deletions.is_none()
-                    && self.orders_seen.load(Ordering::Relaxed),
-                giving_allowed: pauses.giving.is_none(),
+                deletions_allowed: self.orders_seen.load(Ordering::Relaxed)
+                    && self.cycle.store.orders_seen_by_all().await?,
             })
             .await?)
     }
@@ -235,6 +242,7 @@ impl Executor {
         batch: &[StoredStep],
     ) -> Result<(CarriedOut, bool), CycleError> {
         let steps: Vec<Step> = batch.iter().map(|s| s.step.clone()).collect();
+        say_what_was_perhaps_begun(hand, batch.iter().filter(|stored| stored.perhaps_begun));
         let results = match asked_perhaps(hand, batch) {
             Some(result) => vec![result],
             None => self.apply_where_homes_are_safe(hand, batch, &steps).await?,
@@ -361,9 +369,11 @@ impl Executor {
         hand: &dyn Apply,
         steps: &[StoredStep],
     ) -> Result<Vec<StoredStep>, CycleError> {
+        let nothing = Receipt::default();
         for stored in steps {
-            if let Some(receipt) = stored.state.receipt() {
-                hand.remind(stored.step.id, receipt);
+            let receipt = stored.state.receipt();
+            if receipt.is_some() || stored.state.is_done() {
+                hand.remind(stored.step.id, receipt.unwrap_or(&nothing));
             }
         }
         let wanted: Vec<Step> = steps.iter().map(|s| s.step.clone()).collect();
@@ -431,34 +441,8 @@ impl Executor {
         update.recheck(on, stored.recheck_index.saturating_add(1))
     }
 
-    /// Settles steps that were under way when their departure was called off: done, or cancelled (D10).
-    async fn settle_left_behind(&self) -> Result<(), CycleError> {
-        let now = (self.clock)();
-        let left = self.cycle.store.read().steps_left_behind(now).await?;
-        for (name, hand) in &self.hands.0 {
-            let theirs: Vec<StoredStep> =
-                left.iter().filter(|s| &s.step.connector == name).cloned().collect();
-            if theirs.is_empty() {
-                continue;
-            }
-            let cause = || Cause::new("the daemon ended before the reply came");
-            let lost = theirs.iter().filter(|s| matches!(s.state, StepState::Started { .. }));
-            let lost = lost.map(|s| (s, StepEvent::ReplyLost(cause())));
-            let mut unknown = self.store_events(lost, now).await?;
-            unknown.extend(
-                theirs.into_iter().filter(|s| matches!(s.state, StepState::Unknown { .. })),
-            );
-            let seen = self.look_back(hand.as_ref(), &unknown).await?;
-            let off = seen.iter().filter(|s| matches!(s.state, StepState::Waiting { .. }));
-            let off = off.map(|s| (s, StepEvent::Cancel("the departure was called off".into())));
-            self.store_events(off, now).await?;
-        }
-        Ok(())
-    }
-
     /// Looks again at what was done on earlier days, where the day for it has come (D13).
     pub async fn recheck(&self) -> Result<(), CycleError> {
-        self.settle_left_behind().await?;
         let today = self.cycle.today((self.clock)());
         let steps = self.cycle.store.read().steps_to_read_back(today, MOST_LOOKS).await?;
         for (name, hand) in &self.hands.0 {
@@ -504,6 +488,7 @@ impl Executor {
         // Of what is gone for good, the record says where it was and how much.
         if let StepState::Done { receipt: Some(receipt) } = &stored.state
             && stored.step.action.destroys()
+            && !receipt.is_perhaps()
         {
             detail["gone"] = json!(receipt.before);
         }
@@ -521,6 +506,19 @@ impl Executor {
     }
 }
 
+/// The end of a step whose case is over, where a look did not find it done: what the look said stays with it.
+fn called_off(stored: &StoredStep) -> Option<(&StoredStep, StepEvent)> {
+    let StepState::Waiting { cause, .. } = &stored.state else { return None };
+    let why = format!("its case was called off while it was under way; a look said: {cause}");
+    Some((stored, StepEvent::Cancel(why)))
+}
+
+fn say_what_was_perhaps_begun<'s>(hand: &dyn Apply, steps: impl Iterator<Item = &'s StoredStep>) {
+    for stored in steps {
+        hand.perhaps_begun(stored.step.id);
+    }
+}
+
 /// The setting under which a connector's last trouble is kept; null when it answered.
 #[must_use]
 pub fn health_key(name: &ConnectorName) -> String {
@@ -533,7 +531,7 @@ pub fn note(state: &StepState) -> String {
     match state {
         StepState::Planned | StepState::Started { .. } => String::new(),
         StepState::Waiting { cause, .. }
-        | StepState::Unknown { cause }
+        | StepState::Unknown { cause, .. }
         | StepState::Refused { cause }
         | StepState::Unverified { cause, .. } => cause.to_string(),
         StepState::Done { receipt: None } | StepState::Verified { receipt: None, .. } => {

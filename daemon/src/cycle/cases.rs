@@ -10,7 +10,7 @@ use lapsed_core::facts::{Case, CaseId, CaseState, NoticeState, Person, PersonId}
 use lapsed_core::journal::{StepEvent, StepState};
 use lapsed_core::plan::PlanState;
 use lapsed_core::standing::{End, Standing, standing};
-use lapsed_core::step::ASKED;
+use lapsed_core::step::{ASKED, Action};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -50,12 +50,11 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let withdrawn = person.notices.iter().any(|n| n.state == NoticeState::Withdrawn)
             && person.engagements.iter().all(|e| e.ordinal == 0 || e.goes_on());
-        let rehired = person.engagements.iter().any(|e| {
-            e.goes_on()
-                && e.starts_on.is_some_and(|start| {
-                    start > case.effective_at.to_zoned(self.config.time_zone.clone()).date()
-                })
-        });
+        let zone = &self.config.time_zone;
+        let begins = |day: jiff::civil::Date| day.to_zoned(zone.clone()).map(|day| day.timestamp());
+        let begins_later = |start| begins(start).is_ok_and(|start| start >= case.effective_at);
+        let rehired =
+            person.engagements.iter().any(|e| e.goes_on() && e.starts_on.is_some_and(begins_later));
         case.state = if rehired || !withdrawn { CaseState::Rehired } else { CaseState::Withdrawn };
         let why = match case.state {
             CaseState::Rehired => "the person is employed again",
@@ -65,8 +64,9 @@ impl Cycle {
         if let Some(now) = tx.bump_episode(person.id, person.episode).await? {
             *person = now;
         }
+        let has_taken = self.has_taken(tx, &case).await?;
         self.cancel_steps(tx, case.id, why, now).await?;
-        if case.disabled_on.is_some() {
+        if has_taken {
             self.ask_for_access(tx, person, case.id, now).await?;
             self.tell_who_reads(tx, person, &case, now).await?;
             self.end_wishes(tx, &[person.id], why, now).await?;
@@ -90,25 +90,19 @@ impl Cycle {
             Some(case) if case.state == CaseState::Scheduled && same_end(&case, &end) => {
                 return Ok(());
             }
-            Some(case) if case.state == CaseState::Open => {
-                // A moved end: the person is wanted until then, so nothing more is taken meanwhile.
-                self.cancel_steps(
-                    tx,
-                    id,
-                    "the end of the engagement was moved to a later day",
-                    now,
-                )
-                .await?;
-                tx.save_case(&Case {
-                    opened_at: case.opened_at,
-                    disabled_on: case.disabled_on,
-                    worksite_class: case.worksite_class,
-                    before: case.before,
-                    ..fresh.clone()
-                })
-                .await?;
-                if case.disabled_on.is_some() {
+            Some(case) if matches!(case.state, CaseState::Open | CaseState::Closed) => {
+                // A moved end: the person is wanted until then, so nothing more is taken meanwhile. The
+                // clocks begin anew with the new end, and the worksite is that of then (D6, D7).
+                let why = "the end of the engagement was moved to a later day";
+                let has_taken = self.has_taken(tx, &case).await?;
+                self.cancel_steps(tx, id, why, now).await?;
+                let moved =
+                    Case { opened_at: case.opened_at, before: case.before, ..fresh.clone() };
+                tx.save_case(&moved).await?;
+                if has_taken {
                     self.ask_for_access(tx, person, id, now).await?;
+                    self.tell_who_reads(tx, person, &moved, now).await?;
+                    self.end_wishes(tx, &[person.id], why, now).await?;
                 }
                 self.tell_changes(tx, id, now).await?;
             }
@@ -218,6 +212,21 @@ impl Cycle {
         }
     }
 
+    /// Whether the departure ended access anywhere, or may have: not everything need be shut for that, and what
+    /// is under way may still be.
+    async fn has_taken(&self, tx: &Tx, case: &Case) -> Result<bool, CycleError> {
+        if case.disabled_on.is_some() {
+            return Ok(true);
+        }
+        let filter = StepFilter { cases: vec![case.id], ..StepFilter::default() };
+        let took = |stored: &StoredStep| {
+            matches!(stored.step.action, Action::Disable { .. } | Action::RevokeAccess { .. })
+                && ((stored.state.is_done() && stored.state.receipt().is_some())
+                    || stored.state.is_perhaps_begun())
+        };
+        Ok(tx.read().steps(&filter).await?.iter().any(took))
+    }
+
     /// Stops what has not been done yet; a plan that waits for a release has nothing left to release.
     async fn cancel_steps(
         &self,
@@ -298,3 +307,6 @@ fn shut_by_mistake(person: &Person, case: CaseId, now: Timestamp) -> Result<SetA
 fn same_end(case: &Case, end: &End) -> bool {
     case.effective_at == end.at && case.for_cause == end.for_cause
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Plans every departure that is in effect and has something left to do, and asks the guard.
 
+use super::departing::keep_picture;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{
     AuditEntry, CaseFilter, Marks, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, Tx,
@@ -56,7 +57,7 @@ impl Cycle {
             in_effect.extend(self.settle_block(block, &mut marks, now).await?);
         }
         let in_effect = self.hold_again(&stale, in_effect, &marks, now, &mut decided).await?;
-        let undecided = self.undecided(in_effect, &marks).await?;
+        let undecided = self.undecided(in_effect, &marks, now).await?;
         let (proposed, work) = self.propose_within(undecided, &marks, now, &mut decided).await?;
         let baseline = self.baseline(&proposed, now).await?;
         let limits = &self.config.policy.guard;
@@ -205,6 +206,7 @@ impl Cycle {
         &self,
         in_effect: Vec<(Person, Case)>,
         marks: &Marks,
+        now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
         if in_effect.is_empty() {
             return Ok(in_effect);
@@ -212,7 +214,7 @@ impl Cycle {
         let decisions = self.decisions_by_case().await?;
         let (blocked, free): (Vec<_>, Vec<_>) =
             in_effect.into_iter().partition(|(person, case)| {
-                decisions.get(&case.id).is_some_and(|plan| blocks(plan, person))
+                decisions.get(&case.id).is_some_and(|plan| blocks(plan, person, now))
             });
         let blocked: Vec<PersonId> = blocked.iter().map(|(person, _)| person.id).collect();
         let tx = self.store.begin().await?;
@@ -361,9 +363,7 @@ impl Cycle {
                     case.state = CaseState::Open;
                 }
                 for (name, account) in &departing.case.before {
-                    if !case.before.iter().any(|(n, a)| n == name && a.id == account.id) {
-                        case.before.push((name.clone(), account.clone()));
-                    }
+                    keep_picture(case, name, account.clone());
                 }
                 if let (None, Some(day), Some(class)) =
                     (case.disabled_on, departing.case.disabled_on, departing.case.worksite_class)
@@ -478,12 +478,17 @@ async fn replace_older(tx: &Tx, states: &[(Plan, PlanState, bool)]) -> Result<()
     Ok(())
 }
 
-/// A plan that waits or was rejected decides on its people until a newer notice comes.
-fn blocks(plan: &StoredPlan, person: &Person) -> bool {
+/// A plan that waits or was rejected decides on its people until a newer notice comes. What was decided while
+/// the clock was ahead is no newer than a notice that comes now.
+fn blocks(plan: &StoredPlan, person: &Person, now: Timestamp) -> bool {
+    const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
     let since = match plan.state {
         PlanState::Held => plan.created_at,
         PlanState::Rejected => plan.decided_at.unwrap_or(plan.created_at),
         PlanState::Passed | PlanState::Released | PlanState::Replaced => return false,
     };
+    if since.duration_since(now) > CLOCKS_DIFFER {
+        return false;
+    }
     !person.notices.iter().any(|n| n.state == NoticeState::Standing && n.received_at > since)
 }

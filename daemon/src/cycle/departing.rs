@@ -4,7 +4,7 @@ use super::decide::{Decided, Departing, OPERATOR, Round};
 use super::{Cycle, CycleError};
 use crate::store::StepFilter;
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{
@@ -46,10 +46,11 @@ impl Cycle {
         let mut proposed = Vec::new();
         let mut work = Vec::new();
         for block in departing.chunks(PEOPLE_A_QUESTION) {
-            let accounts = self.accounts_of(block, decided).await;
             let cases = block.iter().map(|(_, case)| case.id).collect();
             let filter = StepFilter { cases, ..StepFilter::default() };
+            // Before the accounts: a step that ends in between would look as if somebody had undone it.
             let steps = self.store.read().steps(&filter).await?;
+            let accounts = self.accounts_of(block, decided).await;
             let people: Vec<PersonId> = block.iter().map(|(person, _)| person.id).collect();
             // Where wishes can't be read, access ends all the same: what they protect is looked at again when
             // it is claimed, and those people stay marked.
@@ -245,7 +246,7 @@ impl Cycle {
             today: self.today(now),
             journal: &|id| journal.get(&id).cloned(),
             wishes,
-            by_operator: decided_by_operator(person),
+            by_operator: decided_by_operator(person, &self.config.time_zone),
         })
         .map_err(CycleError::Rule)?;
         let departing = self.frozen(person, case, accounts, &reconciled, class, now, readable);
@@ -253,7 +254,7 @@ impl Cycle {
             case: case.id,
             person: person.id,
             noticed_at: standing_notices(person).map(|n| n.received_at).max().unwrap_or(now),
-            by_operator: decided_by_operator(person),
+            by_operator: decided_by_operator(person, &self.config.time_zone),
             // A target that can't be read holds up no other: its part follows when it is back.
             steps: reconciled.steps,
             findings: reconciled.findings,
@@ -288,11 +289,7 @@ impl Cycle {
             attention.extend(stuck(&person, &accounts));
         }
         for (name, account) in accounts {
-            let known =
-                |(n, a): &(ConnectorName, ObservedAccount)| *n == name && a.id == account.id;
-            if !case.before.iter().any(known) {
-                case.before.push((name, account));
-            }
+            keep_picture(&mut case, &name, account);
         }
         Departing {
             person,
@@ -301,6 +298,25 @@ impl Cycle {
             readable: readable.all,
             directories: readable.directories,
         }
+    }
+}
+
+/// Keeps an account as it is before anything is taken from it (D3). Where it was given back since, as an end
+/// was moved to a later day, the groups that came since are added.
+pub(super) fn keep_picture(case: &mut Case, name: &ConnectorName, account: ObservedAccount) {
+    let is_running = case.disabled_on.is_some();
+    let known = case.before.iter_mut().find(|(of, known)| of == name && known.id == account.id);
+    match known {
+        None => case.before.push((name.clone(), account)),
+        Some((_, known)) if account.enabled && !is_running => {
+            let new = account
+                .groups
+                .into_iter()
+                .filter(|group| known.groups.iter().all(|link| link.id != group.id));
+            let new: Vec<_> = new.collect();
+            known.groups.extend(new);
+        }
+        Some(_) => {}
     }
 }
 
@@ -364,15 +380,57 @@ fn standing_notices(person: &Person) -> impl Iterator<Item = &Notice> {
     person.notices.iter().filter(|n| n.state == NoticeState::Standing)
 }
 
-/// Whether a standing notice was given by an operator, who named the person.
-pub(super) fn decided_by_operator(person: &Person) -> bool {
-    standing_notices(person).any(|n| n.source.as_str() == OPERATOR)
+/// Whether a standing notice was given by an operator, who named the person. One from before they were hired
+/// again was about another departure, and vouches for none that a file brings.
+pub(super) fn decided_by_operator(person: &Person, zone: &TimeZone) -> bool {
+    let last_start = person.engagements.iter().filter_map(|engagement| engagement.starts_on).max();
+    let is_of_now = |n: &Notice| last_start.is_none_or(|start| start <= n.speaks_until(zone));
+    standing_notices(person).any(|n| n.source.as_str() == OPERATOR && is_of_now(n))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use lapsed_core::facts::{EmployeeNumber, PersonName, StableId};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::never_hired_again(None, true)]
+    #[case::hired_before_it(Some("2024-01-01"), true)]
+    #[case::hired_again_since(Some("2025-01-01"), false)]
+    fn an_operators_word_is_about_the_departure_of_its_day(
+        #[case] starts_on: Option<&str>,
+        #[case] by_operator: bool,
+    ) {
+        let mut person = Person::new(lapsed_core::facts::PersonId(uuid::Uuid::from_u128(7)));
+        let at: Timestamp = "2024-06-20T15:00:00Z".parse().unwrap();
+        person.notices.push(Notice {
+            source: lapsed_core::facts::SourceName::new(OPERATOR).unwrap(),
+            about: lapsed_core::facts::About::Person,
+            last_day: None,
+            effective_at: at,
+            for_cause: true,
+            received_at: at,
+            brought_by: "amalik".into(),
+            state: NoticeState::Standing,
+        });
+        person.engagements.push(lapsed_core::facts::Engagement {
+            source: lapsed_core::facts::SourceName::new("hr").unwrap(),
+            employee_number: None,
+            former_numbers: Vec::new(),
+            user_id: None,
+            record: String::new(),
+            ordinal: 0,
+            name: None,
+            status: lapsed_core::facts::Status::Departed,
+            starts_on: starts_on.map(|day| day.parse().unwrap()),
+            ends_on: None,
+            worksite: None,
+            kind: None,
+            supervisor: None,
+        });
+        assert_eq!(decided_by_operator(&person, &TimeZone::UTC), by_operator);
+    }
 
     fn user_id(text: &str) -> UserId {
         UserId::new(text).unwrap()

@@ -29,8 +29,9 @@ impl Cycle {
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<Round, CycleError> {
+        let zone = &self.config.time_zone;
         let (ordered, listed): (Vec<_>, Vec<_>) =
-            departing.into_iter().partition(|(person, _)| decided_by_operator(person));
+            departing.into_iter().partition(|(person, _)| decided_by_operator(person, zone));
         let mut round = self.propose(ordered, now, decided).await?;
         let most = usize::try_from(self.config.policy.guard.most_steps).unwrap_or(usize::MAX);
         let mut found: Round = (Vec::new(), Vec::new());

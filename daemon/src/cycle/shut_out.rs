@@ -8,7 +8,7 @@ use lapsed_core::citation::Rule;
 use lapsed_core::facts::{Case, CaseId, CaseState, Person, PersonId};
 use lapsed_core::policy::departure::{WorksiteClass, worksite_class};
 use lapsed_core::standing::{Standing, standing};
-use lapsed_core::step::Action;
+use lapsed_core::step::{Action, StepId};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 
@@ -32,10 +32,16 @@ impl Executor {
                 steps.entry(step.step.case).or_default().push(step);
             }
         }
+        let just_done: BTreeSet<StepId> = batch.iter().map(|s| s.step.id).collect();
+        // What was shut for an end that was moved to a later day since may be open again.
+        let is_shut = |s: &StoredStep, case: &Case| {
+            let of_this_end = just_done.contains(&s.step.id) || s.changed_at >= case.effective_at;
+            s.state.is_done() && of_this_end
+        };
         let all_shut = |case: &Case| {
             let steps = steps.get(&case.id).map_or(&[][..], Vec::as_slice);
             let mut accounts = steps.iter().filter(disabling);
-            accounts.all(|s| s.state.is_done())
+            accounts.all(|s| is_shut(s, case))
         };
         cases.retain(all_shut);
         if cases.is_empty() {

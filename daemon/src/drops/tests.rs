@@ -1,6 +1,8 @@
 //! What the inbox takes and what it leaves alone.
 
 use super::*;
+use rstest::rstest;
+use std::time::SystemTime;
 
 struct Place {
     root: tempfile::TempDir,
@@ -48,6 +50,37 @@ fn a_closed_file_is_ready_at_once_but_not_without_the_done_file_that_its_feed_wa
     assert_eq!(names(p.inbox.ready(now, false, |_| false).unwrap()), ["hr.csv"]);
     fs::write(p.inbox.folder().join("hr.csv.done"), "size=1").unwrap();
     assert_eq!(names(p.inbox.ready(now, false, |_| true).unwrap()), ["hr.csv"]);
+}
+
+#[rstest]
+#[case::its_feed_wants_one(true)]
+#[case::its_feed_knows_one(false)]
+fn a_done_file_that_another_drop_left_behind_completes_nothing(#[case] wants_done: bool) {
+    let mut p = place();
+    let (file, done) = (p.inbox.folder().join("hr.csv"), p.inbox.folder().join("hr.csv.done"));
+    fs::write(&done, "size=1").unwrap();
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    File::options().write(true).open(&done).unwrap().set_modified(yesterday).unwrap();
+    fs::write(&file, "half").unwrap();
+    let now = Instant::now();
+    assert!(p.inbox.ready(now, false, |_| wants_done).unwrap().is_empty());
+    fs::write(&done, "size=4").unwrap();
+    let ready = p.inbox.ready(now, false, |_| wants_done).unwrap();
+    let (bytes, read) = p.inbox.read(&ready[0], 100).unwrap();
+    assert_eq!((bytes.as_slice(), read.as_deref()), (&b"half"[..], Some(&b"size=4"[..])));
+}
+
+#[test]
+fn what_is_written_over_after_it_was_listed_is_not_read() {
+    let mut p = place();
+    let file = p.inbox.folder().join("hr.csv");
+    fs::write(&file, "the whole").unwrap();
+    let ready = p.inbox.ready(Instant::now(), true, |_| false).unwrap();
+    fs::write(&file, "the").unwrap();
+    let read = p.inbox.read(&ready[0], 100);
+    assert!(matches!(read, Err(DropError::Changed { .. })), "{read:?}");
+    let owned = p.inbox.read_owned(&ready[0], 100);
+    assert!(matches!(owned, Err(DropError::Changed { .. })), "{owned:?}");
 }
 
 #[test]

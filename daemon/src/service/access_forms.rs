@@ -7,7 +7,7 @@ use crate::config::{MOST_FORM_BYTES, form_named_in, read_access_form};
 use crate::cycle::Cycle;
 use crate::cycle::access::authority::GroupsAsked;
 use crate::cycle::access::filing::{Filing, Scan, Submission};
-use crate::drops::{Beside, DropError, Inbox, Owner, Ready};
+use crate::drops::{DropError, Inbox, Owner, Ready};
 use crate::order_form::Kind;
 use jiff::Timestamp;
 use lapsed_core::access::check::FormProblem;
@@ -58,7 +58,9 @@ impl Daemon {
         let read = |inbox: &Inbox, drop: &Ready| inbox.read_beside(drop, MOST_FORM_BYTES);
         match folder.read(drop, read).await {
             Ok(bytes) => Ok(form_named_in(&bytes).is_some()),
-            Err(DropError::TooLarge { .. } | DropError::Io { .. }) => Ok(false),
+            Err(DropError::TooLarge { .. } | DropError::Io { .. } | DropError::Changed { .. }) => {
+                Ok(false)
+            }
             // A link or a pipe is told and moved away as ever.
             Err(DropError::NotPlain { .. }) => Ok(true),
             Err(error @ DropError::Silent { .. }) => Err(error),
@@ -157,22 +159,22 @@ impl Daemon {
             if named.file.contains('/') {
                 continue;
             }
-            let (file, all) = (named.file.clone(), ready.to_vec());
-            let beside = folder.with(0, move |inbox| Ok(inbox.beside(&file, &all))).await?;
-            let drop = match beside {
-                Beside::Ready(drop) => drop,
-                Beside::Growing => return Ok(None),
-                Beside::Absent => continue,
+            let Some(drop) = ready.iter().find(|drop| drop.name == *named.file) else {
+                let file = named.file.clone();
+                if folder.with(0, move |inbox| Ok(inbox.may_grow(&file))).await? {
+                    return Ok(None);
+                }
+                continue;
             };
             let most = rules.max_scan_bytes;
             let read = move |inbox: &Inbox, drop: &Ready| inbox.read_beside(drop, most);
-            match folder.read(&drop, read).await {
+            match folder.read(drop, read).await {
                 Ok(bytes) => scans.push(Scan { file: named.file.clone(), bytes }),
                 // Not there, as far as the form goes: a link, or larger than a scan may be.
                 Err(DropError::NotPlain { .. } | DropError::TooLarge { .. }) => continue,
                 Err(error) => return Err(error.into()),
             }
-            names.push(drop);
+            names.push(drop.clone());
         }
         Ok(Some((scans, names)))
     }

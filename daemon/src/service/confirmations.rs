@@ -55,13 +55,6 @@ impl Daemon {
         Ok(())
     }
 
-    /// Notes that the kernel said a file of the folder was closed or moved into place.
-    pub(super) async fn confirmation_finished(&self, name: &std::ffi::OsStr) {
-        if let Some(folder) = &self.confirmations {
-            folder.finished(name).await;
-        }
-    }
-
     async fn take_confirmation(&self, cycle: &Cycle, drop: &Ready) -> Result<(), LaterError> {
         let now = self.now();
         let name = drop.shown();

@@ -6,12 +6,14 @@
 
 use super::Daemon;
 use super::run::log_failure;
+use crate::causes::with_causes;
 use crate::cycle::CycleError;
 use crate::drops::{DropError, Handled, Inbox, Ready};
 use crate::store::{Reader, StoreError};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
@@ -52,12 +54,17 @@ impl Folder {
         }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn shown(&self) -> String {
         lapsed_core::shown::shown(&self.path.to_string_lossy())
     }
 
     /// The folder, and why the last look at it was not whole; `None` when it was.
-    fn trouble(&self) -> Option<(String, String)> {
+    pub(super) fn trouble(&self) -> Option<(String, String)> {
         let Troubles { listing, a_file } = self.troubles().clone();
         listing.or(a_file).map(|why| (self.shown(), why))
     }
@@ -67,14 +74,14 @@ impl Folder {
     }
 
     fn note_listing<T>(&self, listed: &Result<T, DropError>) {
-        self.troubles().listing = listed.as_ref().err().map(in_words);
+        self.troubles().listing = listed.as_ref().err().map(|error| with_causes(error));
     }
 
     /// What is no plain file, or too large, is its sender's trouble.
     fn note_a_file<T>(&self, looked: &Result<T, DropError>) {
         let error = looked.as_ref().err();
         let silent = error.filter(|error| matches!(error, DropError::Silent { .. }));
-        self.troubles().a_file = silent.map(in_words);
+        self.troubles().a_file = silent.map(|error| with_causes(error));
     }
 
     fn is_silent(&self) -> DropError {
@@ -192,11 +199,6 @@ impl Folder {
     }
 }
 
-fn in_words(error: &DropError) -> String {
-    let why = std::error::Error::source(error).map(|why| format!(": {why}"));
-    format!("{error}{}", why.unwrap_or_default())
-}
-
 /// The setting with the folders that can't be looked into, by the daemon that says so.
 const UNREADABLE: &str = "folders that can't be looked into";
 
@@ -234,7 +236,11 @@ impl Daemon {
     }
 
     async fn try_to_note_folders(&self) -> Result<(), CycleError> {
-        let troubles: Vec<_> = self.folders().filter_map(Folder::trouble).collect();
+        if self.store.is_shared() {
+            let seen = self.orders_seen.load(Ordering::Relaxed);
+            self.store.note_orders_seen(self.owner(), seen).await?;
+        }
+        let troubles: Vec<_> = self.folders().filter_map(|folder| folder.trouble()).collect();
         let known: Unreadable = self.store.read().setting(UNREADABLE).await?.unwrap_or_default();
         if known.get(self.owner()).map_or(&[][..], Vec::as_slice) == troubles {
             return Ok(());

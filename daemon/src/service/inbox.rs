@@ -89,11 +89,6 @@ impl Daemon {
         self.inbox.finish(drop, Vec::new(), how, (&stamp, text)).await?;
         Ok(())
     }
-
-    /// Notes that the kernel said a file of the inbox was closed or moved into place.
-    pub(super) async fn file_finished(&self, name: &std::ffi::OsStr) {
-        self.inbox.finished(name).await;
-    }
 }
 
 #[derive(Debug, thiserror::Error)]

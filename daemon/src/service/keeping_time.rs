@@ -4,10 +4,12 @@
 use super::run::log_failure;
 use super::{Daemon, wake};
 use crate::config::CronPattern;
+use crate::cycle::access::changes::Marks;
 use crate::cycle::{CycleError, DAEMON};
 use crate::reports::due::Recurring;
 use lapsed_core::policy::access::ReportRules;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The nightly reconcile and the later looks at what was done.
 pub(super) async fn keeping_time(daemon: Arc<Daemon>) {
@@ -53,6 +55,7 @@ pub(super) async fn keeping_time(daemon: Arc<Daemon>) {
                 continue;
             }
             let cycle = daemon.cycle();
+            let _turn = daemon.auditing.lock().await;
             match daemon.fenced(cycle.audit_access(daemon.now())).await {
                 Ok(nightly) => {
                     tracing::info!(new = nightly.new, gone = nightly.gone, "nightly audit");
@@ -62,9 +65,29 @@ pub(super) async fn keeping_time(daemon: Arc<Daemon>) {
             }
         }
     };
+    let changes = async {
+        let mut marks = Marks::default();
+        loop {
+            between_looks(&daemon).await;
+            // Where it is another's turn, its own marks stay: they say from where it has to go on.
+            if !daemon.is_the_one("look at changes").await {
+                continue;
+            }
+            let cycle = daemon.cycle();
+            let _turn = daemon.auditing.lock().await;
+            match daemon.fenced(cycle.audit_changes(&mut marks, daemon.now())).await {
+                Ok(looked) if looked.new + looked.gone > 0 => {
+                    tracing::info!(new = looked.new, gone = looked.gone, "look at changes");
+                    daemon.wake();
+                }
+                Ok(_) => {}
+                Err(error) => log_failure("looking at changes", &error),
+            }
+        }
+    };
     let rosters = recurring(&daemon, Recurring::Rosters, |rules| &rules.roster_at);
     let yearly = recurring(&daemon, Recurring::Yearly, |rules| &rules.yearly_at);
-    tokio::join!(full, recheck, audit, rosters, yearly);
+    tokio::join!(full, recheck, audit, changes, rosters, yearly);
 }
 
 /// Makes a report whenever it is due, also when its moment came while nobody was there for it.
@@ -115,6 +138,16 @@ fn report_pattern(daemon: &Daemon, of: fn(&ReportRules) -> &String) -> Option<Cr
         return None;
     }
     CronPattern::new(of(rules)).ok()
+}
+
+/// Waits until it is time to look at what changed; for ever where that is never done.
+async fn between_looks(daemon: &Daemon) {
+    let minutes = || u64::from(daemon.cycle().config.policy.access.audit.changes_minutes);
+    let mut waited = Duration::ZERO;
+    while minutes() == 0 || waited < Duration::from_secs(minutes() * 60) {
+        tokio::time::sleep(wake::LONGEST_SLEEP).await;
+        waited += wake::LONGEST_SLEEP;
+    }
 }
 
 /// When the nightly audit runs; a pattern that is none, or empty, never comes.

@@ -70,13 +70,15 @@ pub struct Daemon {
     look_around: AtomicBool,
     /// Rounds in a row in which files lay in the folders and another daemon had the turn.
     without_turn: AtomicU64,
-    inbox: Folder,
-    confirmations: Option<Folder>,
-    order_forms: Option<Folder>,
+    inbox: Arc<Folder>,
+    confirmations: Option<Arc<Folder>>,
+    order_forms: Option<Arc<Folder>>,
     /// Whether the last look at the forms folder was whole: a hold that nobody has seen may lie there.
     orders_seen: Arc<AtomicBool>,
     /// Held while orders are taken from the forms folder: a round and the start take it side by side.
     taking_forms: Mutex<()>,
+    /// Held while access is audited: a listing must not settle what a later look has found.
+    pub(crate) auditing: Mutex<()>,
     /// Held while access is given and its forms are taken: two rounds of it never run side by side.
     giving: Mutex<()>,
     /// Says "look again" to what gives access.
@@ -97,15 +99,10 @@ impl Daemon {
     ) -> Result<Self, SetUpError> {
         let hands = Hands::new(&config)?;
         let desk = desk_of(&config)?;
-        let inbox = Inbox::new(
-            config.inbox.folder.as_path().to_owned(),
-            config.inbox.accepted.as_path().to_owned(),
-            config.inbox.rejected.as_path().to_owned(),
-            config.inbox.settle(),
-        );
-        let confirmations =
-            config.inbox.confirmations.as_ref().map(|of| beside(&config, &of.folder));
-        let order_forms = config.inbox.forms.as_ref().map(|of| beside(&config, &of.folder));
+        let inbox = folder(&config, &config.inbox.folder);
+        let confirmations = config.inbox.confirmations.as_ref();
+        let confirmations = confirmations.map(|of| folder(&config, &of.folder));
+        let order_forms = config.inbox.forms.as_ref().map(|of| folder(&config, &of.folder));
         let decide = Arc::new(Notify::new());
         let patient = patience::patient(&hands.eyes(), &decide);
         let owner = owner_name(&config);
@@ -126,11 +123,12 @@ impl Daemon {
             tell: Arc::new(Notify::new()),
             look_around: AtomicBool::new(true),
             without_turn: AtomicU64::new(0),
-            inbox: Folder::new(inbox),
+            inbox,
             confirmations,
             orders_seen: Arc::new(AtomicBool::new(order_forms.is_none())),
             order_forms,
             taking_forms: Mutex::new(()),
+            auditing: Mutex::new(()),
             giving: Mutex::new(()),
             give: Notify::new(),
             planning: turns::Planning::default(),
@@ -201,7 +199,7 @@ impl Daemon {
         Clerk::new(self.executor(), desk)
     }
 
-    fn folders(&self) -> impl Iterator<Item = &Folder> {
+    fn folders(&self) -> impl Iterator<Item = &Arc<Folder>> {
         let beside = [&self.confirmations, &self.order_forms].into_iter().flatten();
         std::iter::once(&self.inbox).chain(beside)
     }
@@ -294,14 +292,14 @@ pub fn checkpoints_of(config: &Config) -> Option<Checkpoints> {
     Some(Checkpoints { file, key_file })
 }
 
-/// Another folder whose files go where those of the inbox go.
-fn beside(config: &Config, folder: &AbsolutePath) -> Folder {
-    Folder::new(Inbox::new(
+/// A folder in which others put files; they all go where those of the inbox go.
+fn folder(config: &Config, folder: &AbsolutePath) -> Arc<Folder> {
+    Arc::new(Folder::new(Inbox::new(
         folder.as_path().to_owned(),
         config.inbox.accepted.as_path().to_owned(),
         config.inbox.rejected.as_path().to_owned(),
         config.inbox.settle(),
-    ))
+    )))
 }
 
 /// The name in leases: the same after a restart, so that it takes its own steps up at once, and another

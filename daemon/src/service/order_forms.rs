@@ -7,6 +7,7 @@
 use super::Daemon;
 use super::access_forms::{FormFile, is_access_form};
 use super::owner::{Counts, who_filed};
+use super::run::log_failure;
 use crate::answers::{Filed, Word, follow};
 use crate::control::console::{ConsoleError, ErrorKind};
 use crate::cycle::access::authority::GroupsAsked;
@@ -117,6 +118,25 @@ impl Daemon {
         }
     }
 
+    /// Of several daemons the one that plans takes orders. Another sees at least whether its folder can be looked
+    /// into; where that was not so, or not everything could be read, it takes what lies there itself.
+    pub(super) async fn look_at_orders(&self) {
+        let Some(folder) = &self.order_forms else { return };
+        let _ = folder.has_files().await;
+        if self.orders_seen.load(Ordering::Relaxed) && folder.trouble().is_none() {
+            return;
+        }
+        if let Err(error) = self.take_order_forms().await {
+            log_failure("taking forms", &error);
+        }
+    }
+
+    /// Whether deletions wait, since a daemon can't look through the orders in its folder.
+    pub(crate) async fn orders_wait(&self) -> Result<bool, StoreError> {
+        let own = self.orders_seen.load(Ordering::Relaxed);
+        Ok(!own || !self.store.orders_seen_by_all().await?)
+    }
+
     /// Takes what came while no daemon ran, before anything is carried out: a hold may be among it.
     pub(super) async fn order_forms_first(&self) -> Result<(), CycleError> {
         let Some(folder) = &self.order_forms else { return Ok(()) };
@@ -126,13 +146,6 @@ impl Daemon {
             self.take_order_forms().await?;
         }
         Ok(())
-    }
-
-    /// Notes that the kernel said a file of the folder was closed or moved into place.
-    pub(super) async fn order_form_finished(&self, name: &std::ffi::OsStr) {
-        if let Some(folder) = &self.order_forms {
-            folder.finished(name).await;
-        }
     }
 
     async fn take_form(

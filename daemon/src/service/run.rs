@@ -1,5 +1,6 @@
 //! `lapsed run`: rounds until told to stop, or one round with `--once`.
 
+use super::folder::Folder;
 use super::giving::giving;
 use super::keeping_tickets::keeping_tickets;
 use super::keeping_time::keeping_time;
@@ -58,6 +59,7 @@ impl Daemon {
     async fn decide_round(&self, cycle: &Cycle) -> Result<(), CycleError> {
         let Some(_turn) = self.turn_to_plan().await? else {
             let asked = self.ask_for_the_turn_if_needed().await;
+            self.look_at_orders().await;
             self.note_folders().await;
             return asked;
         };
@@ -239,9 +241,9 @@ pub async fn run(daemon: Arc<Daemon>) -> Result<(), RunError> {
     tasks.spawn(until(stop.clone(), deciding(daemon.clone())));
     tasks.spawn(until(stop.clone(), giving(daemon.clone())));
     tasks.spawn(until(stop.clone(), executing(daemon.clone(), tasks.clone(), stop.clone())));
-    tasks.spawn(until(stop.clone(), watching(daemon.clone())));
-    tasks.spawn(until(stop.clone(), watching_confirmations(daemon.clone())));
-    tasks.spawn(until(stop.clone(), watching_forms(daemon.clone())));
+    for folder in daemon.folders() {
+        tasks.spawn(until(stop.clone(), watching(daemon.clone(), Arc::clone(folder))));
+    }
     tasks.spawn(until(stop.clone(), keeping_time(daemon.clone())));
     tasks.spawn(until(stop.clone(), reporting(daemon.clone())));
     tasks.spawn(until(stop.clone(), presence::heeding(daemon.clone())));
@@ -438,39 +440,13 @@ impl Daemon {
     }
 }
 
-/// Confirmations are looked for at every poll; the kernel's word makes it sooner.
-async fn watching_confirmations(daemon: Arc<Daemon>) {
-    let inbox = &daemon.cycle().config.inbox;
-    let folder = inbox.confirmations.as_ref().map(|of| of.folder.as_path().to_owned());
-    let Some((_watcher, mut names)) = wake::watch(folder).await else {
+/// Every folder is looked into at each poll; the kernel's word makes it sooner.
+async fn watching(daemon: Arc<Daemon>, folder: Arc<Folder>) {
+    let Some((_watcher, mut names)) = wake::watch(folder.path().to_owned()).await else {
         return std::future::pending().await;
     };
     while let Some(name) = names.recv().await {
-        daemon.confirmation_finished(&name).await;
-        daemon.decide.notify_one();
-    }
-}
-
-/// Forms, too.
-async fn watching_forms(daemon: Arc<Daemon>) {
-    let folder =
-        daemon.cycle().config.inbox.forms.as_ref().map(|of| of.folder.as_path().to_owned());
-    let Some((_watcher, mut names)) = wake::watch(folder).await else {
-        return std::future::pending().await;
-    };
-    while let Some(name) = names.recv().await {
-        daemon.order_form_finished(&name).await;
-        daemon.decide.notify_one();
-    }
-}
-
-async fn watching(daemon: Arc<Daemon>) {
-    let folder = daemon.cycle().config.inbox.folder.as_path().to_owned();
-    let Some((_watcher, mut names)) = wake::watch(Some(folder)).await else {
-        return std::future::pending().await;
-    };
-    while let Some(name) = names.recv().await {
-        daemon.file_finished(&name).await;
+        folder.finished(&name).await;
         daemon.decide.notify_one();
     }
 }

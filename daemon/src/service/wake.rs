@@ -16,8 +16,7 @@ pub(super) const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Watches the inbox. The kernel's word is a hint only: network file systems give none, and polling
 /// finds what it missed. The disk may hang at this, too: nothing but the hints waits for it.
-pub(super) async fn watch(folder: Option<PathBuf>) -> Option<Watched> {
-    let folder = folder?;
+pub(super) async fn watch(folder: PathBuf) -> Option<Watched> {
     tokio::task::spawn_blocking(move || watch_now(&folder)).await.ok().flatten()
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The setting under which it is kept.
 const BEHIND: &str = "state is an older copy";
 
-/// What is said where the daemon paused giving itself.
+/// What is said where the daemon paused something itself.
 const BY_ITSELF: &str = "by lapsed itself: the state is an older copy";
 
 /// The state was put back as it was earlier: what came after it took effect in the world, and is not known
@@ -44,13 +44,19 @@ impl Reader<'_> {
 }
 
 impl Store {
-    /// Puts on record that the checkpoint file is ahead of the audit, the first time only, and stops giving
-    /// until somebody has looked: what was given after the copy would be given again.
+    /// Puts on record that the checkpoint file is ahead of the audit, the first time only, and stops giving and
+    /// deletions until somebody has looked: what was given after the copy would be given again, and what was
+    /// put under a legal hold after it would be deleted (D6).
     pub(super) async fn note_behind(&self, behind: Option<Behind>) -> Result<(), StoreError> {
         let Some(behind) = behind else { return Ok(()) };
+        let paused = self.read().pauses().await?;
         let tx = self.begin().await?;
         tx.set_setting(BEHIND, &behind).await?;
         tx.pause(Pausable::Giving, BY_ITSELF).await?;
+        // Who paused deletions before the copy has their own reason, and it stays to be read.
+        if paused.deletions.is_none() {
+            tx.pause(Pausable::Deletions, BY_ITSELF).await?;
+        }
         tx.commit().await.map(drop)
     }
 

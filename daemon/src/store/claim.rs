@@ -6,6 +6,7 @@ use super::daemon_store::in_no_others_hands;
 use super::error::Doing as _;
 use super::hold_store::held;
 use super::journal_store::stored;
+use super::pauses::{Pausable, paused};
 use super::standing_store::STOPPED;
 use super::tables::steps;
 use super::tx::{advisory, lock};
@@ -34,10 +35,8 @@ pub struct Claim<'a> {
     pub lease_for: SignedDuration,
     /// At most so many.
     pub limit: usize,
-    /// False while deletions are paused.
+    /// False while an order that forbids them may lie unread.
     pub deletions_allowed: bool,
-    /// False while giving is paused.
-    pub giving_allowed: bool,
 }
 
 impl Store {
@@ -47,13 +46,15 @@ impl Store {
     /// A step may be carried out when its plan has passed or its release is good; it is planned, or has
     /// waited long enough, or was left behind by a lease that ran out; its date has come; no step of the
     /// same departure and connector with a lower rank is still to come; and the departure is open: a
-    /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out.
+    /// person hired again, a notice withdrawn or an end moved to a later day leave nothing to carry out,
+    /// nor does a suspension that was lifted. What is unknown is looked at first ([`Reader::lost_steps`]).
     /// What gives access also needs that no departure of the person is in effect and no suspension stops it
-    /// there, and that giving is not paused. What destroys also needs that deletions are allowed, the departure's disabling is on record, no
-    /// account of it in any target is left whose disabling was refused, has drifted or is still to come,
-    /// and no hold stands over the person, nor a wish over what would be deleted: all looked at in this
-    /// same transaction. Where that can't be read, nothing that destroys is claimed. Dismissals for cause come first, then lower ranks, then steps on the same
-    /// object together.
+    /// there, and that giving is not paused. What destroys also needs that deletions are allowed and not paused,
+    /// the departure's disabling is on record, no account of it in any target is left whose disabling was
+    /// refused, has drifted or is still to come, and no hold stands over the person, nor a wish over what
+    /// would be deleted: all looked at in this same transaction. Where that can't be read, nothing that
+    /// destroys is claimed. Dismissals for cause come first, then lower ranks, then steps on the same object
+    /// together.
     pub async fn claim_due(&self, claim: &Claim<'_>) -> Result<Vec<StoredStep>, StoreError> {
         if claim.connectors.is_empty() || claim.limit == 0 {
             return Ok(Vec::new());
@@ -179,7 +180,9 @@ async fn claim_in(
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let mut step = stored(row)?;
-        if is_unsure(&step) {
+        step.perhaps_begun = step.state.is_perhaps_begun();
+        if matches!(step.state, StepState::Started { .. }) && step.step.action.asks() {
+            // An attempt that nobody knows the end of: counted where the reminders are counted later on.
             step.recheck_index = step.recheck_index.saturating_add(1);
         }
         step.state = transition(&step.state, StepEvent::Start(claim.now))?;
@@ -193,13 +196,6 @@ async fn claim_in(
     }
     mark_started(db, claim, &claimed).await?;
     Ok(claimed)
-}
-
-/// Whether a form was perhaps mailed by an attempt that nobody knows the end of: that is counted where the
-/// reminders are counted later on.
-fn is_unsure(step: &StoredStep) -> bool {
-    step.step.action.asks()
-        && matches!(step.state, StepState::Started { .. } | StepState::Unknown { .. })
 }
 
 fn lease_end(claim: &Claim<'_>) -> Timestamp {
@@ -217,12 +213,13 @@ fn orders_sql(orders: Orders) -> String {
             "(NOT s.destroys OR ($3 AND FALSE)) AND s.wish IS NULL AND NOT s.gives".into()
         }
         Orders::Heeded => format!(
-            "(NOT s.destroys OR ($3 AND c.disabled_on IS NOT NULL \
+            "(NOT s.destroys OR ($3 AND NOT {} AND c.disabled_on IS NOT NULL \
                   AND NOT EXISTS (SELECT 1 FROM steps d \
                                   WHERE d.case_id = s.case_id AND d.action = 'disable' \
                                   AND (NOT d.ended OR d.state IN ('refused', 'drifted'))) \
                   AND NOT ({}))) \
              AND NOT ({KEPT}) AND NOT (s.gives AND ({STOPPED}))",
+            paused(Pausable::Deletions),
             held("s.person")
         ),
     }
@@ -232,14 +229,13 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
     let (connectors, limit) = (claim.connectors.len(), claim.limit);
     let orders = orders_sql(orders);
     // What is paused waits, and nothing that ends access waits for it.
-    let (giving, before) =
-        if claim.giving_allowed { ("", "") } else { ("AND NOT s.gives ", "AND NOT b.gives ") };
+    let giving = paused(Pausable::Giving);
     let in_no_others_hands = in_no_others_hands("s", "$4");
     let mut sql = format!(
         "SELECT s.* FROM steps s \
          JOIN plans p ON p.hash = s.plan \
          JOIN cases c ON c.id = s.case_id \
-         WHERE NOT s.ended AND s.state <> 'asked' \
+         WHERE NOT s.ended AND s.state NOT IN ('asked', 'unknown') \
          AND (s.not_before <= $1 OR {SET_BACK}) \
          AND (s.lease_until IS NULL OR s.lease_until <= $1 OR {SET_BACK}) \
          AND {in_no_others_hands} \
@@ -247,12 +243,15 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
          AND (p.state = 'passed' OR (p.state = 'released' \
               AND (p.release_expires_at IS NULL OR p.release_expires_at > $1))) \
          AND c.state = 'open' \
-         AND {orders} {giving}\
+         AND {orders} AND NOT (s.gives AND {giving}) \
+         AND (c.kind <> 'suspension' OR s.gives OR EXISTS (SELECT 1 FROM suspensions u \
+              WHERE u.person = s.person AND NOT u.lifted)) \
          AND (s.action NOT IN ('disable_mailbox', 'archive_home') OR c.disabled_on IS NOT NULL \
               OR (c.kind = 'suspension' AND NOT EXISTS (SELECT 1 FROM steps e WHERE NOT e.ended \
                   AND e.case_id = s.case_id AND e.action = 'disable'))) \
          AND NOT EXISTS (SELECT 1 FROM steps b WHERE NOT b.ended AND b.case_id = s.case_id \
-                         AND b.connector = s.connector AND b.rank < s.rank {before}) \
+                         AND b.connector = s.connector AND b.rank < s.rank \
+                         AND NOT (b.gives AND {giving})) \
          AND s.connector IN ({}) \
          ORDER BY s.for_cause DESC, s.rank, s.target_key, s.id LIMIT {limit}",
         sql::placeholders(5, connectors),
@@ -286,7 +285,7 @@ async fn mark_started(
         let sql = format!(
             "UPDATE steps SET state = $1, state_body = $2, lease_owner = $3, lease_until = $4, \
              lease_token = lease_token + 1, attempts = attempts + 1, changed_at = $5, \
-             recheck_index = recheck_index + CASE WHEN state IN ('started', 'unknown') \
+             recheck_index = recheck_index + CASE WHEN state = 'started' \
              AND action IN ('request_revocation', 'request_change') THEN 1 ELSE 0 END, \
              first_started_at = COALESCE(first_started_at, $5) WHERE id IN ({})",
             sql::placeholders(6, some.len()),
@@ -307,7 +306,7 @@ async fn mark_started(
 fn begun(claimed: &[StoredStep]) -> CrashPoints {
     let points = CrashPoints::default();
     for step in claimed {
-        points.note(step.step.action.name(), step.state.name());
+        points.note_step(&step.step.connector, step.step.action.name(), step.state.name());
     }
     points
 }

@@ -1,13 +1,11 @@
 //! Whose departure is to be looked at, and what the guard and the closing of cases count.
 
-use super::claim::SET_BACK;
-use super::daemon_store::IN_NO_HANDS;
 use super::error::Doing as _;
 use super::tables::{cases, to_decide};
-use super::{Reader, SetAside, Store, StoreError, StoredStep, Tx, convert, sql};
+use super::{Reader, SetAside, Store, StoreError, Tx, convert, sql};
 use jiff::Timestamp;
 use lapsed_core::facts::{Case, PersonId};
-use lapsed_core::step::{Step, StepId};
+use lapsed_core::step::Step;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,7 +91,7 @@ impl Reader<'_> {
     }
 
     /// Who has had a departure let through since a moment: the guard's window. Read from the plans, since a
-    /// target that is down must not hide the drip behind it.
+    /// target that is down must not hide the drip behind it, nor that somebody has accounts in systems only.
     pub async fn people_departing_since(
         &self,
         since: Timestamp,
@@ -103,26 +101,10 @@ impl Reader<'_> {
         let sql = "SELECT DISTINCT s.person AS person FROM steps s \
                    JOIN plans p ON p.hash = s.plan \
                    JOIN cases c ON c.id = s.case_id AND c.kind = 'departure' \
-                   WHERE s.action = 'disable' AND COALESCE(p.decided_at, p.created_at) >= $1 \
+                   WHERE s.action IN ('disable', 'revoke_access') AND COALESCE(p.decided_at, p.created_at) >= $1 \
                    AND p.state NOT IN ('held', 'rejected', 'replaced')";
         let rows = sql::all(&self.db, doing, sql, vec![convert::micros(since).into()]).await?;
         rows.iter().map(|row| Ok(PersonId(row.try_get("", "person").doing(doing)?))).collect()
-    }
-
-    /// Steps under way when their case was stopped, whose daemon has died or whose reply was lost: no
-    /// claim takes them up any more (D10).
-    pub async fn steps_left_behind(&self, now: Timestamp) -> Result<Vec<StoredStep>, StoreError> {
-        let sql = format!(
-            "SELECT s.id FROM steps s JOIN cases c ON c.id = s.case_id \
-             WHERE s.state IN ('started', 'unknown') AND c.state <> 'open' \
-             AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK}) AND {IN_NO_HANDS}"
-        );
-        let doing = "looking for steps left behind";
-        let mut ids = Vec::new();
-        for row in sql::all(&self.db, doing, &sql, vec![convert::micros(now).into()]).await? {
-            ids.push(StepId(row.try_get("", "id").doing(doing)?));
-        }
-        self.steps_by_id(&ids).await
     }
 
     /// Open departures with steps, all of which have ended well.

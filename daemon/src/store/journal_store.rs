@@ -43,6 +43,9 @@ pub struct StoredStep {
     /// How many of the later read-backs are behind it. Of a form that is not known to be sent: how many
     /// attempts have an end that nobody knows. Of one that is: how many reminders.
     pub recheck_index: u32,
+    /// Of a step that was just claimed: an earlier attempt may have carried it out, its daemon died or its
+    /// reply was lost.
+    pub perhaps_begun: bool,
 }
 
 impl StoredStep {
@@ -96,7 +99,8 @@ pub struct StepFilter {
 
 impl Reader<'_> {
     /// What a connector shut in departures that are open and whose clocks don't run: the last account is
-    /// not shut yet, or the daemon died between that and the start of the clocks.
+    /// not shut yet, or the daemon died between that and the start of the clocks. What was shut for an end
+    /// that was moved to a later day since says nothing of this one.
     ///
     /// # Errors
     /// When the state can't be read.
@@ -107,7 +111,8 @@ impl Reader<'_> {
         let doing = "looking for departures whose clocks don't run";
         let sql = "SELECT s.id FROM cases c JOIN steps s ON s.case_id = c.id \
                    WHERE c.state = 'open' AND c.disabled_on IS NULL AND s.connector = $1 \
-                   AND s.action = 'disable' AND s.state IN ('done', 'verified', 'unverified')";
+                   AND s.action = 'disable' AND s.state IN ('done', 'verified', 'unverified') \
+                   AND s.changed_at >= c.effective_at";
         let mut ids = Vec::new();
         for row in sql::all(&self.db, doing, sql, vec![connector.as_str().into()]).await? {
             ids.push(StepId(row.try_get("", "id").doing(doing)?));
@@ -232,6 +237,7 @@ pub(super) fn stored(row: steps::Model) -> Result<StoredStep, StoreError> {
         token: row.lease_token,
         recheck_on: convert::date_if("date", row.recheck_on.as_deref())?,
         recheck_index: u32::try_from(row.recheck_index).unwrap_or(0),
+        perhaps_begun: false,
     })
 }
 

@@ -35,6 +35,7 @@ mod ledger;
 mod notice_store;
 mod notice_write;
 mod order_form_store;
+mod orders_seen;
 mod pauses;
 mod people_store;
 mod plan_store;
@@ -46,7 +47,7 @@ mod standing_store;
 mod status;
 mod step_write;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,7 @@ pub use notice_write::{NewNotice, NoticeClaim, NoticeEnd};
 pub use order_form_store::TakenForm;
 pub use pauses::{Pausable, Pauses};
 pub use plan_store::{Decision, StoredPlan};
+pub use standing_store::LostSteps;
 pub use status::{Change, StepCount};
 pub use step_write::{AddedSteps, StepUpdate};
 pub use ticket_store::{About, Ticket, TicketState};

@@ -5,12 +5,12 @@ use super::tables::settings;
 use super::{Reader, StoreError, Tx, convert};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-/// What can be paused.
+/// What can be paused. On a state that is an older copy lapsed pauses both itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pausable {
     /// Whatever destroys.
     Deletions,
-    /// Whatever gives access; lapsed pauses it itself on a state that is an older copy.
+    /// Whatever gives access.
     Giving,
 }
 
@@ -38,9 +38,16 @@ pub struct Pauses {
     pub giving: Option<String>,
 }
 
+/// SQL that is true while something is paused; what can't be understood is a pause.
+pub(super) fn paused(what: Pausable) -> String {
+    format!("EXISTS (SELECT 1 FROM settings WHERE key = '{}' AND value <> 'null')", what.key())
+}
+
 impl Tx {
-    /// Pauses something; the text says by whom, since when and why.
+    /// Pauses something; the text says by whom, since when and why. A claim that has looked before is waited
+    /// for: once this is on record, nothing of the kind is begun.
     pub async fn pause(&self, what: Pausable, text: &str) -> Result<(), StoreError> {
+        self.wait_for_claims().await?;
         self.set_setting(&what.key(), &Some(text)).await
     }
 

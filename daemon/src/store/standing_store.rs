@@ -13,7 +13,7 @@ use lapsed_core::step::StepId;
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// That step `s`, which gives access, must not be carried out, as SQL; `$2` is today. A departure of its
@@ -23,6 +23,15 @@ pub(super) const STOPPED: &str = "EXISTS (SELECT 1 FROM cases d WHERE d.person =
     OR EXISTS (SELECT 1 FROM suspensions u WHERE u.person = s.person AND NOT u.lifted \
         AND (u.starts_on IS NULL OR u.starts_on <= $2) \
         AND (u.connectors = '*' OR u.connectors LIKE '%|' || s.connector || '|%'))";
+
+/// Steps of which nobody knows whether they were done, and that no claim takes up.
+#[derive(Debug, Default)]
+pub struct LostSteps {
+    /// All of them.
+    pub steps: Vec<StoredStep>,
+    /// Those among them whose case is over.
+    pub over: BTreeSet<StepId>,
+}
 
 impl Tx {
     /// Stores suspensions over what was there under the same ids; the moment is when each is to be looked
@@ -135,27 +144,35 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    /// Steps of one target that give access and were under way when a departure or a suspension stopped
-    /// them, whose daemon has died or whose reply was lost: no claim takes them up.
-    pub async fn stopped_under_way(
+    /// Steps of one target of which nobody knows whether they were done, and that no claim takes up: their
+    /// reply was lost, or their daemon died and they were stopped meanwhile, by the end of their case (D10), a
+    /// departure or a suspension.
+    pub async fn lost_steps(
         &self,
         connector: &ConnectorName,
         now: Timestamp,
         today: Date,
-    ) -> Result<Vec<StoredStep>, StoreError> {
-        let doing = "looking for stopped steps that were under way";
+    ) -> Result<LostSteps, StoreError> {
+        let doing = "looking for steps whose reply was lost";
         let sql = format!(
-            "SELECT s.id FROM steps s WHERE s.gives AND s.state IN ('started', 'unknown') \
-             AND s.connector = $3 AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK}) \
-             AND {IN_NO_HANDS} AND ({STOPPED})"
+            "SELECT s.id, c.state AS case_state FROM steps s JOIN cases c ON c.id = s.case_id \
+             WHERE s.connector = $3 AND (s.state = 'unknown' \
+                   OR (s.state = 'started' AND (c.state <> 'open' OR (s.gives AND ({STOPPED}))))) \
+             AND (COALESCE(s.lease_until, 0) <= $1 OR {SET_BACK}) \
+             AND (s.not_before <= $1 OR {SET_BACK}) AND {IN_NO_HANDS}"
         );
         let values =
             vec![convert::micros(now).into(), today.to_string().into(), connector.as_str().into()];
-        let mut ids = Vec::new();
+        let (mut ids, mut over) = (Vec::new(), BTreeSet::new());
         for row in sql::all(&self.db, doing, &sql, values).await? {
-            ids.push(StepId(row.try_get("", "id").doing(doing)?));
+            let id = StepId(row.try_get("", "id").doing(doing)?);
+            let case_state: String = row.try_get("", "case_state").doing(doing)?;
+            ids.push(id);
+            if case_state != "open" {
+                over.insert(id);
+            }
         }
-        self.steps_by_id(&ids).await
+        Ok(LostSteps { steps: self.steps_by_id(&ids).await?, over })
     }
 
     /// All suspensions of some people, lifted ones too, oldest first.

@@ -6,6 +6,7 @@ use super::tables::{plans, steps};
 use super::tx::Tx;
 use super::{StoreError, StoredStep, convert, sql};
 use jiff::{Timestamp, civil::Date};
+use lapsed_core::facts::ConnectorName;
 use lapsed_core::journal::StepState;
 use lapsed_core::plan::{PlanHash, PlanState};
 use lapsed_core::step::{Step, StepId};
@@ -31,6 +32,8 @@ pub struct AddedSteps {
 pub struct StepUpdate {
     /// Which step.
     pub id: StepId,
+    /// Whose it is.
+    pub connector: ConnectorName,
     /// What it does ([`lapsed_core::step::Action::name`]).
     pub action: &'static str,
     /// The counter as read.
@@ -52,10 +55,12 @@ impl StepUpdate {
     pub fn new(step: &StoredStep, state: StepState) -> Self {
         let not_before = match &state {
             StepState::Waiting { until, .. } => Some(*until),
+            StepState::Unknown { until, .. } => *until,
             _ => None,
         };
         Self {
             id: step.step.id,
+            connector: step.step.connector.clone(),
             action: step.step.action.name(),
             token: step.token,
             state,
@@ -104,7 +109,8 @@ impl Tx {
             known.extend(rows.into_iter().map(|row| (row.id, row)));
         }
         for step in all {
-            self.crash_points.note(step.action.name(), StepState::Planned.name());
+            let planned = StepState::Planned.name();
+            self.crash_points.note_step(&step.connector, step.action.name(), planned);
         }
         let counting = self.plans_that_count(known.values()).await?;
         let mut added = AddedSteps::default();
@@ -156,7 +162,8 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Vec<StepId>, StoreError> {
         for update in updates {
-            self.crash_points.note(update.action, update.state.name());
+            let (connector, action) = (&update.connector, update.action);
+            self.crash_points.note_step(connector, action, update.state.name());
         }
         let mut lost = Vec::new();
         for some in updates.chunks(sql::rows_at_once(COLUMNS)) {

@@ -74,7 +74,7 @@ pub struct LateLineView {
     pub person: String,
     /// The departure.
     pub case: String,
-    /// Where.
+    /// Where; empty where nothing could be planned yet.
     pub connector: String,
     /// What was late: `disable account mzsmitj`.
     pub what: String,

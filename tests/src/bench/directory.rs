@@ -8,6 +8,7 @@ use super::{Sizes, python};
 use crate::agency::{HrOptions, today};
 use crate::{Done, Failure};
 use lapsed::cycle::Cycle;
+use lapsed::cycle::access::changes::Marks;
 use lapsed::store::Store;
 use lapsed::targets::Hands;
 use lapsed_core::observed::Scope;
@@ -66,6 +67,7 @@ pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
     Ok(vec![
         observe(&land, &cycle, &runtime, sizes)?,
         nothing_to_do(&land, &cycle, &runtime, sizes)?,
+        incremental(&land, &cycle, &runtime, sizes)?,
     ])
 }
 
@@ -175,6 +177,45 @@ fn nothing_to_do(land: &Land, cycle: &Cycle, runtime: &Runtime, sizes: &Sizes) -
             land.setting()
         ),
         goal: Goal::RatioAtMost(0.4),
+        points: Vec::new(),
+    })
+}
+
+/// People whose accounts others change between two looks.
+const CHANGES: usize = 100;
+
+/// What changed since the last look, against a look at everything.
+fn incremental(land: &Land, cycle: &Cycle, runtime: &Runtime, sizes: &Sizes) -> Done<Row> {
+    let mut marks = Marks::default();
+    let failed = |error: lapsed::cycle::CycleError| Failure::new(error.to_string());
+    let begun = runtime.block_on(cycle.audit_changes(&mut marks, jiff::Timestamp::now()));
+    begun.map_err(failed)?;
+    let ours = |round: usize| {
+        land.change_titles(round, CHANGES)?;
+        let (took, looked) = seconds(|| {
+            let looked = runtime.block_on(cycle.audit_changes(&mut marks, jiff::Timestamp::now()));
+            looked.map_err(failed)
+        })?;
+        if looked.unread.is_empty() { Ok(took) } else { Err(Failure::new(format!("{looked:?}"))) }
+    };
+    let theirs = |_| {
+        let (took, _) = seconds(|| {
+            runtime.block_on(cycle.audit_access(jiff::Timestamp::now())).map_err(failed)
+        })?;
+        Ok(took)
+    };
+    let (ours, theirs) = in_turns(sizes.rounds, ours, theirs)?;
+    Ok(Row {
+        name: "incremental".into(),
+        ours,
+        theirs: Some(theirs),
+        unit: "s",
+        rounds: sizes.rounds,
+        setting: format!(
+            "{}; those whose {CHANGES} accounts changed since the last look, by entryCSN; against the nightly audit",
+            land.setting()
+        ),
+        goal: Goal::RatioAtMost(0.02),
         points: Vec::new(),
     })
 }

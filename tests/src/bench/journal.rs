@@ -183,7 +183,6 @@ async fn journal(store: &Store, steps: &[Step]) -> Done<()> {
             lease_for: SignedDuration::from_secs(300),
             limit: BATCH,
             deletions_allowed: true,
-            giving_allowed: true,
         };
         let batch = store.claim_due(&claim).await.map_err(failed)?;
         if batch.is_empty() {

@@ -184,6 +184,20 @@ impl Land {
         text.push('\n');
     }
 
+    /// Others give so many people another title, as a personnel system does all day.
+    pub fn change_titles(&self, round: usize, count: usize) -> Done<()> {
+        let mut text = String::new();
+        for who in self.agency.ordinary_leavers(count) {
+            let _ = writeln!(
+                text,
+                "dn: {}\nchangetype: modify\nreplace: title\ntitle: Title {round}\n",
+                self.dn(who)
+            );
+        }
+        let file = self.written("titles.ldif", &text)?;
+        crate::process::run(self.tool("ldapmodify")?.arg("-f").arg(file)).map(drop)
+    }
+
     /// How many accounts are shut.
     pub fn shut_count(&self) -> Done<usize> {
         Ok(self.slapd.search("(pwdAccountLockedTime=000001010000Z)", &["1.1"])?.len())

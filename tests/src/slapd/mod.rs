@@ -5,15 +5,12 @@ mod config;
 pub use config::{ADMIN_PASSWORD, SERVICE_PASSWORD};
 
 use crate::authority::{Certificate, TlsFiles};
-use crate::process::{Scratch, Server, accepts, command, find_program, free_port, run};
+use crate::process::{FAKETIME, Scratch, Server, accepts, command, find_program, free_port, run};
 use crate::witness::Witness;
 use crate::{Done, Entry, Failure};
 use rustix::process::Signal;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// Debian's faketime. The loader puts the machine's own name for `$LIB` in.
-const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 
 /// How many entries the service account may read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

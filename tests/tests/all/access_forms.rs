@@ -252,15 +252,39 @@ fn a_newer_revision_takes_the_place_of_the_earlier_one_and_an_older_one_is_refus
 }
 
 #[test]
+fn whoever_files_the_form_that_ends_a_protected_accounts_access_does_not_release_it() {
+    let mut stage = Stage::new();
+    let administrator = stage.someone(0);
+    stage.site.stop().unwrap();
+    let nobody = "second_operator:\n        user_ids: []";
+    stage
+        .site
+        .reconfigure(&[(nobody, &nobody.replace("[]", &format!("[{administrator}]")))])
+        .unwrap();
+    stage.site.start().unwrap();
+    stage.submit("leaves.json", &leaves(FIRST, &administrator), &[]).unwrap();
+    let plan = || -> Done<Option<String>> {
+        let plans = stage.site.json(&["plans"])?;
+        Ok(plans["plans"][0]["hash"].as_str().map(str::to_owned))
+    };
+    stage.site.wait_for("held", || Ok(plan()?.is_some())).unwrap();
+    let hash = plan().unwrap().unwrap();
+    let released = stage.site.run(&["release", &hash, "--reason", "It was me"]).unwrap();
+    let said = String::from_utf8_lossy(&released.stderr).into_owned();
+    assert!(!released.status.success() && said.contains("you gave the notice yourself"), "{said}");
+}
+
+fn leaves(id: &str, person: &str) -> Value {
+    json!({
+        "form": "departing_employee", "version": 1, "id": id, "asks": "revoke",
+        "person": { "user_id": person }, "reason": "Contract ended", "for_cause": true,
+    })
+}
+
+#[test]
 fn a_form_marked_revoke_is_a_departure_at_once_and_one_for_nobody_is_set_aside() {
     let stage = Stage::new();
     let someone = stage.someone(0);
-    let leaves = |id: &str, person: &str| {
-        json!({
-            "form": "departing_employee", "version": 1, "id": id, "asks": "revoke",
-            "person": { "user_id": person }, "reason": "Contract ended", "for_cause": true,
-        })
-    };
     stage.put_form("leaves.json", &leaves(FIRST, &someone));
     let told = stage.receipt("accepted", "leaves.json");
     assert!(told.contains("notice of a departure now"), "{told}");

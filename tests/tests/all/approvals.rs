@@ -1,7 +1,7 @@
 //! Approvals by other accounts over the socket, from a filed form to what it gives, on a real directory.
 
 use super::departure::{adopted, today, yesterday};
-use super::others::{can_be_others, open_to_all, said, with_client};
+use super::others::{can_be_others, officers, open_to_all, said, with_client};
 use lapsed_tests::Done;
 use lapsed_tests::agency::{Agency, Departure, HrOptions};
 use lapsed_tests::site::Site;
@@ -37,7 +37,8 @@ impl Stage {
         let person = agency.ordinary_leavers(2)[0];
         let here = agency.people[person].worksite.id;
         let there = if here == 'b' { 'z' } else { 'b' };
-        slapd.load_ldif(&officers(here, there)).unwrap();
+        let locations: [(char, &[&str]); 2] = [(here, &["games", "man"]), (there, &["lp"])];
+        slapd.load_ldif(&officers(BASE, &["games", "lp", "man"], &locations)).unwrap();
         configure(&site).unwrap();
         with_client(&site).unwrap();
         let mut stage = Self { agency, _slapd: slapd, site, person };
@@ -98,27 +99,6 @@ impl Stage {
         self.site.wait_for(&format!("form {number} is {states:?}"), is).unwrap();
         self.form(number)
     }
-}
-
-/// Directory accounts of the officers and the requester, and the groups that make them officers.
-fn officers(here: char, there: char) -> String {
-    let mut text = String::new();
-    for name in ["games", "lp", "man"] {
-        text.push_str(&format!(
-            "dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\n\
-             mail: {name}@dmh.test\n\n"
-        ));
-    }
-    for (at, names) in [(here, vec!["games", "man"]), (there, vec!["lp"])] {
-        text.push_str(&format!(
-            "dn: cn=LSO-{at},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: LSO-{at}\n"
-        ));
-        for name in names {
-            text.push_str(&format!("member: uid={name},ou=people,{BASE}\n"));
-        }
-        text.push('\n');
-    }
-    text
 }
 
 fn configure(site: &Site) -> Done<()> {

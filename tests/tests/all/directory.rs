@@ -8,6 +8,7 @@
 )]
 
 mod active_directory;
+mod changes;
 mod double;
 mod exchange;
 mod giving;

@@ -1,5 +1,6 @@
 //! Holds and wishes by form: files that count by whose they are, through the whole daemon.
 
+use super::beside::{is_shut, openldap_account};
 use super::departure::{adopted, today, yesterday};
 use super::homes::{home, homes_in};
 use lapsed_tests::Done;
@@ -135,12 +136,8 @@ fn while_the_forms_folder_cannot_be_looked_into_nothing_is_deleted_and_departure
     let departures = leavers.iter().map(|who| Departure::on(*who, yesterday())).collect();
     let feed = agency.to_hr_csv(&HrOptions::full(then, 3, departures));
     site.drop_file("hr-3.csv", feed).unwrap();
-    let dn = lapsed_tests::agency::Agency::openldap_dn(slapd.base(), &later);
-    let is_shut = || {
-        let entry = slapd.read(&dn, &["pwdAccountLockedTime"])?;
-        Ok(entry.is_some_and(|entry| entry.first("pwdaccountlockedtime").is_some()))
-    };
-    site.wait_for("who leaves now is shut", is_shut).unwrap();
+    site.wait_for("who leaves now is shut", || Ok(is_shut(&openldap_account(&slapd, &later)?)))
+        .unwrap();
     let attention = || Ok(site.json(&["status"])?.to_string().contains("folder_unreadable"));
     site.wait_for("it is told", attention).unwrap();
     assert!(gone_home.exists() && held_home.exists(), "what is due waits");

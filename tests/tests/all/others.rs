@@ -36,3 +36,25 @@ pub fn said(site: &Site, who: &str, arguments: &[&str]) -> (i32, String) {
     let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     (output.status.code().unwrap(), text)
 }
+
+/// Directory accounts for accounts of this machine, and the groups that make them security officers: each with
+/// the location and who is one there.
+pub fn officers(base: &str, names: &[&str], locations: &[(char, &[&str])]) -> String {
+    let mut text = String::new();
+    for name in names {
+        text += &format!(
+            "dn: uid={name},ou=people,{base}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\n\
+             sn: {name}\nmail: {name}@dmh.test\n\n"
+        );
+    }
+    for (location, names) in locations {
+        text += &format!(
+            "dn: cn=LSO-{location},ou=groups,{base}\nobjectClass: groupOfNames\ncn: LSO-{location}\n"
+        );
+        for name in *names {
+            text += &format!("member: uid={name},ou=people,{base}\n");
+        }
+        text.push('\n');
+    }
+    text
+}

@@ -17,6 +17,7 @@ pub use settings::{
     DelegateRight, DovecotKind, DovecotSettings, DovecotTimeouts, RenameSettings, UnknownUser,
 };
 
+use crate::begun::Begun;
 use crate::contract::{Apply, Observe, Probed};
 use crate::http::{Http, LoginSettings};
 use crate::secret::SecretSource;
@@ -26,7 +27,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use lapsed_core::facts::ConnectorName;
 use lapsed_core::observed::{Observed, Scope};
-use lapsed_core::step::{Fault, Outcome, Seen, Step};
+use lapsed_core::step::{Fault, Outcome, Receipt, Seen, Step, StepId};
 use mailboxes::Own;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct Dovecot {
     settings: DovecotSettings,
     own: Own,
     doveadm: Doveadm,
+    /// Steps that were begun and have not ended: deleted mail may be on the disk still.
+    begun: Begun,
     /// The server's address, for receipts and for people.
     address: String,
 }
@@ -100,6 +103,7 @@ pub fn connect(settings: &DovecotSettings) -> Result<Dovecot, SettingsError> {
         settings: settings.clone(),
         own,
         doveadm: Doveadm { http, key },
+        begun: Begun::default(),
         address: address.shown(),
     })
 }
@@ -118,8 +122,13 @@ impl Observe for Dovecot {
     }
 
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
-        let looks = stream::iter(steps).map(|step| self.see(step));
+        let looks = stream::iter(steps).map(|step| self.begun.seeing(step, self.see(step)));
         Box::pin(looks.buffered(self.window()).collect())
+    }
+
+    /// A receipt says that it has ended, perhaps by another daemon's hand.
+    fn remind(&self, step: StepId, _: &Receipt) {
+        self.begun.forget(step);
     }
 
     fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
@@ -129,7 +138,15 @@ impl Observe for Dovecot {
 
 impl Apply for Dovecot {
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
-        let runs = stream::iter(steps).map(|step| self.carry_out(step));
+        // Also those whose turn never comes: nobody knows then what became of them.
+        for step in steps {
+            self.begun.note(step.id);
+        }
+        let runs = stream::iter(steps).map(|step| self.begun.ending(step, self.carry_out(step)));
         Box::pin(runs.buffered(self.window()).collect())
+    }
+
+    fn perhaps_begun(&self, step: StepId) {
+        self.begun.note(step);
     }
 }

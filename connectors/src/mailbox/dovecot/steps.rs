@@ -63,7 +63,7 @@ impl Dovecot {
             Wish::Delegate(to, wish) => {
                 self.see_delegation(&user, &self.mail_user(to)?, wish).await
             }
-            Wish::Delete => self.see_mailboxes(&user).await,
+            Wish::Delete => self.see_mailboxes(step, &user).await,
             Wish::Create => self.see_created(&user).await,
             Wish::BringOver(from) => self.see_brought_over(from, &user).await,
         }
@@ -129,6 +129,8 @@ impl Dovecot {
             };
         };
         if self.own.is_empty(&before) {
+            // Whoever emptied it may have died before this, and no look shows what is on the disk.
+            self.purge(user).await?;
             return Ok(Outcome::AlreadySo);
         }
         for mailbox in &before {
@@ -137,8 +139,7 @@ impl Dovecot {
         for mailbox in before.iter().filter(|mailbox| !mailbox.is_inbox()) {
             self.remove(user, &mailbox.name).await?;
         }
-        // Formats that pack many messages into one file free them only now.
-        self.change(&format!("purge mail of {user}"), "purge", json!({ "user": user })).await?;
+        self.purge(user).await?;
         let after = look(&self.doveadm, &self.own, user).await?.unwrap_or_default();
         if !self.own.is_empty(&after) {
             return Err(self.leftovers(user, &after));
@@ -148,6 +149,12 @@ impl Dovecot {
             ("mailboxes", before.len().to_string()),
             ("messages", mailboxes::messages(&before).to_string()),
         ]))
+    }
+
+    /// Formats that pack many messages into one file free them only now.
+    async fn purge(&self, user: &str) -> Result<(), Fault> {
+        let what = format!("purge mail of {user}");
+        self.change(&what, "purge", json!({ "user": user })).await.map(drop)
     }
 
     /// Messages are named by the identity of their mailbox: its name could stand for others, and what
@@ -189,11 +196,16 @@ impl Dovecot {
         )
     }
 
-    async fn see_mailboxes(&self, user: &str) -> Result<Seen, Fault> {
+    async fn see_mailboxes(&self, step: &Step, user: &str) -> Result<Seen, Fault> {
         match (look(&self.doveadm, &self.own, user).await?, self.settings.unknown_user) {
             (None, UnknownUser::NoMailbox) => Ok(Seen::AsWanted),
             (None, UnknownUser::Refuse) => Ok(Seen::CannotTell(unknown(user))),
-            (Some(now), _) if self.own.is_empty(&now) => Ok(Seen::AsWanted),
+            (Some(now), _) if self.own.is_empty(&now) => match self.begun.contains(step.id) {
+                true => Ok(Seen::CannotTell(Cause::new(format!(
+                    "the mailbox of {user} is empty, and it is not known whether its mail was purged"
+                )))),
+                false => Ok(Seen::AsWanted),
+            },
             (Some(now), _) => otherwise(self.what_is_left(user, &now)),
         }
     }

@@ -18,6 +18,7 @@ mod user;
 
 pub use settings::{GraphKind, GraphSettings, SyncedAccounts};
 
+use crate::begun::Begun;
 use crate::contract::{Apply, Observe, Probed};
 use crate::handover::Sealer;
 use crate::http::Http;
@@ -41,6 +42,8 @@ pub struct Graph {
     /// What moved on with a step, as it was before: from when on log-ons counted, or when the password was
     /// changed. Read-back compares with it.
     before: Mutex<HashMap<StepId, String>>,
+    /// Steps that were begun and have not ended: a part of them may be still to do.
+    begun: Begun,
     handover: Sealer,
     passwords: PasswordRules,
 }
@@ -103,6 +106,7 @@ pub fn connect(settings: &GraphSettings, shared: &Shared<'_>) -> Result<Graph, S
         settings: settings.clone(),
         api: Api { http },
         before: Mutex::default(),
+        begun: Begun::default(),
         handover: Sealer(shared.handover.cloned()),
         passwords: shared.passwords.cloned().unwrap_or_default(),
     })
@@ -135,11 +139,13 @@ impl Observe for Graph {
     }
 
     fn read_back<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
-        let looks = stream::iter(steps).map(|step| self.see(step));
+        let looks = stream::iter(steps).map(|step| self.begun.seeing(step, self.see(step)));
         Box::pin(looks.buffered(self.window()).collect())
     }
 
+    /// A receipt also says that the step has ended, perhaps by another daemon's hand.
     fn remind(&self, step: StepId, receipt: &Receipt) {
+        self.begun.forget(step);
         let noted = [SESSIONS_FROM, PASSWORD_CHANGED].map(|key| receipt.before.get(key));
         if let Some(before) = noted.into_iter().flatten().find_map(|all| all.first()) {
             self.note_before(step, before.clone());
@@ -153,7 +159,15 @@ impl Observe for Graph {
 
 impl Apply for Graph {
     fn apply<'a>(&'a self, steps: &'a [Step]) -> BoxFuture<'a, Vec<Result<Outcome, Fault>>> {
-        let runs = stream::iter(steps).map(|step| self.carry_out(step));
+        // Also those whose turn never comes: nobody knows then what became of them.
+        for step in steps {
+            self.begun.note(step.id);
+        }
+        let runs = stream::iter(steps).map(|step| self.begun.ending(step, self.carry_out(step)));
         Box::pin(runs.buffered(self.window()).collect())
+    }
+
+    fn perhaps_begun(&self, step: StepId) {
+        self.begun.note(step);
     }
 }

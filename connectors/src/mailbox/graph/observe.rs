@@ -37,7 +37,7 @@ impl Graph {
                 }
                 Ok(observed(accounts))
             }
-            Scope::Groups(_) | Scope::Members(_) => Ok(observed(Vec::new())),
+            Scope::Groups(_) | Scope::Members(_) | Scope::Changed(_) => Ok(observed(Vec::new())),
             Scope::TakenNames => {
                 let users = self.everybody().await?;
                 let names: BTreeSet<String> = users.iter().flat_map(User::taken_names).collect();

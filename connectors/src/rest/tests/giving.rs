@@ -209,6 +209,76 @@ async fn a_system_that_opens_what_it_makes_has_it_shut_again() {
     assert!(!system.users()[0].open);
 }
 
+#[rstest]
+#[case::busy(Play::answer(503, ""), "unknown")]
+#[case::refused(Play::answer(200, json!({ "ok": false })), "refused")]
+#[case::failed_within(Play::answer(500, ""), "unknown")]
+#[case::lost(Play::HangUp, "unknown")]
+#[case::a_lie(Play::answer(200, json!({ "ok": true })), "unknown")]
+#[tokio::test]
+async fn a_new_account_that_could_not_be_shut_is_shut_by_the_next_try_and_not_called_made_before(
+    #[case] first: Play,
+    #[case] expected: &str,
+) {
+    let system = System::start().await;
+    system.leaves_open(vec![first]);
+    let rest = connect(&giving(&system.double.url)).unwrap();
+    let result = apply(&rest, &create()).await;
+    assert_eq!(word(&result), expected, "{result:?}");
+    assert!(system.users()[0].open);
+    assert!(matches!(see(&rest, &create()).await, Ok(Seen::Otherwise(_))));
+    let again = apply(&rest, &create()).await;
+    assert_eq!(word(&again), "changed", "{again:?}");
+    assert!(!system.users()[0].open);
+    assert_eq!(see(&rest, &create()).await, Ok(Seen::AsWanted));
+    assert_eq!(apply(&rest, &create()).await, Ok(Outcome::AlreadySo));
+}
+
+#[tokio::test]
+async fn an_open_account_is_shut_where_an_earlier_daemon_may_have_made_it_and_left_alone_elsewhere()
+{
+    let system = System::start().await;
+    system.add("mzsmitj", "00123", "Smith");
+    system.open_it();
+    let rest = connect(&giving(&system.double.url)).unwrap();
+    assert_eq!(apply(&rest, &create()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(see(&rest, &create()).await, Ok(Seen::AsWanted));
+    assert_eq!(system.changes(), [] as [&str; 0]);
+    rest.perhaps_begun(create().id);
+    assert!(matches!(see(&rest, &create()).await, Ok(Seen::Otherwise(_))));
+    let result = apply(&rest, &create()).await;
+    assert_eq!(word(&result), "changed", "{result:?}");
+    assert!(!system.users()[0].open);
+}
+
+#[tokio::test]
+async fn a_new_account_that_is_open_is_for_a_person_where_nothing_says_how_it_is_shut() {
+    let system = System::start().await;
+    system.leaves_open(Vec::new());
+    let mut settings = giving(&system.double.url);
+    settings.revoke = None;
+    let result = apply(&connect(&settings).unwrap(), &create()).await;
+    assert!(
+        matches!(&result, Err(Fault::Refused(why)) if why.message.contains("`revoke`")),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_late_look_at_an_account_that_was_opened_since_finds_it_made() {
+    let system = System::start().await;
+    system.leaves_open(vec![Play::answer(500, "")]);
+    let one = connect(&giving(&system.double.url)).unwrap();
+    assert_eq!(word(&apply(&one, &create()).await), "unknown");
+    let other = connect(&giving(&system.double.url)).unwrap();
+    other.perhaps_begun(create().id);
+    let Ok(Outcome::Changed(receipt)) = apply(&other, &create()).await else { panic!() };
+    assert_eq!(word(&apply(&other, &grant_to(to_be_made(), &["clerk"])).await), "changed");
+    assert_eq!(see(&other, &create()).await, Ok(Seen::AsWanted));
+    one.remind(create().id, &receipt);
+    assert_eq!(see(&one, &create()).await, Ok(Seen::AsWanted));
+}
+
 #[tokio::test]
 async fn a_new_name_that_is_somebody_elses_is_not_taken() {
     let system = System::start().await;

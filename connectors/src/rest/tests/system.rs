@@ -33,6 +33,8 @@ pub(super) enum Mood {
 pub(super) struct State {
     pub(super) users: Vec<User>,
     pub(super) mood: Mood,
+    /// What is answered to the next requests to shut an account, in place of doing it.
+    pub(super) unshut: Vec<Play>,
 }
 
 /// The system, for as long as its test runs.
@@ -43,7 +45,8 @@ pub(super) struct System {
 
 impl System {
     pub(super) async fn start() -> Self {
-        let state = Arc::new(Mutex::new(State { users: Vec::new(), mood: Mood::Honest }));
+        let state = State { users: Vec::new(), mood: Mood::Honest, unshut: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
         let inner = Arc::clone(&state);
         let double = Double::start(move |asked| inner.lock().unwrap().answer(asked)).await;
         Self { double, state }
@@ -75,6 +78,16 @@ impl System {
     /// Has the system say something odd of the account that was added last.
     pub(super) fn odd(&self, key: &'static str, value: Value) {
         self.state.lock().unwrap().users.last_mut().unwrap().odd.push((key, value));
+    }
+
+    /// Has the next requests to shut an account answered so.
+    pub(super) fn leaves_open(&self, answers: Vec<Play>) {
+        let mut state = self.state.lock().unwrap();
+        (state.mood, state.unshut) = (Mood::OpensWhatItMakes, answers);
+    }
+
+    pub(super) fn open_it(&self) {
+        self.state.lock().unwrap().users[0].open = true;
     }
 
     /// Requests that change something, as `METHOD path`.
@@ -145,6 +158,11 @@ impl State {
             return self.make(&asked.json());
         }
         let ["users", id, rest @ ..] = parts.as_slice() else { return none() };
+        if *rest == ["lock"]
+            && let Some(play) = self.unshut.pop()
+        {
+            return play;
+        }
         let id = id.parse().unwrap_or(0);
         let Some(user) = self.users.iter_mut().find(|user| user.id == id) else { return none() };
         match (asked.method.as_str(), rest) {

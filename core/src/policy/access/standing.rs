@@ -27,6 +27,9 @@ pub struct SuspensionRules {
 pub struct AuditRules {
     /// When, as a cron pattern in the agency's zone; empty: never.
     pub at: String,
+    /// Between the nights, those about whom something changed in a directory are looked at every so many minutes;
+    /// 0: never.
+    pub changes_minutes: u16,
     /// Findings of these kinds are mended by lapsed itself; off by default.
     pub mend: BTreeSet<FindingKind>,
     /// Findings of these kinds become tickets.
@@ -39,6 +42,7 @@ impl Default for AuditRules {
     fn default() -> Self {
         Self {
             at: "0 3 * * *".into(),
+            changes_minutes: 15,
             mend: BTreeSet::new(),
             tickets: BTreeSet::new(),
             without_person: Vec::new(),

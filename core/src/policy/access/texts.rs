@@ -1,12 +1,15 @@
 //! The texts of the access rules that are minijinja templates: names, addresses, homes, groups (A1, N7).
 
 use super::{AccessPolicy, SystemRule, Who};
-use crate::facts::{GroupName, LocationId, PersonKind, PersonName, SystemRole, UserId};
+use crate::facts::{
+    ConnectorName, GroupName, LocationId, PersonKind, PersonName, SystemRole, UserId,
+};
 use crate::policy::departure::{TemplateError, render};
 use crate::policy::naming::{NamingPolicy, address_word};
 use crate::policy::{Policy, RuleFault};
 use crate::wildcard;
 use minijinja::{Value, context};
+use std::collections::BTreeSet;
 
 /// For whom a text is made.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +120,29 @@ impl Policy {
             }
         }
         Ok(groups)
+    }
+
+    /// Every group that any system behind a connector gives anywhere to anybody. What a template can't say is told
+    /// where somebody is to be given it.
+    #[must_use]
+    pub fn groups_of_systems(&self, connector: &ConnectorName) -> BTreeSet<GroupName> {
+        let locations: Vec<Option<&LocationId>> =
+            self.locations.keys().map(Some).chain([None]).collect();
+        let kinds: Vec<Option<&PersonKind>> =
+            self.naming.kinds.keys().map(Some).chain([None]).collect();
+        let mut all = BTreeSet::new();
+        let behind = |rule: &&SystemRule| rule.connector.as_ref() == Some(connector);
+        for (name, rule) in self.access.systems.iter().filter(|(_, rule)| behind(rule)) {
+            let roles: Vec<Option<&SystemRole>> =
+                rule.roles.keys().map(Some).chain([None]).collect();
+            for location in &locations {
+                for (kind, role) in kinds.iter().flat_map(|k| roles.iter().map(move |r| (k, r))) {
+                    let given = self.groups_given((name.as_str(), rule), *role, *location, *kind);
+                    all.extend(given.unwrap_or_default());
+                }
+            }
+        }
+        all
     }
 
     fn words(&self, holder: &Holder<'_>, spell: impl Fn(&str) -> String) -> Value {

@@ -1,7 +1,9 @@
 //! From a name as HR gives it to the letters that an ID is made of (N3).
 
 use super::error::{NamePart, NamingError};
+use compact_str::CompactString;
 use deunicode::deunicode_char;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -20,12 +22,12 @@ pub(super) struct Spelling<'p> {
 
 impl Spelling<'_> {
     /// The ASCII letters of the text, capitals kept; an error when none is left.
-    pub fn letters(&self, text: &str) -> Result<String, NamingError> {
-        let mut letters = String::with_capacity(text.len());
+    pub fn letters(&self, text: &str) -> Result<CompactString, NamingError> {
+        let mut letters = CompactString::default();
         if text.is_ascii() && self.own.is_empty() {
             // Most names by far, and nothing to compose or look up.
-            let stays = |c: &char| c.is_ascii_alphabetic() || (self.digits && c.is_ascii_digit());
-            letters.extend(text.chars().filter(stays));
+            let stays = |c: char| c.is_ascii_alphabetic() || (self.digits && c.is_ascii_digit());
+            letters.extend(text.split(|c: char| !stays(c)));
             return if letters.is_empty() {
                 Err(NamingError::NoLetter(self.part))
             } else {
@@ -39,7 +41,7 @@ impl Spelling<'_> {
         if letters.is_empty() { Err(NamingError::NoLetter(self.part)) } else { Ok(letters) }
     }
 
-    fn push(&self, letter: char, letters: &mut String) -> Result<(), NamingError> {
+    fn push(&self, letter: char, letters: &mut CompactString) -> Result<(), NamingError> {
         if letter == LOST {
             return Err(NamingError::Damaged(self.part));
         }
@@ -72,7 +74,10 @@ impl Spelling<'_> {
 
 /// The last name without the generational suffixes that HR put behind it; never nothing at all, since
 /// a suffix that stands alone is somebody's name.
-pub(super) fn without_suffixes(last: &str, suffixes: &[String]) -> String {
+pub(super) fn without_suffixes<'l>(last: &'l str, suffixes: &[String]) -> Cow<'l, str> {
+    if last.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return Cow::Borrowed(last);
+    }
     let mut words: Vec<&str> = last
         .split(|c: char| c.is_whitespace() || c == ',')
         .filter(|word| word.chars().any(char::is_alphanumeric))
@@ -85,7 +90,7 @@ pub(super) fn without_suffixes(last: &str, suffixes: &[String]) -> String {
         words.pop();
     }
     // A damaged character outside the words must still be seen.
-    if last.contains(LOST) { last.to_owned() } else { words.join(" ") }
+    if last.contains(LOST) { Cow::Borrowed(last) } else { Cow::Owned(words.join(" ")) }
 }
 
 fn plain_word(word: &str) -> String {
@@ -113,5 +118,5 @@ pub(super) fn fold(id: &str) -> String {
 /// The ASCII letters and digits of a text, in lower case: a word of a mail address. Empty where none is left.
 pub(crate) fn address_word(own: &BTreeMap<char, String>, text: &str) -> String {
     let spelling = Spelling { own, part: NamePart::LastName, digits: true };
-    spelling.letters(text).unwrap_or_default().to_ascii_lowercase()
+    spelling.letters(text).unwrap_or_default().to_ascii_lowercase().into()
 }

@@ -6,7 +6,9 @@ use super::stem::Stem;
 use super::{NameRequest, NamingPolicy};
 use crate::facts::{LocationId, UserId};
 use crate::policy::Location;
+use compact_str::CompactString;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
 
 /// A log-on name as directories compare it: without case and without diacritics.
 #[must_use]
@@ -20,19 +22,20 @@ fn is_folded(id: &str) -> bool {
 
 /// IDs that are taken, whatever their case and diacritics (N5).
 #[derive(Debug, Clone, Default)]
-pub struct TakenIds(HashSet<String>);
+pub struct TakenIds(HashSet<CompactString, foldhash::fast::RandomState>);
 
 impl TakenIds {
     /// Takes the ID; false if it was taken already.
     pub fn insert(&mut self, id: &str) -> bool {
-        self.0.insert(fold(id.trim()))
+        let id = id.trim();
+        self.0.insert(if is_folded(id) { id.into() } else { fold(id).into() })
     }
     /// True if the ID is taken.
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {
         let id = id.trim();
         // Asked for a million times by whoever names a million people, nearly always folded already.
-        if is_folded(id) { self.0.contains(id) } else { self.0.contains(&fold(id)) }
+        if is_folded(id) { self.0.contains(id) } else { self.0.contains(fold(id).as_str()) }
     }
     /// How many are taken.
     #[must_use]
@@ -118,7 +121,7 @@ impl Candidates {
     /// The error for a caller that found all of them taken.
     #[must_use]
     pub fn all_taken(&self) -> NamingError {
-        NamingError::AllTaken { plain: self.stem.plain() }
+        NamingError::AllTaken { plain: self.stem.plain().into() }
     }
 }
 
@@ -132,7 +135,7 @@ impl Iterator for Candidates {
             self.next = id.as_ref().and_then(|_| k.checked_add(1));
             let id = id?;
             if !self.reserved.contains(&id) {
-                return UserId::new(id).ok();
+                return UserId::new(id.as_str()).ok();
             }
         }
     }
@@ -149,7 +152,7 @@ pub struct Namer<'p> {
     reserved: TakenIds,
     given: TakenIds,
     /// The next number to look at, by what stands before and after it and its count of digits.
-    counts: HashMap<String, u32>,
+    counts: HashMap<(CompactString, CompactString, usize), u32, foldhash::fast::RandomState>,
 }
 
 impl<'p> Namer<'p> {
@@ -157,7 +160,8 @@ impl<'p> Namer<'p> {
     #[must_use]
     pub fn new(policy: &'p NamingPolicy, locations: &'p BTreeMap<LocationId, Location>) -> Self {
         let reserved = policy.reserved.iter().collect();
-        Self { policy, locations, reserved, given: TakenIds::default(), counts: HashMap::new() }
+        let (given, counts) = (TakenIds::default(), HashMap::default());
+        Self { policy, locations, reserved, given, counts }
     }
 
     /// The first ID of the standard that is free, which is then taken. `taken` as in [`propose`];
@@ -174,9 +178,9 @@ impl<'p> Namer<'p> {
         let plain = stem.plain();
         let free = if self.is_free(&plain, taken) { Some(plain) } else { None };
         let id = free.or_else(|| self.smallest_duplicate(&stem, taken));
-        let id = id.ok_or_else(|| NamingError::AllTaken { plain: stem.plain() })?;
+        let id = id.ok_or_else(|| NamingError::AllTaken { plain: stem.plain().into() })?;
         self.given.insert(&id);
-        Ok(UserId::new(id)?)
+        Ok(UserId::new(id.as_str())?)
     }
 
     fn is_free(&self, id: &str, taken: &dyn Fn(&str) -> bool) -> bool {
@@ -190,20 +194,33 @@ impl<'p> Namer<'p> {
         !self.reserved.contains(id) && !self.given.contains(id) && !taken(id)
     }
 
-    fn smallest_duplicate(&mut self, stem: &Stem, taken: &dyn Fn(&str) -> bool) -> Option<String> {
+    fn smallest_duplicate(
+        &mut self,
+        stem: &Stem,
+        taken: &dyn Fn(&str) -> bool,
+    ) -> Option<CompactString> {
         // Fewer digits first: together with the count within them, that is the order of the numbers.
         let mut digits = 1;
         while let (Some(numbers), Some((before, after))) =
             (stem.numbers(digits), stem.around(digits))
         {
-            let key = format!("{before}{}{after}", "#".repeat(digits)).to_ascii_lowercase();
+            let key = (
+                before.to_ascii_lowercase(),
+                CompactString::from(after).to_ascii_lowercase(),
+                digits,
+            );
             let start = self.counts.get(&key).copied().unwrap_or(*numbers.start());
-            let found = (start..=*numbers.end())
-                .find(|k| self.is_free(&format!("{before}{k}{after}"), taken));
+            let mut id = before.clone();
+            let found = (start..=*numbers.end()).find(|k| {
+                id.truncate(before.len());
+                let _ = write!(id, "{k}");
+                id.push_str(after);
+                self.is_free(&id, taken)
+            });
             let next = found.unwrap_or(*numbers.end()).saturating_add(1);
             self.counts.insert(key, next);
-            if let Some(k) = found {
-                return Some(format!("{before}{k}{after}"));
+            if found.is_some() {
+                return Some(id);
             }
             digits += 1;
         }

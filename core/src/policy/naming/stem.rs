@@ -5,6 +5,8 @@ use super::letters::{Spelling, has_letter, without_suffixes};
 use super::{Form, KindRule, NameRequest, NamingPolicy, ascii_alphanumeric, find_location};
 use crate::facts::LocationId;
 use crate::policy::Location;
+use compact_str::{CompactString, format_compact};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Where the number of a duplicate goes.
@@ -16,15 +18,16 @@ enum Numbering {
     Behind,
 }
 
-/// All that the IDs of one request have in common. Everything in it is ASCII.
+/// All that the IDs of one request have in common. Everything in it is ASCII, and short: none of it takes
+/// memory of its own, which is most of the work where a million people get a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stem {
     /// Prefix, location and function code: never cut.
-    head: String,
+    head: CompactString,
     /// The last name's part, or a resource's function: gives way to numbers and to the limit.
-    name: String,
+    name: CompactString,
     /// The first name's part: never cut.
-    tail: String,
+    tail: CompactString,
     numbering: Numbering,
     max_length: usize,
     max_duplicates: u32,
@@ -39,7 +42,9 @@ impl Stem {
     ) -> Result<Self, NamingError> {
         let rule = kind_rule(policy, request)?;
         let location = location_of(&rule, request, locations)?;
-        let start = format!("{}{location}", policy.prefix.to_ascii_lowercase());
+        let mut start = CompactString::new(&policy.prefix);
+        start.push_str(location);
+        start.make_ascii_lowercase();
         let (head, name, tail) = match rule.form {
             Form::Staff => staff_parts(policy, request, start)?,
             Form::NonStaff => non_staff_parts(policy, &rule, request, start)?,
@@ -54,28 +59,28 @@ impl Stem {
     }
 
     /// The ID without a number.
-    pub fn plain(&self) -> String {
+    pub fn plain(&self) -> CompactString {
         let name = self.name.get(..self.kept(0).unwrap_or_default()).unwrap_or_default();
-        format!("{}{name}{}", self.head, self.tail)
+        joined([&self.head, name, &self.tail])
     }
 
     /// The ID of the `k`-th duplicate; `None` when there is no such.
-    pub fn numbered(&self, k: u32) -> Option<String> {
+    pub fn numbered(&self, k: u32) -> Option<CompactString> {
         if k == 0 || k > self.max_duplicates {
             return None;
         }
-        let number = k.to_string();
+        let number = format_compact!("{k}");
         let (before, after) = self.around(number.len())?;
-        Some(format!("{before}{number}{after}"))
+        Some(joined([&before, &number, after]))
     }
 
     /// What stands before and after a number of so many digits: the same for many stems, and the
     /// reason why they share one count.
-    pub fn around(&self, digits: usize) -> Option<(String, &str)> {
+    pub fn around(&self, digits: usize) -> Option<(CompactString, &str)> {
         let name = self.name.get(..self.kept(digits)?)?;
         Some(match self.numbering {
-            Numbering::InsideName => (format!("{}{name}", self.head), self.tail.as_str()),
-            Numbering::Behind => (format!("{}{name}{}", self.head, self.tail), ""),
+            Numbering::InsideName => (joined([&self.head, name]), self.tail.as_str()),
+            Numbering::Behind => (joined([&self.head, name, &self.tail]), ""),
         })
     }
 
@@ -91,8 +96,8 @@ impl Stem {
     pub fn allows(&self, folded: &str) -> bool {
         let same_but_number = |digits: usize| {
             let (before, after) = self.around(digits)?;
-            let rest = folded.strip_prefix(&before.to_ascii_lowercase())?;
-            let number = rest.strip_suffix(&after.to_ascii_lowercase())?;
+            let rest = folded.strip_prefix(before.to_ascii_lowercase().as_str())?;
+            let number = rest.strip_suffix(after.to_ascii_lowercase().as_str())?;
             let all_digits = number.len() == digits && number.chars().all(|c| c.is_ascii_digit());
             let k = number.parse().ok().filter(|_| all_digits)?;
             self.numbers(digits).filter(|numbers| numbers.contains(&k))
@@ -115,28 +120,40 @@ impl Stem {
     }
 }
 
-fn kind_rule(policy: &NamingPolicy, request: &NameRequest) -> Result<KindRule, NamingError> {
+fn joined<const PARTS: usize>(parts: [&str; PARTS]) -> CompactString {
+    let mut all = CompactString::default();
+    for part in parts {
+        all.push_str(part);
+    }
+    all
+}
+
+fn kind_rule<'p>(
+    policy: &'p NamingPolicy,
+    request: &NameRequest,
+) -> Result<Cow<'p, KindRule>, NamingError> {
     let kind = request.kind.as_ref().or(policy.default_kind.as_ref()).ok_or(NamingError::NoKind)?;
     if let Some(rule) = policy.kinds.get(kind) {
-        return Ok(rule.clone());
+        return Ok(Cow::Borrowed(rule));
     }
     let folded = kind.folded();
     if let Some((_, rule)) = policy.kinds.iter().find(|(known, _)| known.folded() == folded) {
-        return Ok(rule.clone());
+        return Ok(Cow::Borrowed(rule));
     }
     if let Some(code) = policy.functions.keys().find(|code| code.to_lowercase() == folded) {
         let function = Some(code.clone());
-        return Ok(KindRule { form: Form::NonStaff, location: None, function, renamed: false });
+        let form = Form::NonStaff;
+        return Ok(Cow::Owned(KindRule { form, location: None, function, renamed: false }));
     }
     let known = listed(policy.kinds.keys().map(crate::facts::PersonKind::as_str));
     Err(NamingError::UnknownKind { kind: kind.to_string(), known })
 }
 
-fn location_of(
+fn location_of<'l>(
     rule: &KindRule,
     request: &NameRequest,
-    locations: &BTreeMap<LocationId, Location>,
-) -> Result<String, NamingError> {
+    locations: &'l BTreeMap<LocationId, Location>,
+) -> Result<&'l str, NamingError> {
     let asked = rule.location.as_ref().or(request.location.as_ref());
     let asked = asked.ok_or(NamingError::NoLocation)?;
     let (id, _) = find_location(locations, asked)
@@ -144,26 +161,28 @@ fn location_of(
     if !ascii_alphanumeric(id.as_str()) {
         return Err(NamingError::UnusableLocation(id.to_string()));
     }
-    Ok(id.as_str().to_ascii_lowercase())
+    Ok(id.as_str())
 }
 
-type Parts = (String, String, String);
+type Parts = (CompactString, CompactString, CompactString);
 
 fn staff_parts(
     policy: &NamingPolicy,
     request: &NameRequest,
-    head: String,
+    head: CompactString,
 ) -> Result<Parts, NamingError> {
-    let last = last_letters(policy, request)?.to_ascii_lowercase();
-    let first = first_letters(policy, request)?.to_ascii_lowercase();
-    Ok((head, cut(last, usize::from(policy.last_name_letters)), first))
+    let mut last = cut(last_letters(policy, request)?, usize::from(policy.last_name_letters));
+    last.make_ascii_lowercase();
+    let mut first = first_letters(policy, request)?;
+    first.make_ascii_lowercase();
+    Ok((head, last, first))
 }
 
 fn non_staff_parts(
     policy: &NamingPolicy,
     rule: &KindRule,
     request: &NameRequest,
-    start: String,
+    start: CompactString,
 ) -> Result<Parts, NamingError> {
     let asked = function_of(rule, request).ok_or(NamingError::NoFunction)?;
     let code = policy.functions.keys().find(|code| code.eq_ignore_ascii_case(asked));
@@ -172,19 +191,21 @@ fn non_staff_parts(
         known: listed(policy.functions.keys().map(String::as_str)),
     })?;
     let (last, first) = (last_letters(policy, request)?, first_letters(policy, request)?);
-    Ok((format!("{start}{code}"), last, first))
+    Ok((joined([&start, code]), last, first))
 }
 
 fn resource_parts(
     policy: &NamingPolicy,
     rule: &KindRule,
     request: &NameRequest,
-    head: String,
+    head: CompactString,
 ) -> Result<Parts, NamingError> {
     let name = Some(request.name.last.trim()).filter(|name| !name.is_empty());
     let function = function_of(rule, request).or(name).ok_or(NamingError::NoFunction)?;
     let spelling = Spelling { own: &policy.transliterate, part: NamePart::Function, digits: true };
-    Ok((head, spelling.letters(function)?.to_ascii_lowercase(), String::new()))
+    let mut name = spelling.letters(function)?;
+    name.make_ascii_lowercase();
+    Ok((head, name, CompactString::default()))
 }
 
 fn function_of<'a>(rule: &'a KindRule, request: &'a NameRequest) -> Option<&'a str> {
@@ -192,17 +213,23 @@ fn function_of<'a>(rule: &'a KindRule, request: &'a NameRequest) -> Option<&'a s
     function.map(str::trim).filter(|function| !function.is_empty())
 }
 
-fn last_letters(policy: &NamingPolicy, request: &NameRequest) -> Result<String, NamingError> {
+fn last_letters(
+    policy: &NamingPolicy,
+    request: &NameRequest,
+) -> Result<CompactString, NamingError> {
     let own = &policy.transliterate;
     let last = without_suffixes(&request.name.last, &policy.drop_suffixes);
     Spelling { own, part: NamePart::LastName, digits: false }.letters(&last)
 }
 
-fn first_letters(policy: &NamingPolicy, request: &NameRequest) -> Result<String, NamingError> {
+fn first_letters(
+    policy: &NamingPolicy,
+    request: &NameRequest,
+) -> Result<CompactString, NamingError> {
     let own = &policy.transliterate;
     let count = usize::from(policy.first_name_letters);
     if count == 0 {
-        return Ok(String::new());
+        return Ok(CompactString::default());
     }
     // Feeds fill an empty preferred name with blanks or a dash.
     let preferred = request.name.preferred.as_deref().filter(|name| has_letter(name));
@@ -212,7 +239,7 @@ fn first_letters(policy: &NamingPolicy, request: &NameRequest) -> Result<String,
 }
 
 /// The first characters of an ASCII text.
-fn cut(mut text: String, length: usize) -> String {
+fn cut(mut text: CompactString, length: usize) -> CompactString {
     text.truncate(length);
     text
 }

@@ -177,6 +177,9 @@ impl<'a> Work<'a> {
             whole &= self.home_and_mailbox(form, connector, account);
             whole &= self.show_mailbox(form, connector, account);
         }
+        if account.enabled && self.password_is_under_way(form, connector, account) {
+            return Ok(());
+        }
         if account.enabled {
             // Of a form `new` nothing is in place before home and mailbox are.
             if whole || !gives_account {
@@ -198,6 +201,22 @@ impl<'a> Work<'a> {
             self.seen_step(form, connector, (enable, expectation(account), Rule::A1));
         }
         Ok(())
+    }
+
+    /// Some directories lift the lock with each new password, so that the account is open for a moment and shut
+    /// again: nothing is in place before that has ended.
+    fn password_is_under_way(
+        &self,
+        form: &FiledForm,
+        connector: &ConnectorName,
+        account: &ObservedAccount,
+    ) -> bool {
+        self.input.journal.values().any(|(step, state)| {
+            step.case == form.case()
+                && &step.connector == connector
+                && matches!(&step.action, Action::SetPassword { account: of, .. } if of.id == account.id)
+                && !state.has_ended()
+        })
     }
 
     /// What was opened by this form and is shut again was shut by somebody else's word: a form of the past

@@ -6,8 +6,7 @@ use crate::citation::Rule;
 use crate::facts::{CaseId, ConnectorName};
 use crate::journal::StepState;
 use crate::observed::ObservedAccount;
-use crate::step::{Action, Kept};
-use std::collections::BTreeMap;
+use crate::step::{Action, Kept, Receipt};
 
 impl Work<'_> {
     /// Puts back what the last departure replaced to hide the mailbox, on an account that is shut from then.
@@ -22,7 +21,15 @@ impl Work<'_> {
         if !self.was_shut(form, connector, account) {
             return true;
         }
-        let kept = Kept::Mailbox { was };
+        if was.is_perhaps() {
+            self.out.doubtful.insert(format!(
+                "the mailbox of {} in {connector} may still be hidden: what was there before is not on record, \
+                 since the answer was lost; look who may see it and write to it",
+                account.user_id
+            ));
+            return true;
+        }
+        let kept = Kept::Mailbox { was: was.before };
         let put_back = Action::PutBack { account: target(account), kept };
         let expect = expectation(account);
         let known = self.state_of(form, connector, put_back.clone(), expect.clone());
@@ -42,7 +49,7 @@ impl Work<'_> {
         &self,
         connector: &ConnectorName,
         account: &ObservedAccount,
-    ) -> Option<BTreeMap<String, Vec<String>>> {
+    ) -> Option<Receipt> {
         let person = self.input.person;
         (0..=person.episode).rev().find_map(|episode| {
             let case = CaseId::departure(person.id, episode);
@@ -54,7 +61,7 @@ impl Work<'_> {
             };
             let mut all = self.input.journal.values();
             let (_, state) = all.find(|(step, _)| hides(step))?;
-            state.receipt().map(|receipt| receipt.before.clone())
+            state.receipt().cloned()
         })
     }
 

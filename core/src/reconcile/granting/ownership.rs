@@ -5,7 +5,6 @@ use super::Granting;
 use super::place::is_vouched_for;
 use crate::access::form::Asks;
 use crate::facts::{ConnectorName, UserId};
-use crate::journal::StepState;
 use crate::observed::{ObservedAccount, Realm};
 use crate::policy::departure;
 use crate::reconcile::corroboration::fold_surname;
@@ -95,8 +94,7 @@ fn was_made(input: &Granting<'_>, connector: &ConnectorName, user_id: &UserId) -
     input.journal.values().any(|(step, state)| {
         let makes =
             matches!(step.action, Action::CreateAccount { .. } | Action::GrantAccess { .. });
-        let may_have = state.is_done()
-            || matches!(state, StepState::Started { .. } | StepState::Unknown { .. });
+        let may_have = state.is_done() || state.is_perhaps_begun();
         makes
             && may_have
             && step.action.account().id.is_to_be_made()

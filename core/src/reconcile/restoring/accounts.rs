@@ -81,9 +81,11 @@ impl<'a> Work<'a> {
             let action = Action::Enable { account: target(now) };
             self.add(connector, now, action, Rule::D10);
             // The lock itself is one attribute; a shell or keys are further ones, which opening does not know.
-            let was =
-                shut.state.receipt().map(|receipt| receipt.before.clone()).unwrap_or_default();
-            if was.len() > 1 {
+            let receipt = shut.state.receipt().cloned().unwrap_or_default();
+            if receipt.is_perhaps() {
+                self.not(format!("what else shutting replaced on {shown}"), NOT_ON_RECORD);
+            } else if receipt.before.len() > 1 {
+                let was = receipt.before;
                 let action = Action::PutBack { account: target(now), kept: Kept::Shut { was } };
                 self.add(connector, now, action, Rule::D10);
             }
@@ -248,7 +250,12 @@ impl<'a> Work<'a> {
         now: &ObservedAccount,
         one: &Taken,
     ) {
-        let was = one.state.receipt().map(|receipt| receipt.before.clone()).unwrap_or_default();
+        let receipt = one.state.receipt().cloned().unwrap_or_default();
+        if receipt.is_perhaps() {
+            let what = format!("who sees the mailbox of {} in {connector}", now.user_id);
+            return self.not(what, NOT_ON_RECORD);
+        }
+        let was = receipt.before;
         if was.is_empty() {
             return;
         }
@@ -312,6 +319,10 @@ fn shut_by_departure(shut: &Taken, before: Option<&ObservedAccount>) -> Result<(
         ),
     }
 }
+
+/// Of a change whose reply was lost, or whose daemon died before it could write down what it had replaced.
+const NOT_ON_RECORD: &str = "the answer that told what was there before was lost; look at it (log-on shell, keys, \
+                             address lists: whatever the connector replaces), and mend it by hand";
 
 const SHUT_BY_OTHERS: &str =
     "others had shut it before the departure did; it stays as they left it";

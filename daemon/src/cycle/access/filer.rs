@@ -9,7 +9,7 @@ use lapsed_core::access::authority::{Member, Question};
 use lapsed_core::access::chain::Progress;
 use lapsed_core::access::check::FormProblem;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{ApproverRole, Person};
+use lapsed_core::facts::{Actor, ApproverRole, Notice, Person, SourceName};
 use std::collections::BTreeSet;
 
 /// Whose word a form is.
@@ -126,4 +126,15 @@ impl Cycle {
         let question = Question { matter: &matter, progress: &progress, rules, away: &[], today };
         Ok(roles.iter().find(|role| question.holds(member, role)))
     }
+}
+
+/// By what a notice came that a form gave.
+pub(super) fn brought_by(number: u64, filer: &Actor) -> String {
+    format!("form {number}, by {filer}")
+}
+
+/// Who filed the form that gave a notice; `None` where it was no form.
+pub(crate) fn filer_of(notice: &Notice) -> Option<&str> {
+    let is_of_form = notice.source.as_str().starts_with(SourceName::OF_FORMS);
+    is_of_form.then(|| notice.brought_by.split_once(", by ").map(|(_, filer)| filer)).flatten()
 }

@@ -454,7 +454,7 @@ impl Cycle {
         let form = &filed.form;
         let name = format!("{}{}", SourceName::OF_FORMS, role.unwrap_or(form.form.as_str()));
         let source = SourceName::new(name).map_err(|error| CycleError::Rule(error.to_string()))?;
-        let brought_by = format!("form {}, by {}", filed.number, filed.filed_by);
+        let brought_by = super::filer::brought_by(filed.number, &filed.filed_by);
         let context = absorb::Context {
             source: &source,
             brought_by: &brought_by,

@@ -146,12 +146,16 @@ impl Cycle {
         }
         let asked: Vec<(Person, Case)> =
             holders.iter().map(|h| (h.person.clone(), nobodys_case(h.person.id, now))).collect();
+        // Before the accounts: what is done by then is to be seen there. Read after them, a step that ends
+        // in between would look as if somebody had undone it.
+        let journal = self.journal_of(&holders).await?;
+        let journal = journal.into_iter().map(|s| (s.step.id, (s.step, s.state))).collect();
         let accounts = self.accounts_of(&asked, decided).await;
         let (groups, unasked) = self.find_groups(&holders, decided).await?;
+        // And after them: whatever is shut by then may be so by our own hand.
         let steps = self.journal_of(&holders).await?;
         let begun = steps.iter().map(|s| (&s.step, &s.state, s.first_started_at));
         let shut_here = shut_here(begun);
-        let journal = steps.into_iter().map(|s| (s.step.id, (s.step, s.state))).collect();
         let (facts, mut addressless) = self.known_of_forms(&holders).await?;
         let numbers = self.numbers_of(&holders, (taken, decided), now).await?;
         let suspended = self.suspended_targets(&holders, now).await?;

@@ -5,8 +5,9 @@
 //! show.
 
 pub mod authority;
+pub mod changes;
 mod facts;
-mod filer;
+pub(crate) mod filer;
 pub mod filing;
 mod granting;
 pub(crate) mod mending;

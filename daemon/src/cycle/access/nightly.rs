@@ -6,7 +6,7 @@
 use super::super::departing::Accounts;
 use super::{Cycle, CycleError};
 use crate::cycle::DAEMON;
-use crate::store::{AuditEntry, FormFilter, SetAside, StepFilter, Tx};
+use crate::store::{AuditEntry, FormFilter, SetAside, StepFilter, StoredStep, Tx};
 use jiff::Timestamp;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
@@ -23,7 +23,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// People are read, and directories asked for memberships, so many at a time.
-const AT_ONCE: usize = 200;
+pub(super) const AT_ONCE: usize = 200;
 /// The setting that says that what was there was taken for approved, by whom and when.
 pub const BASELINE: &str = "access.baseline";
 /// The setting that says when the audit ran last and what could not be read.
@@ -42,6 +42,15 @@ pub struct Nightly {
     pub gone: usize,
 }
 
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everything.
+    Everything,
+    /// Those about whom something changed.
+    Changes,
+}
+
 struct Seen {
     accounts: Accounts,
     whole: BTreeSet<ConnectorName>,
@@ -52,9 +61,8 @@ struct Seen {
 impl Cycle {
     /// Looks at everything, stores what was found, and does what follows from it.
     pub async fn audit_access(&self, now: Timestamp) -> Result<Nightly, CycleError> {
-        let mut nightly = self.look_at_everything(now).await?;
+        let nightly = self.look_at_everything(now).await?;
         let known = self.store.read().all_access_findings().await?;
-        let was: BTreeMap<_, _> = known.iter().map(|f| (f.id, f.settled_at)).collect();
         let seen: BTreeSet<ConnectorName> = self
             .eyes
             .0
@@ -62,7 +70,21 @@ impl Cycle {
             .filter(|name| !nightly.unread.contains_key(*name))
             .cloned()
             .collect();
-        let changed = compared(known, nightly.audited.findings.clone(), &seen, now);
+        self.put_on_record(nightly, known, &seen, Extent::Everything, now).await
+    }
+
+    /// Holds what was found against what is known of those who were looked at, and does what follows from it.
+    /// `seen` are the targets that were read whole.
+    pub(super) async fn put_on_record(
+        &self,
+        mut nightly: Nightly,
+        known: Vec<AccessFinding>,
+        seen: &BTreeSet<ConnectorName>,
+        extent: Extent,
+        now: Timestamp,
+    ) -> Result<Nightly, CycleError> {
+        let was: BTreeMap<_, _> = known.iter().map(|f| (f.id, f.settled_at)).collect();
+        let changed = compared(known, nightly.audited.findings.clone(), seen, now);
         let fresh: Vec<&AccessFinding> = changed
             .iter()
             .filter(|f| f.settled_at.is_none() && was.get(&f.id).is_none_or(Option::is_some))
@@ -70,14 +92,24 @@ impl Cycle {
         let gone: Vec<&AccessFinding> =
             changed.iter().filter(|f| f.settled_at == Some(now)).collect();
         (nightly.new, nightly.gone) = (fresh.len(), gone.len());
-        let population = self.population().await?;
-        let lately = self.mended_lately(now).await?;
+        // What is judged by how many there are, and what is a matter of days, is for a look at everybody.
+        let counts = match extent {
+            Extent::Everything => Some((self.population().await?, self.mended_lately(now).await?)),
+            Extent::Changes => None,
+        };
         let mut tx = self.store.begin().await?;
         tx.save_access_findings(&changed).await?;
         self.ticket_findings(&tx, &fresh, &gone, now).await?;
         self.mend(&mut tx, &fresh, &nightly.audited, now).await?;
+        let Some((population, lately)) = counts else {
+            if nightly.new + nightly.gone > 0 {
+                self.note_audit(&mut tx, &nightly, "access.changes_audited", now);
+            }
+            tx.commit().await?;
+            return Ok(nightly);
+        };
         self.take_out_of_groups(&mut tx, &changed, &nightly.audited, &lately, now).await?;
-        self.expire_passwords(&mut tx, &nightly.audited, (&seen, population), now).await?;
+        self.expire_passwords(&mut tx, &nightly.audited, (seen, population), now).await?;
         self.lock_unused(&mut tx, &nightly.audited, now).await?;
         self.stop_expired(&mut tx, now).await?;
         let said = format!(
@@ -88,6 +120,12 @@ impl Cycle {
             nightly.unread.len()
         );
         tx.set_setting(LAST_AUDIT, &said).await?;
+        self.note_audit(&mut tx, &nightly, "access.audited", now);
+        tx.commit().await?;
+        Ok(nightly)
+    }
+
+    fn note_audit(&self, tx: &mut Tx, nightly: &Nightly, event: &str, now: Timestamp) {
         tx.audit(AuditEntry {
             clause: Some(self.config.policy.citations.cite(Rule::S4)),
             detail: json!({
@@ -95,10 +133,8 @@ impl Cycle {
                 "unread": nightly.unread.keys().collect::<Vec<_>>(),
                 "troubles": nightly.audited.troubles,
             }),
-            ..AuditEntry::new(now, DAEMON, "access.audited")
+            ..AuditEntry::new(now, DAEMON, event)
         });
-        tx.commit().await?;
-        Ok(nightly)
     }
 
     /// Reads every target and holds it against what is approved; writes nothing.
@@ -114,13 +150,7 @@ impl Cycle {
             forms.entry(filed.person).or_default().push(filed);
         }
         let filter = StepFilter { ended: Some(false), ..StepFilter::default() };
-        let under_way: HashSet<(ConnectorName, StableId)> = read
-            .steps(&filter)
-            .await?
-            .into_iter()
-            .filter(|stored| !waits(&stored.step.action))
-            .map(|stored| (stored.step.connector.clone(), stored.step.action.account().id.clone()))
-            .collect();
+        let under_way = under_way(&read.steps(&filter).await?);
         let baseline: Option<String> = read.setting(BASELINE).await?;
         let audited = audit(&Auditing {
             people: &people,
@@ -391,6 +421,13 @@ impl Cycle {
         tx.commit().await?;
         Ok(all.len())
     }
+}
+
+/// Accounts about which a step is under way.
+pub(super) fn under_way(steps: &[StoredStep]) -> HashSet<(ConnectorName, StableId)> {
+    let now = steps.iter().filter(|stored| !waits(&stored.step.action));
+    now.map(|stored| (stored.step.connector.clone(), stored.step.action.account().id.clone()))
+        .collect()
 }
 
 /// What waits for its day, or for somebody's log-on, says nothing of how an account is now.

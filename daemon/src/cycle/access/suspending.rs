@@ -108,7 +108,6 @@ impl Cycle {
                 Some((person, known.unwrap_or_else(|| case_of(suspension, now))))
             })
             .collect();
-        let observed = self.accounts_of(&asked, decided).await;
         let filter = StepFilter {
             cases: asked.iter().map(|(_, case)| case.id).collect(),
             ..StepFilter::default()
@@ -120,6 +119,8 @@ impl Cycle {
                 steps.into_iter().map(|s| (s.step.id, s.state)).collect()
             }
         };
+        // After the journal: a step that ends in between would look as if somebody had undone it.
+        let observed = self.accounts_of(&asked, decided).await;
         let by_case: HashMap<CaseId, &Suspension> = block.iter().map(|s| (s.case(), s)).collect();
         let mut all = Vec::new();
         for ((person, mut case), (accounts, readable)) in asked.into_iter().zip(observed) {

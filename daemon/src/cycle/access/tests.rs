@@ -3,6 +3,7 @@
 use super::authority::{Account, GroupsAsked};
 use crate::cycle::Cycle;
 use crate::rehearse::Rehearsal;
+use crate::store::suite::fixtures::case_of;
 use crate::store::{StepFilter, Store};
 use crate::targets::Eyes;
 use futures_util::future::BoxFuture;
@@ -15,7 +16,7 @@ use lapsed_core::citation::Rule;
 use lapsed_core::facts::*;
 use lapsed_core::journal::StepEvent;
 use lapsed_core::observed::{
-    Details, GroupKind, GroupLink, Observed, ObservedAccount, Realm, Scope,
+    Details, GroupKind, GroupLink, Mark, Observed, ObservedAccount, Realm, Scope, Since,
 };
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::{
@@ -24,9 +25,11 @@ use lapsed_core::step::{
 use rstest::rstest;
 use serde_json::json;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
+mod changes;
 mod mending;
 mod rosters;
 
@@ -39,11 +42,28 @@ fn now() -> Timestamp {
 #[derive(Default)]
 pub(super) struct Eye {
     silent: bool,
+    /// What it says of changes: up to where, where it can tell, and of whom.
+    changes: Mutex<(Option<Mark>, Vec<ObservedAccount>)>,
+    /// Gives no answer about people.
+    mute: AtomicBool,
+    /// What it shows of people, where that is not everything.
+    people: Mutex<Option<Vec<ObservedAccount>>>,
     accounts: Vec<ObservedAccount>,
     pub(super) asked: Mutex<Vec<&'static str>>,
 }
 
 impl Eye {
+    fn changed(&self, since: &Since) -> Result<Observed, Fault> {
+        self.asked.lock().unwrap().push(if since.mark.is_some() { "changed" } else { "begin" });
+        let (mark, accounts) = self.changes.lock().unwrap().clone();
+        let same = |known: &Mark| mark.as_ref().is_some_and(|mark| mark.server == known.server);
+        match &since.mark {
+            None => Ok(Observed { mark, ..Observed::default() }),
+            Some(known) if same(known) => Ok(Observed { mark, accounts, ..Observed::default() }),
+            Some(_) => Ok(Observed::default()),
+        }
+    }
+
     fn count(&self, what: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| **asked == what).count()
     }
@@ -54,13 +74,17 @@ impl Observe for Eye {
         Box::pin(async move {
             let (what, accounts) = match scope {
                 Scope::AllAccounts => ("all", self.accounts.clone()),
-                Scope::People(_) => ("people", self.accounts.clone()),
+                Scope::People(_) => {
+                    let people = self.people.lock().unwrap().clone();
+                    ("people", people.unwrap_or_else(|| self.accounts.clone()))
+                }
                 Scope::TakenNames => ("names", self.accounts.clone()),
                 Scope::Groups(_) => ("groups", Vec::new()),
                 Scope::Members(_) => ("members", Vec::new()),
+                Scope::Changed(since) => return self.changed(since),
             };
             self.asked.lock().unwrap().push(what);
-            if self.silent {
+            if self.silent || (what == "people" && self.mute.load(Ordering::Relaxed)) {
                 return Err(Fault::Retry(Cause::new("no answer")));
             }
             let wards = GroupLink {
@@ -332,15 +356,11 @@ async fn lift(cycle: &Cycle, id: u128, says: Option<&str>, ends: bool) {
     let case = Case {
         id: leave.case(),
         kind: CaseKind::Suspension,
-        person: who.id,
-        state: CaseState::Open,
         effective_at: now(),
-        for_cause: false,
         opened_at: now(),
         disabled_on: None,
-        worksite_class: None,
-        reason: String::new(),
         before: vec![(directory(), account(true))],
+        ..case_of(&who)
     };
     let target = Target { id: account(true).id, label: "mzsmitj".into() };
     let step = Step::new(

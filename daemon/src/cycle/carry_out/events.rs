@@ -14,6 +14,9 @@ pub(super) fn may_have_given(stored: &StoredStep) -> bool {
         && (stored.state.has_ended() || matches!(stored.state, StepState::Unknown { .. }))
 }
 
+/// What nobody takes up any more, and of which nobody knows whether it was done, is looked at so often.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
 /// So many attempts to ask somebody may end without anybody knowing whether they were asked; then they are
 /// not asked once more: the reminder does that.
 const MOST_UNSURE: u32 = 2;
@@ -48,7 +51,10 @@ pub(super) fn event_of(
     match result {
         Ok(Outcome::Changed(receipt)) => StepEvent::Changed(receipt),
         Ok(Outcome::AlreadySo) if attempts > 1 && shuts(&stored.step) => {
-            StepEvent::Changed(perhaps(EARLIER_ATTEMPT))
+            StepEvent::Changed(Receipt::perhaps(EARLIER_ATTEMPT))
+        }
+        Ok(Outcome::AlreadySo) if stored.perhaps_begun && leaves_no_trace(&stored.step) => {
+            StepEvent::Changed(Receipt::perhaps(EARLIER_ATTEMPT))
         }
         Ok(Outcome::AlreadySo) => StepEvent::AlreadySo,
         Ok(Outcome::Asked(receipt)) => StepEvent::Asked(counted(receipt, attempts), now),
@@ -58,10 +64,18 @@ pub(super) fn event_of(
             StepEvent::RetryAt(at, Cause::new(found.description))
         }
         Ok(Outcome::Drifted(found)) => StepEvent::Drifted(found),
+        // An earlier attempt may have done it, and this one can't tell: only a look can.
+        Err(Fault::Retry(cause)) if is_doubtful(stored) => StepEvent::ReplyLost(cause),
         Err(Fault::Retry(cause)) => StepEvent::RetryAt(next_attempt(now, attempts), cause),
         Err(Fault::Refused(cause)) => StepEvent::Refused(cause),
         Err(Fault::Unknown(cause)) => StepEvent::ReplyLost(cause),
     }
+}
+
+/// True where an earlier attempt may have taken effect. Of what somebody else is asked for, the count of
+/// attempts keeps that.
+fn is_doubtful(stored: &StoredStep) -> bool {
+    stored.perhaps_begun && !stored.step.action.asks()
 }
 
 /// True of what the end of a suspension opens again: who shut it has to be known then.
@@ -69,9 +83,13 @@ fn shuts(step: &Step) -> bool {
     matches!(step.action, Action::Disable { .. } | Action::RevokeAccess { .. })
 }
 
-/// An account that is shut by now, perhaps by an attempt that was not answered.
-fn perhaps(evidence: &str) -> Receipt {
-    Receipt { before: [(evidence.to_owned(), Vec::new())].into(), server: None }
+/// True of what can't be told afterwards from what others did: the record must not say that it was so already.
+fn leaves_no_trace(step: &Step) -> bool {
+    step.action.destroys() || matches!(step.action, Action::DisableMailbox { .. })
+}
+
+fn makes_an_account(step: &Step) -> bool {
+    matches!(step.action, Action::CreateAccount { .. })
 }
 
 /// After an earlier attempt those who were asked may have been asked before; the record says so.
@@ -97,10 +115,19 @@ pub(super) fn seen_events(
     replication: SignedDuration,
 ) -> Vec<StepEvent> {
     let lost = matches!(stored.state, StepState::Unknown { .. });
-    let retry = |cause| vec![StepEvent::RetryAt(next_attempt(now, stored.attempts), cause)];
+    let again = match &stored.state {
+        // No attempt comes between its looks, so that their count says nothing of how long it has been so.
+        StepState::Unknown { until: Some(_), .. } => now.checked_add(LOOK_AGAIN).unwrap_or(now),
+        _ => next_attempt(now, stored.attempts),
+    };
+    let retry = |cause| vec![StepEvent::RetryAt(again, cause)];
+    let still_unknown = |cause| match stored.step.action.asks() {
+        true => vec![StepEvent::RetryAt(again, cause)],
+        false => vec![StepEvent::StillUnknown(again, cause)],
+    };
     match seen {
-        Ok(Seen::AsWanted) if lost && shuts(&stored.step) => {
-            vec![StepEvent::Changed(perhaps(REPLY_LOST)), StepEvent::SeenAsWanted(now)]
+        Ok(Seen::AsWanted) if lost && (shuts(&stored.step) || leaves_no_trace(&stored.step)) => {
+            vec![StepEvent::Changed(Receipt::perhaps(REPLY_LOST)), StepEvent::SeenAsWanted(now)]
         }
         // The reply was lost, but the change is there; its before-image is in the case.
         Ok(Seen::AsWanted) if lost => vec![StepEvent::AlreadySo, StepEvent::SeenAsWanted(now)],
@@ -110,8 +137,12 @@ pub(super) fn seen_events(
         Ok(Seen::NotYet(found)) if lost => retry(Cause::new(found.description)),
         // Whoever was asked has not answered: nothing moves.
         Ok(Seen::NotYet(_)) => Vec::new(),
+        // An account of that name is there, and is not theirs: nothing was made.
+        Err(Fault::Refused(cause)) if lost && makes_an_account(&stored.step) => {
+            vec![StepEvent::NeverBegun(again, cause)]
+        }
         Err(Fault::Retry(cause) | Fault::Refused(cause) | Fault::Unknown(cause)) if lost => {
-            retry(cause)
+            still_unknown(cause)
         }
         // Whoever was asked says that it will not be done.
         Err(Fault::Refused(cause)) if matches!(stored.state, StepState::Asked { .. }) => {

@@ -142,27 +142,31 @@ impl Reader<'_> {
         Ok(Segment { prev, rows, checkpoint })
     }
 
-    /// When steps were first seen done as wanted, as the audit has it.
-    pub async fn first_verified(
+    /// When steps were seen done as wanted, each time in its order, as the audit has it: a departure that takes
+    /// effect a second time has the same steps.
+    pub async fn verified(
         &self,
         steps: &[StepId],
-    ) -> Result<BTreeMap<StepId, jiff::Timestamp>, StoreError> {
-        let mut found = BTreeMap::new();
+    ) -> Result<BTreeMap<StepId, Vec<jiff::Timestamp>>, StoreError> {
+        let mut found: BTreeMap<StepId, Vec<jiff::Timestamp>> = BTreeMap::new();
         for some in steps.chunks(crate::store::sql::rows_at_once(1)) {
             let rows: Vec<(Option<uuid::Uuid>, i64)> = audit::Entity::find()
                 .select_only()
                 .column(audit::Column::Step)
-                .column_as(audit::Column::AtUs.min(), "at")
+                .column(audit::Column::AtUs)
                 .filter(audit::Column::Step.is_in(some.iter().map(|step| step.0)))
                 .filter(audit::Column::Event.eq("step.verified"))
-                .group_by(audit::Column::Step)
+                .order_by_asc(audit::Column::Seq)
                 .into_tuple()
                 .all(&self.db)
                 .await
                 .doing("looking when steps were verified")?;
             for (step, at) in rows {
                 if let Some(step) = step {
-                    found.insert(StepId(step), convert::moment("audit moment", at)?);
+                    found
+                        .entry(StepId(step))
+                        .or_default()
+                        .push(convert::moment("audit moment", at)?);
                 }
             }
         }

@@ -83,6 +83,7 @@ fn target(id: impl Into<String>) -> Result<Target, lapsed_core::facts::Invalid> 
 #[derive(Clone, Copy)]
 pub enum Do {
     Disable,
+    Revoke,
     EndMailSessions,
     Leave(u32),
     DeleteHome,
@@ -98,6 +99,7 @@ pub fn step(number: u32, what: Do, due: Due) -> Result<Step, lapsed_core::facts:
     let account = target(format!("guid-{number}"))?;
     let action = match what {
         Do::Disable => Action::Disable { account },
+        Do::Revoke => Action::RevokeAccess { account },
         Do::EndMailSessions => Action::DisableMailbox { account },
         Do::Leave(group) => {
             Action::LeaveGroup { account, group: target(format!("group-{group}"))? }
@@ -178,7 +180,6 @@ pub fn claim_of<'a>(connectors: &'a [ConnectorName], owner: &'a str, seconds: i6
         lease_for: SignedDuration::from_secs(60),
         limit: 1_000_000,
         deletions_allowed: true,
-        giving_allowed: true,
     }
 }
 

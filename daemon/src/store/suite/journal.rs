@@ -181,6 +181,20 @@ pub async fn read_back_is_due_at_once_and_on_its_days(settings: &DatabaseSetting
     Ok(())
 }
 
+/// A drip of people who have no account but in systems must not pass the guard unseen.
+pub async fn whoever_loses_access_anywhere_counts_as_departing(
+    settings: &DatabaseSettings,
+) -> Ended {
+    let store = open(settings).await?;
+    leavers(&store, 3).await?;
+    let steps = [now(0, Do::Disable)?, now(1, Do::Revoke)?, now(2, Do::Leave(1))?];
+    planned(&store, &steps, PlanState::Passed).await?;
+    let departing = store.read().people_departing_since(NOW).await?;
+    assert_eq!(departing, [steps[0].person, steps[1].person].into());
+    assert!(store.read().people_departing_since(later(1)).await?.is_empty());
+    Ok(())
+}
+
 pub async fn counts_and_windows_fit_the_journal(settings: &DatabaseSettings) -> Ended {
     let store = open(settings).await?;
     leavers(&store, 3).await?;

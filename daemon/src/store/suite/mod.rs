@@ -64,6 +64,7 @@ macro_rules! store_suite {
                 a_step_that_drifted_is_planned_again,
                 steps_are_found_by_every_filter,
                 read_back_is_due_at_once_and_on_its_days,
+                whoever_loses_access_anywhere_counts_as_departing,
                 counts_and_windows_fit_the_journal;
             records: people_are_found_by_every_key,
                 a_person_known_by_a_stated_user_id_only_is_found,

@@ -9,10 +9,10 @@ use lapsed_core::step::{Fault, Outcome, Seen};
 use lapsed_tests::Entry;
 use lapsed_tests::samba::SambaAd;
 
-const PEOPLE: &str = "OU=People,DC=lab,DC=test";
-const GROUPS: &str = "OU=Groups,DC=lab,DC=test";
+pub const PEOPLE: &str = "OU=People,DC=lab,DC=test";
+pub const GROUPS: &str = "OU=Groups,DC=lab,DC=test";
 
-fn user(name: &str, id: &str) -> Entry {
+pub fn user(name: &str, id: &str) -> Entry {
     Entry::new(format!("CN={name},{PEOPLE}"))
         .with("objectClass", "user")
         .with("sAMAccountName", id)
@@ -20,7 +20,7 @@ fn user(name: &str, id: &str) -> Entry {
         .with("userAccountControl", "66048")
 }
 
-fn security_group(name: &str, members: &[&str]) -> Entry {
+pub fn security_group(name: &str, members: &[&str]) -> Entry {
     let mut entry = Entry::new(format!("CN={name},{GROUPS}"))
         .with("objectClass", "group")
         .with("sAMAccountName", name)
@@ -31,7 +31,7 @@ fn security_group(name: &str, members: &[&str]) -> Entry {
     entry
 }
 
-fn samba(entries: &[Entry]) -> SambaAd {
+pub fn samba(entries: &[Entry]) -> SambaAd {
     SambaAd::builder().load_ldif(&ldif(entries)).start().unwrap()
 }
 

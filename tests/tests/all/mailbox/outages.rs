@@ -2,10 +2,13 @@
 
 use super::responder::{Answer, Responder, exit, good, one_mail};
 use super::support::*;
+use lapsed_connectors::contract::Apply as _;
 use lapsed_core::step::{Fault, Outcome, Seen};
 use lapsed_tests::dovecot::Dovecot;
 use lapsed_tests::relay::{Relay, Target};
 use rstest::rstest;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -124,6 +127,58 @@ async fn a_server_that_says_yes_and_does_nothing_is_found_out() {
     assert!(matches!(seen(&mail, deletion("ann")).await, Ok(Seen::Otherwise(_))));
     let asked = responder.asked.lock().unwrap().clone();
     assert_eq!(asked[..3], ["mailboxList", "mailboxStatus", "expunge"], "looked at first");
+}
+
+/// A server with one mail that takes every command, but answers the first `purge` so.
+fn purging(messages: bool, first: Answer) -> Responder {
+    let (messages, first) = (AtomicBool::new(messages), Mutex::new(Some(first)));
+    Responder::start(move |command| match command {
+        "purge" => first.lock().unwrap().take().unwrap_or_else(|| Some(good("[]"))),
+        "expunge" => {
+            messages.store(false, Ordering::Relaxed);
+            Some(good("[]"))
+        }
+        "mailboxStatus" if !messages.load(Ordering::Relaxed) => {
+            Some(good(r#"[{"mailbox":"INBOX","messages":"0","guid":"0123456789abcdef"}]"#))
+        }
+        other => one_mail(other),
+    })
+}
+
+fn purges(responder: &Responder) -> usize {
+    responder.asked.lock().unwrap().iter().filter(|command| *command == "purge").count()
+}
+
+#[rstest]
+#[case::failed(Some(exit(75)))]
+#[case::lost(None)]
+#[tokio::test]
+async fn mail_that_was_not_freed_is_freed_by_the_next_try_and_is_not_called_gone_before(
+    #[case] first: Answer,
+) {
+    let responder = purging(true, first);
+    let (_folder, settings) = of_responder(&responder);
+    let mail = open(&settings);
+    let ending = apply(&mail, deletion("ann")).await;
+    assert!(matches!(&ending, Err(Fault::Retry(_) | Fault::Unknown(_))), "{ending:?}");
+    let look = seen(&mail, deletion("ann")).await;
+    assert!(matches!(&look, Ok(Seen::CannotTell(_))), "{look:?}");
+    assert_eq!(apply(&mail, deletion("ann")).await, Ok(Outcome::AlreadySo));
+    assert_eq!(purges(&responder), 2);
+    assert_eq!(seen(&mail, deletion("ann")).await, Ok(Seen::AsWanted));
+}
+
+#[tokio::test]
+async fn after_a_death_before_the_purge_an_empty_mailbox_is_purged() {
+    let responder = purging(false, Some(good("[]")));
+    let (_folder, settings) = of_responder(&responder);
+    let mail = open(&settings);
+    mail.perhaps_begun(deletion("ann").id);
+    let look = seen(&mail, deletion("ann")).await;
+    assert!(matches!(&look, Ok(Seen::CannotTell(_))), "{look:?}");
+    assert_eq!(apply(&mail, deletion("ann")).await, Ok(Outcome::AlreadySo));
+    assert_eq!(purges(&responder), 1);
+    assert_eq!(seen(&mail, deletion("ann")).await, Ok(Seen::AsWanted));
 }
 
 #[tokio::test]

@@ -4,8 +4,7 @@
 use super::{Stage, held};
 use crate::beside::is_shut;
 use crate::beside::openldap_account;
-use crate::others::{can_be_others, open_to_all, said, with_client};
-use lapsed_tests::Done;
+use crate::others::{can_be_others, officers, open_to_all, said, with_client};
 
 /// Accounts that every Debian has: the officer of the person's location, the one of another, one who may speak
 /// to the daemon and has no role, and one who may not even do that.
@@ -14,26 +13,11 @@ const THERE: &str = "lp";
 const STAFF: &str = "man";
 const NOBODY: &str = "nobody";
 
-/// The three in the directory, and the groups that make two of them officers.
-fn officers(stage: &Stage, user_id: &str) -> Done<String> {
+/// The locations with their officers, for the person who leaves.
+fn locations(stage: &Stage, user_id: &str) -> [(char, &'static [&'static str]); 2] {
     let who = stage.agency.people.iter().find(|person| person.user_id() == Some(user_id));
     let here = who.map_or('b', |person| person.worksite.id);
-    let there = if here == 'b' { 'z' } else { 'b' };
-    let base = stage.slapd.base();
-    let mut text = String::new();
-    for name in [HERE, THERE, STAFF] {
-        text += &format!(
-            "dn: uid={name},ou=people,{base}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\n\
-             sn: {name}\n\n"
-        );
-    }
-    for (at, name) in [(here, HERE), (there, THERE)] {
-        text += &format!(
-            "dn: cn=LSO-{at},ou=groups,{base}\nobjectClass: groupOfNames\ncn: LSO-{at}\n\
-             member: uid={name},ou=people,{base}\n\n"
-        );
-    }
-    Ok(text)
+    [(here, &[HERE]), (if here == 'b' { 'z' } else { 'b' }, &[THERE])]
 }
 
 #[test]
@@ -47,7 +31,8 @@ fn only_the_security_officer_of_the_location_puts_somebody_back_and_by_the_hash_
     )])
     .unwrap();
     let (_, leaver) = stage.leaver();
-    stage.slapd.load_ldif(&officers(&stage, &leaver).unwrap()).unwrap();
+    let all = officers(stage.slapd.base(), &[HERE, THERE, STAFF], &locations(&stage, &leaver));
+    stage.slapd.load_ldif(&all).unwrap();
     with_client(&stage.site).unwrap();
     stage.site.stop().unwrap();
     stage.site.start().unwrap();

@@ -167,3 +167,19 @@ fn a_transaction_of_a_frozen_process_does_not_keep_its_locks() -> Ended {
     assert!(runtime.block_on(stuck.commit()).is_err(), "nothing of it is stored");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_cannot_look_through_its_orders_keeps_all_from_deleting_as_long_as_it_runs()
+-> Ended {
+    let place = place().await?;
+    let one = joined(place.settings(), "one").await?;
+    let other = joined(place.settings(), "other").await?;
+    for (seen, all) in [(true, true), (false, false), (true, true), (false, false)] {
+        one.note_orders_seen("one", seen).await?;
+        assert_eq!(other.orders_seen_by_all().await?, all);
+        assert_eq!(one.orders_seen_by_all().await?, all);
+    }
+    one.part().await?;
+    assert!(other.orders_seen_by_all().await?, "what lies with it is nobody's");
+    Ok(())
+}

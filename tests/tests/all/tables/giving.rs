@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::steps::{granting, making, renaming, to_be_made};
+use lapsed_connectors::contract::Apply as _;
 use lapsed_connectors::settings::{Ability, ConnectorKind};
 use lapsed_connectors::sql::SqlServer::{self, Mariadb, Postgresql, Sqlite};
 use lapsed_connectors::sql::{AnyRows, RowCount, SqlSettings, SqlStatement};
@@ -194,15 +195,21 @@ async fn two_at_once_make_one_account() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_number_is_known_again_by_who_made_it_alone() {
+async fn an_account_without_a_number_is_known_again_by_whose_step_made_it_alone() {
     let (_database, settings) = giving(Sqlite);
     let (system, make) = (open(&settings), without_number(making("mzobrij", None)));
     changed(&system, make.clone()).await;
     assert_eq!(apply(&system, make.clone()).await, Ok(Outcome::AlreadySo));
-    // Whoever comes later can't tell it from a namesake's, and looks at what was made all the same.
+    // Whoever comes later can't tell it from a namesake's, neither for the making nor for a look at it.
     let later = open(&settings);
     assert!(refusal(apply(&later, make.clone()).await).contains("look whose it is"));
-    assert_eq!(seen(&later, make).await, Ok(Seen::AsWanted));
+    let looked = seen(&later, make.clone()).await;
+    assert!(matches!(looked, Err(Fault::Refused(_))), "{looked:?}");
+    // Unless the journal has it that it was begun before: its maker died before it could say what it did.
+    let after_its_death = open(&settings);
+    after_its_death.perhaps_begun(make.id);
+    assert_eq!(apply(&after_its_death, make.clone()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&after_its_death, make).await, Ok(Seen::AsWanted));
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-/// More rounds than any act takes.
-const MOST_ROUNDS: usize = 600;
+/// More rounds than any act takes, those left out that are killed.
+const MOST_ROUNDS: usize = 200;
 
 /// What was passed, by name and how often.
 type Passed = BTreeMap<String, u64>;
@@ -79,19 +79,21 @@ impl Ordeal {
 
     /// Rounds until two have found nothing to do.
     pub fn act(&mut self, stage: &mut Stage) -> Done<()> {
-        let mut quiet = 0;
-        for _ in 0..MOST_ROUNDS {
+        let (mut quiet, mut ended) = (0, 0);
+        while ended < MOST_ROUNDS {
             let nothing_passed = self.round(stage)?;
             let under_way = stage.under_way()? > 0;
             quiet = if nothing_passed && !under_way { quiet + 1 } else { 0 };
             if quiet == 2 {
                 return Ok(());
             }
+            ended += usize::from(self.ended);
             if self.ended && under_way {
                 stage.wait();
             }
         }
-        Err(Failure::new(format!("it has no end: {}", stage.site.log())))
+        let under_way = stage.what_is_under_way()?;
+        Err(Failure::new(format!("it has no end: {under_way}\n{}", stage.site.log())))
     }
 
     /// Killed so often at no moment in particular.

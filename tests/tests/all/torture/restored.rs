@@ -109,7 +109,9 @@ fn a_form_that_was_carried_out_after_the_copy_makes_no_second_account() {
     assert_eq!(stage.changed(), "");
 
     yesterdays_state(&mut stage, &backup);
-    assert!(tells(&stage, "state_restored") && tells(&stage, "giving_paused"));
+    for kind in ["state_restored", "giving_paused", "deletions_paused"] {
+        assert!(tells(&stage, kind), "{kind}");
+    }
     stage.approve(first);
     for form in [&since, &renaming] {
         stage.file(form);
@@ -125,7 +127,8 @@ fn a_form_that_was_carried_out_after_the_copy_makes_no_second_account() {
         stage.in_place(form);
     }
     assert_eq!(stage.changed(), "", "nothing is made, opened or renamed a second time");
-    assert!(!tells(&stage, "giving_paused"));
+    stage.site.printed(&["resume", "deletions", "--reason", "Entered the holds"]).unwrap();
+    assert!(!tells(&stage, "giving_paused") && !tells(&stage, "deletions_paused"));
 
     // Written anew, under another id: nobody can tell whether it is the same person.
     yesterdays_state(&mut stage, &backup);

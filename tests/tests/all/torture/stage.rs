@@ -255,13 +255,25 @@ impl Stage {
     pub fn tick(&mut self) {
         let (day, minutes) = self.clock;
         self.clock.1 += 1;
-        let (hour, minute) = (9 + minutes / 60, minutes % 60);
-        self.site.set_clock(&format!("{day} {hour:02}:{minute:02}:00"));
+        let moment =
+            day.at(9, 0, 0, 0).saturating_add(jiff::Span::new().minutes(i64::from(minutes)));
+        self.site.set_clock(&moment.strftime("%Y-%m-%d %H:%M:%S").to_string());
     }
 
     /// Time passes, so that what waits for another attempt gets it.
     pub fn wait(&mut self) {
         self.clock.1 += 15;
+    }
+
+    /// What is begun and not ended, in words.
+    pub fn what_is_under_way(&self) -> Done<String> {
+        let steps = "SELECT id, action, connector, state_body, not_before, lease_until, attempts FROM steps \
+                     WHERE state IN ('started', 'waiting', 'unknown')";
+        let notices = "SELECT kind, subject, cause FROM notices WHERE state = 'sending'";
+        let forms = "SELECT number, state, look_at FROM access_forms WHERE state = 'approved'";
+        let aside = "SELECT source, who, reason FROM set_asides";
+        let all = [steps, notices, forms, aside].map(|sql| self.state(sql));
+        Ok(all.into_iter().collect::<Done<Vec<_>>>()?.join("\n"))
     }
 
     /// How much is begun and not ended.

@@ -1,11 +1,12 @@
 //! A Graph that refuses, lies, hangs, or vanishes in the middle of a word.
 
 use super::tenant::*;
-use crate::contract::Observe;
+use crate::contract::{Apply, Observe};
 use crate::http::double::{Asked, Play};
+use futures_util::FutureExt;
 use lapsed_core::facts::UserId;
 use lapsed_core::observed::{PersonKeys, Scope};
-use lapsed_core::step::{Fault, Outcome, Seen};
+use lapsed_core::step::{EARLIER_ATTEMPT, Fault, Outcome, Receipt, Seen};
 use rstest::rstest;
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -145,6 +146,49 @@ async fn after_a_restart_the_receipt_tells_whether_sessions_were_ended() {
     restarted.remind(revocation().id, &receipt);
     lab.ann(|ann| ann.sessions = 0);
     assert!(matches!(seen(&restarted, revocation()).await, Ok(Seen::Otherwise(_))));
+}
+
+#[tokio::test]
+async fn sessions_that_a_lost_reply_to_the_shutting_left_open_are_not_called_ended() {
+    let lab = Lab::start().await;
+    lab.tenant.lock().unwrap().loses_reply = true;
+    let graph = lab.open();
+    let ending = apply(&graph, revocation()).await;
+    assert!(matches!(&ending, Err(Fault::Unknown(_))), "{ending:?}");
+    lab.ann(|ann| assert!(!ann.enabled && ann.sessions == 0));
+    let Ok(Seen::Otherwise(found)) = seen(&graph, revocation()).await else { panic!() };
+    assert!(found.description.contains("sessions"), "{}", found.description);
+
+    // A daemon that comes after it knows from the journal alone that it was begun.
+    let later = lab.open();
+    later.perhaps_begun(revocation().id);
+    assert!(matches!(seen(&later, revocation()).await, Ok(Seen::CannotTell(_))));
+    assert_eq!(apply(&later, revocation()).await, Ok(Outcome::AlreadySo));
+    lab.ann(|ann| assert_eq!(ann.sessions, 1));
+    assert_eq!(seen(&later, revocation()).await, Ok(Seen::AsWanted));
+}
+
+#[tokio::test]
+async fn a_shutting_that_was_given_up_before_its_first_answer_is_not_called_done() {
+    let lab = Lab::start().await;
+    let graph = lab.open();
+    assert!(graph.apply(&[revocation()]).now_or_never().is_none());
+    lab.ann(|ann| ann.enabled = false); // by others
+    assert!(matches!(seen(&graph, revocation()).await, Ok(Seen::CannotTell(_))));
+    assert_eq!(apply(&graph, revocation()).await, Ok(Outcome::AlreadySo));
+    assert_eq!(seen(&graph, revocation()).await, Ok(Seen::AsWanted));
+}
+
+#[tokio::test]
+async fn what_ended_by_anothers_hand_is_not_looked_at_as_if_it_were_still_under_way() {
+    let lab = Lab::start().await;
+    let graph = lab.open();
+    assert!(graph.apply(&[revocation()]).now_or_never().is_none());
+    lab.ann(|ann| ann.enabled = false);
+    assert_eq!(apply(&lab.open(), revocation()).await, Ok(Outcome::AlreadySo));
+    let before = [(EARLIER_ATTEMPT.to_owned(), Vec::new())].into();
+    graph.remind(revocation().id, &Receipt { before, server: None });
+    assert_eq!(seen(&graph, revocation()).await, Ok(Seen::AsWanted));
 }
 
 #[rstest]

@@ -16,6 +16,11 @@ fn wards() -> GroupLink {
 
 /// So many people in a group that no form gave, after the baseline, in a configuration that takes them out.
 async fn intruders(count: u64) -> Cycle {
+    watched(count).await.0
+}
+
+/// The same, with what the directory was asked.
+pub(super) async fn watched(count: u64) -> (Cycle, Arc<Eye>) {
     let name = |number: u64| UserId::new(format!("mzsmit{number}")).unwrap();
     let id = |number: u64| StableId::new(format!("guid-{number}")).unwrap();
     let accounts = (1..=count).map(|number| ObservedAccount {
@@ -24,7 +29,7 @@ async fn intruders(count: u64) -> Cycle {
         groups: vec![wards()],
         ..account(true)
     });
-    let (mut cycle, _) = stage(Eye { accounts: accounts.collect(), ..Eye::default() }).await;
+    let (mut cycle, eye) = stage(Eye { accounts: accounts.collect(), ..Eye::default() }).await;
     let mut config = (*cycle.config).clone();
     let systems = json!({ "wards": { "connector": "directory", "groups": ["Wards"] } });
     config.policy.access.systems = serde_json::from_value(systems).unwrap();
@@ -41,11 +46,11 @@ async fn intruders(count: u64) -> Cycle {
     tx.set_setting(BASELINE, &"by a test".to_owned()).await.unwrap();
     tx.set_setting("population.hr", &5_000u32).await.unwrap();
     tx.commit().await.unwrap();
-    cycle
+    (cycle, eye)
 }
 
 /// The moment of a nightly audit.
-fn night(number: i64) -> Timestamp {
+pub(super) fn night(number: i64) -> Timestamp {
     now().checked_add(SignedDuration::from_hours(24 * number)).unwrap()
 }
 
