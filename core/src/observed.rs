@@ -146,6 +146,30 @@ pub struct Details {
     /// The step that made it, as its own mark says; `None` for what lapsed did not make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made_by: Option<StepId>,
+    /// What a departure would replace on it, filled for [`Scope::People`].
+    #[serde(skip_serializing_if = "Replaceable::is_empty")]
+    pub replaceable: Replaceable,
+}
+
+/// What a departure would replace on an account beside its lock, as it is now: kept before anything is taken
+/// (D3), so that it can be put back (D10) even where the answer to the change was lost. Never a password.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Replaceable {
+    /// By shutting the account: attributes by name (a shell, keys, the lock itself).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_shutting: BTreeMap<String, Vec<String>>,
+    /// By hiding its mailbox: attributes by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_hiding: BTreeMap<String, Vec<String>>,
+}
+
+impl Replaceable {
+    /// True where nothing would be replaced, or the target does not show it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_shutting.is_empty() && self.by_hiding.is_empty()
+    }
 }
 
 /// When an account was last used.

@@ -6,7 +6,9 @@ use lapsed_core::citation::Rule;
 use lapsed_core::facts::*;
 use lapsed_core::guard::Finding;
 use lapsed_core::journal::StepState;
-use lapsed_core::observed::{Details, GroupKind, GroupLink, ObservedAccount, Protection, Realm};
+use lapsed_core::observed::{
+    Details, GroupKind, GroupLink, ObservedAccount, Protection, Realm, Replaceable,
+};
 use lapsed_core::reconcile::granting::{KnownGroups, Opener};
 use lapsed_core::reconcile::restoring::{
     NoLongerHeld, Refusal, Restored, Restoring, Taken, Targets, may_restore, restore,
@@ -133,6 +135,7 @@ struct World {
     ended: NoLongerHeld,
     opener: Result<Opener, String>,
     realm: Realm,
+    replaceable: Replaceable,
     journal: BTreeMap<StepId, StepState>,
 }
 
@@ -145,6 +148,7 @@ fn world() -> World {
         ended: NoLongerHeld::default(),
         opener: Ok(Opener { user_id: UserId::new("mzbossb").unwrap(), mail: None }),
         realm: Realm::Directory,
+        replaceable: Replaceable::default(),
         journal: BTreeMap::new(),
     }
 }
@@ -152,8 +156,10 @@ fn world() -> World {
 fn restored(world: &World) -> Restored {
     let mut groups = KnownGroups::default();
     groups.insert(&connector("ad"), world.groups.clone());
+    let mut departure = departure(world.realm);
+    departure.before[0].1.details.replaceable = world.replaceable.clone();
     restore(&Restoring {
-        departure: &departure(world.realm),
+        departure: &departure,
         person: &person(),
         case: CaseId::of_restoration(CaseId::departure(person().id, 0), 0),
         taken: &world.taken,
@@ -251,6 +257,40 @@ fn a_mailbox_that_was_hidden_without_a_receipt_is_for_a_person_to_look_at(#[case
     assert_eq!(done(&restored), WHOLE);
     let said: Vec<&str> = restored.not_restored.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(said, ["who sees the mailbox of mzsmitj in ad"]);
+}
+
+#[test]
+fn what_a_lost_receipt_does_not_say_of_keys_and_address_lists_the_image_from_before_does() {
+    let mut world = world();
+    for one in &mut world.taken {
+        if matches!(one.step.action, Action::Disable { .. }) {
+            one.state = StepState::Done { receipt: Some(receipt(&[(REPLY_LOST, "")])) };
+        }
+    }
+    let hidden = Some(receipt(&[(EARLIER_ATTEMPT, "")]));
+    world.taken.push(taken("ad", Action::DisableMailbox { account: at() }, hidden));
+    world.replaceable = Replaceable {
+        by_shutting: receipt(&[("lock", ""), ("sshPublicKey", "ssh-ed25519 AAAA")]).before,
+        by_hiding: receipt(&[("msExchHideFromAddressLists", "FALSE")]).before,
+    };
+    let restored = restored(&world);
+    let kept: Vec<&Kept> = restored
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::PutBack { kept, .. } => Some(kept),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        kept.iter().any(|kept| matches!(kept, Kept::Shut { was } if was.len() == 2)),
+        "{kept:?}"
+    );
+    assert!(
+        kept.iter().any(|kept| matches!(kept, Kept::Mailbox { was } if was.len() == 1)),
+        "{kept:?}"
+    );
+    assert!(restored.not_restored.is_empty(), "{:?}", restored.not_restored);
 }
 
 #[test]

@@ -136,6 +136,10 @@ impl Ready {
         }
     }
 
+    fn modified(&self) -> Option<i64> {
+        self.look.map(|look| look.modified)
+    }
+
     /// Its size in bytes, as it was listed.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -200,7 +204,7 @@ impl Inbox {
         !self.looks.is_empty()
     }
 
-    /// Lists the complete drops, by name. `wants_done` says whether a drop is incomplete without its
+    /// Lists the complete drops, the oldest first. `wants_done` says whether a drop is incomplete without its
     /// `.done` file; `settle_at_once` is for rehearsals, which take every file for complete.
     pub fn ready(
         &mut self,
@@ -238,7 +242,8 @@ impl Inbox {
                 ready.push(Ready { name: name.clone(), look: Some(*look) });
             }
         }
-        ready.sort_by(|a, b| a.name.cmp(&b.name));
+        // By name alone, hr-10.csv would come before hr-9.csv.
+        ready.sort_by(|a, b| (a.modified(), &a.name).cmp(&(b.modified(), &b.name)));
         Ok(ready)
     }
 
@@ -338,7 +343,8 @@ impl Inbox {
         };
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
         let to = free_path(folder, &format!("{stamp}-{}", safe_name(&drop.name)));
-        write_synced(&with_ending(&to, ".receipt.txt"), receipt.as_bytes())?;
+        let receipt_path = with_ending(&to, ".receipt.txt");
+        write_synced(&receipt_path, receipt.as_bytes())?;
         let from = self.folder.join(&drop.name);
         // HR may have put a newer file under the same name meanwhile, or written over it: that one was not
         // read, and stays. Looked at before the move, and after it, so that nothing can slip in between.
@@ -346,7 +352,10 @@ impl Inbox {
             self.looks.remove(&drop.name);
             return Ok(from);
         }
-        let moved = move_file(&from, &to)?;
+        let moved = move_file(&from, &to).inspect_err(|_| {
+            // It is tried again in every round, which would leave a receipt each.
+            let _ = fs::remove_file(&receipt_path);
+        })?;
         if moved == Moved::Renamed && !drop.is_still(&to, Look::has_content_of) && !from.exists() {
             move_file(&to, &from)?;
             self.looks.remove(&drop.name);
@@ -496,7 +505,10 @@ fn move_file(from: &Path, to: &Path) -> Result<Moved, DropError> {
         Ok(()) => Ok(Moved::Renamed),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             copy_plain(from, to)?;
-            fs::remove_file(from).map_err(failed("remove", from))?;
+            fs::remove_file(from).map_err(|error| {
+                let _ = fs::remove_file(to);
+                failed("remove", from)(error)
+            })?;
             Ok(Moved::Copied)
         }
         Err(error) => Err(failed("move", from)(error)),

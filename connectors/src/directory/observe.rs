@@ -13,7 +13,9 @@ use super::supervisor::Connected;
 use super::trust::held_by;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{Details, GroupLink, Observed, ObservedAccount, PersonKeys, Realm};
+use lapsed_core::observed::{
+    Details, GroupLink, Observed, ObservedAccount, PersonKeys, Realm, Replaceable,
+};
 use lapsed_core::step::{Cause, Fault};
 use std::collections::HashMap;
 
@@ -37,7 +39,8 @@ pub(super) async fn people(
         let groups = groups.map_err(|trouble| trouble.of_read("reading groups"))?;
         let account = account(shared, connected, &administrators, lag, id.clone(), entry);
         let held_in_trust = trusts.next().unwrap_or_default();
-        accounts.push(ObservedAccount { groups, held_in_trust, ..account });
+        let details = Details { replaceable: replaceable(shared, entry), ..account.details };
+        accounts.push(ObservedAccount { groups, held_in_trust, details, ..account });
     }
     nobody_moved(shared, session, &ordered).await?;
     Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
@@ -253,6 +256,15 @@ fn details(shared: &Shared, entry: &Entry, lag: Lag) -> Details {
         mail_aliases: shared.dialect.aliases(entry, &names.mail, &names.mail_alias),
         made_by: made_by(shared, entry),
         ..shared.dialect.details(entry, lag)
+    }
+}
+
+fn replaceable(shared: &Shared, entry: &Entry) -> Replaceable {
+    let shut = shared.dialect.disable(entry).ok().flatten();
+    let hidden = shared.exchange.as_ref().and_then(|exchange| exchange.disable(entry));
+    Replaceable {
+        by_shutting: shut.map(|edit| edit.before).unwrap_or_default(),
+        by_hiding: hidden.map(|edit| edit.before).unwrap_or_default(),
     }
 }
 

@@ -154,8 +154,7 @@ impl Scim {
             mail_aliases: mails,
             roles: roles.filter_map(|role| SystemRole::new(role).ok()).collect(),
             last_use: self.last_use(account),
-            password: None,
-            made_by: None,
+            ..Details::default()
         }
     }
 

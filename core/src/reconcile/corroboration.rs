@@ -2,6 +2,7 @@
 
 use super::Departure;
 use crate::absorb::fold_name;
+use crate::facts::EmployeeNumber;
 use crate::observed::{ObservedAccount, Realm};
 use crate::policy::departure;
 
@@ -43,10 +44,36 @@ pub(super) fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> 
         return Err("the account carries no last name to compare with the notice's".into());
     }
     if names.contains(&on_account) {
-        return Ok(());
+        return match is_by_former_number(input, account) && !first_name_agrees(input, account) {
+            true => Err(
+                "only a number that the person had before leads to it, and its first name is not \
+                         theirs"
+                    .into(),
+            ),
+            false => Ok(()),
+        };
     }
     let initial = stated.last.chars().next().unwrap_or('?');
     Err(format!("the account's last name is not the one in the notice ({initial}…)"))
+}
+
+/// Whether nothing but a number of before leads to the account: it may have been somebody else's all along,
+/// mistyped by HR and corrected since.
+fn is_by_former_number(input: &Departure<'_>, account: &ObservedAccount) -> bool {
+    let person = input.person;
+    let (now, user_ids) = (person.employee_numbers(), person.user_ids());
+    let mut numbers = account.employee_numbers().peekable();
+    numbers.peek().is_some()
+        && !numbers.any(|own| now.iter().any(|n| n.folded() == own.folded()))
+        && !account.user_ids().any(|own| user_ids.iter().any(|id| id.folded() == own.folded()))
+        && !person.accounts.iter().any(|known| known.id == account.id)
+}
+
+fn first_name_agrees(input: &Departure<'_>, account: &ObservedAccount) -> bool {
+    let names = input.person.engagements.iter().filter_map(|e| e.name.as_ref());
+    let mut first = names.flat_map(|name| std::iter::once(&name.first).chain(&name.preferred));
+    let on_account = fold_name(&account.name.first);
+    !on_account.is_empty() && first.any(|name| fold_name(name) == on_account)
 }
 
 /// A last name without suffix and punctuation, since HR and directories spell those differently.
@@ -72,12 +99,14 @@ pub(super) fn is_linked(input: &Departure<'_>, account: &ObservedAccount) -> boo
 /// An account of a system that shows no name: HR's number on it, or the user ID of a directory account
 /// that agrees in name and number, says whose it is. User IDs are never given twice (N5).
 fn known_by_directory(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
-    let theirs = input.person.numbers_ever();
     let number = account.employee_number.as_ref();
-    if number.is_some_and(|number| theirs.iter().any(|n| n.folded() == number.folded())) {
+    let is_among = |theirs: Vec<EmployeeNumber>| {
+        number.is_some_and(|number| theirs.iter().any(|n| n.folded() == number.folded()))
+    };
+    if is_among(input.person.employee_numbers()) {
         return Ok(());
     }
-    if number.is_some() {
+    if number.is_some() && !is_among(input.person.numbers_ever()) {
         return Err("it carries a number that is not known to be the person's".into());
     }
     let same = |other: &ObservedAccount| {
@@ -88,6 +117,10 @@ fn known_by_directory(input: &Departure<'_>, account: &ObservedAccount) -> Resul
     if input.accounts.iter().any(|(_, other)| same(other)) {
         return Ok(());
     }
-    Err("it shows neither name nor number, and no account of a directory with its user ID agrees"
-        .into())
+    Err(match number {
+        Some(_) => "it shows a number that the person had before and no name, and no account of a directory \
+                    with its user ID agrees",
+        None => "it shows neither name nor number, and no account of a directory with its user ID agrees",
+    }
+    .into())
 }

@@ -198,7 +198,7 @@ async fn attention(
             &mut all,
             "folder_unreadable",
             format!("what is dropped into {folder} is not seen: {why}"),
-            "mount the disk again, or give the daemon the folder; it looks again at every poll",
+            "mount the disk again, or give the daemon the folder and the file; it looks again at every poll",
         );
     }
     for (feed, problem) in daemon.late_feeds(now).await? {

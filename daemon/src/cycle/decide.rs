@@ -171,14 +171,15 @@ impl Cycle {
         marks: &mut Marks,
         now: Timestamp,
     ) -> Result<Vec<(Person, Case)>, CycleError> {
-        let people = self.store.read().people(block).await?;
+        // Nothing is written between these reads and what follows from them.
+        let mut tx = self.store.begin().await?;
+        let people = tx.read().people(block).await?;
         let filter = CaseFilter { people: block.to_vec(), ..CaseFilter::default() };
-        let cases = self.store.read().cases(&filter).await?;
+        let cases = tx.read().cases(&filter).await?;
         let mut known: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         let mut in_effect = Vec::new();
         let mut settled = Vec::new();
         let mut marked = Vec::new();
-        let mut tx = self.store.begin().await?;
         for mut person in people {
             let known = known.remove(&CaseId::departure(person.id, person.episode));
             self.settle_leave(&mut tx, &person, now).await?;
@@ -281,16 +282,22 @@ impl Cycle {
 
     async fn store_plans(
         &self,
-        judged: Vec<(Plan, Verdict)>,
-        work: Vec<Departing>,
+        mut judged: Vec<(Plan, Verdict)>,
+        mut work: Vec<Departing>,
         replaced: &[PlanHash],
         marks: &Marks,
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), CycleError> {
+        let mut tx = self.store.begin().await?;
+        let again = moved_on(&tx, &judged, &work).await?;
+        judged.retain(|(plan, _)| plan.steps.iter().all(|step| !again.contains(&step.person)));
+        work.retain(|departing| !again.contains(&departing.person.id));
+        tx.mark_to_decide(&again.iter().copied().collect::<Vec<_>>(), now).await?;
+        let replaced = if again.is_empty() { replaced } else { &[] };
         let mut states = Vec::new();
         for (plan, verdict) in judged {
-            let known = self.store.read().plan(&plan.hash).await?.map(|p| p.state);
+            let known = tx.read().plan(&plan.hash).await?.map(|p| p.state);
             let state = match (known, verdict) {
                 (Some(PlanState::Replaced) | None, Verdict::Pass) => PlanState::Passed,
                 (Some(PlanState::Replaced) | None, Verdict::Hold) => PlanState::Held,
@@ -299,7 +306,6 @@ impl Cycle {
             };
             states.push((plan, state, known.is_none()));
         }
-        let mut tx = self.store.begin().await?;
         let planned: HashSet<CaseId> =
             states.iter().flat_map(|(plan, ..)| plan.steps.iter().map(|s| s.case)).collect();
         let shut = self.store_findings(&mut tx, &work, &planned).await?;
@@ -426,6 +432,33 @@ pub(super) fn aside(person: &Person, reason: &str, now: Timestamp) -> Result<Set
     })
 }
 
+/// Whose facts are no longer those that were decided on, as a notice came or was withdrawn while directories were
+/// asked, and whoever is in one plan with them: they are decided on again at once.
+async fn moved_on(
+    tx: &Tx,
+    judged: &[(Plan, Verdict)],
+    work: &[Departing],
+) -> Result<HashSet<PersonId>, StoreError> {
+    let ids: Vec<PersonId> = work.iter().map(|departing| departing.person.id).collect();
+    let now = tx.read().people(&ids).await?;
+    let now: HashMap<PersonId, Person> = now.into_iter().map(|p| (p.id, p)).collect();
+    let is_as_read = |departing: &&Departing| {
+        let read = &departing.person;
+        now.get(&read.id).is_some_and(|now| {
+            now.episode == read.episode
+                && now.notices == read.notices
+                && now.engagements == read.engagements
+        })
+    };
+    let moved: HashSet<PersonId> =
+        work.iter().filter(|d| !is_as_read(d)).map(|d| d.person.id).collect();
+    let theirs = judged
+        .iter()
+        .filter(|(plan, _)| plan.steps.iter().any(|step| moved.contains(&step.person)));
+    let beside = theirs.flat_map(|(plan, _)| plan.steps.iter().map(|step| step.person));
+    Ok(beside.chain(moved.iter().copied()).collect())
+}
+
 /// Puts a plan's steps into the journal; a dismissal for cause comes first in line (D2).
 pub async fn add_steps(tx: &Tx, plan: &Plan, now: Timestamp) -> Result<(), StoreError> {
     let mut people: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
@@ -492,3 +525,6 @@ fn blocks(plan: &StoredPlan, person: &Person, now: Timestamp) -> bool {
     }
     !person.notices.iter().any(|n| n.state == NoticeState::Standing && n.received_at > since)
 }
+
+#[cfg(test)]
+mod tests;

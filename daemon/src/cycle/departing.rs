@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{
-    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, UserId,
+    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, StableId, UserId,
 };
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
@@ -18,7 +18,7 @@ use lapsed_core::reconcile::{self, Departure, Reconciled};
 use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::{Fault, StepId};
 use lapsed_core::wishes::Wish;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A directory is asked for so many people in one go.
 const PEOPLE_A_QUESTION: usize = 200;
@@ -50,7 +50,8 @@ impl Cycle {
             let filter = StepFilter { cases, ..StepFilter::default() };
             // Before the accounts: a step that ends in between would look as if somebody had undone it.
             let steps = self.store.read().steps(&filter).await?;
-            let accounts = self.accounts_of(block, decided).await;
+            let mut accounts = self.accounts_of(block, decided).await;
+            let mut of_others = self.leave_to_others(block, &mut accounts).await?;
             let people: Vec<PersonId> = block.iter().map(|(person, _)| person.id).collect();
             // Where wishes can't be read, access ends all the same: what they protect is looked at again when
             // it is claimed, and those people stay marked.
@@ -68,7 +69,8 @@ impl Cycle {
                     wishes.iter().filter(|wish| wish.person == person.id).cloned().collect();
                 let readable = Readable { all: readable.all && wishes_known, ..readable };
                 match self.one((person, case, &wishes), accounts, readable, &journal, now) {
-                    Ok((changes, departing)) => {
+                    Ok((changes, mut departing)) => {
+                        departing.attention.extend(of_others.remove(&person.id));
                         proposed.push(changes);
                         work.push(departing);
                     }
@@ -121,6 +123,47 @@ impl Cycle {
             all.iter_mut().for_each(|(_, readable)| self.unreadable(name, readable));
         }
         all
+    }
+
+    /// What is known to be somebody else's stays theirs, whichever key of the leaver leads to it: HR mistypes
+    /// and passes on numbers (D1). Gives for people what was left so.
+    pub(super) async fn leave_to_others(
+        &self,
+        block: &[(Person, Case)],
+        all: &mut [(Accounts, Readable)],
+    ) -> Result<HashMap<PersonId, String>, CycleError> {
+        let mut asked: BTreeMap<&ConnectorName, Vec<StableId>> = BTreeMap::new();
+        for ((person, _), (accounts, _)) in block.iter().zip(all.iter()) {
+            for (name, account) in accounts.iter().filter(|(n, a)| !is_surely_of(person, n, a)) {
+                asked.entry(name).or_default().push(account.id.clone());
+            }
+        }
+        let mut owners: HashMap<(ConnectorName, StableId), Vec<PersonId>> = HashMap::new();
+        for (name, ids) in asked {
+            for owner in self.store.read().people_by_account(name, &ids).await? {
+                for link in owner.accounts.iter().filter(|link| &link.connector == name) {
+                    owners.entry((name.clone(), link.id.clone())).or_default().push(owner.id);
+                }
+            }
+        }
+        let mut told = HashMap::new();
+        for ((person, _), (accounts, _)) in block.iter().zip(all.iter_mut()) {
+            let is_of_another = |(name, account): &(ConnectorName, ObservedAccount)| {
+                let owners = owners.get(&(name.clone(), account.id.clone()));
+                !is_surely_of(person, name, account)
+                    && owners.is_some_and(|o| !o.contains(&person.id))
+            };
+            let theirs: Vec<String> = accounts
+                .iter()
+                .filter(|found| is_of_another(found))
+                .map(|(name, account)| format!("{} in {name}", account.user_id))
+                .collect();
+            accounts.retain(|found| !is_of_another(found));
+            if !theirs.is_empty() {
+                told.insert(person.id, others_accounts(&theirs));
+            }
+        }
+        Ok(told)
     }
 
     fn unreadable(&self, name: &ConnectorName, readable: &mut Readable) {
@@ -315,6 +358,7 @@ pub(super) fn keep_picture(case: &mut Case, name: &ConnectorName, account: Obser
                 .filter(|group| known.groups.iter().all(|link| link.id != group.id));
             let new: Vec<_> = new.collect();
             known.groups.extend(new);
+            known.details.replaceable = account.details.replaceable;
         }
         Some(_) => {}
     }
@@ -342,6 +386,21 @@ fn stuck(person: &Person, accounts: &Accounts) -> Option<String> {
          shut them by hand if they must be"
             .into()
     })
+}
+
+/// Linked to the person, or with a number on it that they have now.
+fn is_surely_of(person: &Person, name: &ConnectorName, account: &ObservedAccount) -> bool {
+    let numbers = person.employee_numbers();
+    person.accounts.iter().any(|link| &link.connector == name && link.id == account.id)
+        || account.employee_numbers().any(|own| numbers.iter().any(|n| n.folded() == own.folded()))
+}
+
+fn others_accounts(theirs: &[String]) -> String {
+    format!(
+        "a user ID or an earlier number of the leaver's leads to {}, known to be somebody else's: it stays as \
+         it is; look whose it is",
+        theirs.join(", ")
+    )
 }
 
 fn link_account(person: &mut Person, link: &LinkedAccount) {

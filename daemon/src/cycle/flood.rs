@@ -101,4 +101,4 @@ impl Cycle {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -93,6 +93,26 @@ fn unfinished_and_hidden_names_are_left_alone() {
 }
 
 #[test]
+fn what_was_written_first_comes_first_whatever_its_name() {
+    let mut p = place();
+    for (nth, name) in ["hr-9.csv", "hr-10.csv"].into_iter().enumerate() {
+        let file = File::create(p.inbox.folder().join(name)).unwrap();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 + nth as u64);
+        file.set_modified(at).unwrap();
+    }
+    let ready = p.inbox.ready(Instant::now(), true, |_| false).unwrap();
+    assert_eq!(names(ready), ["hr-9.csv", "hr-10.csv"]);
+}
+
+#[test]
+fn a_drop_that_can_not_be_moved_leaves_no_receipt_behind_in_each_round() {
+    let mut p = place();
+    let drop = Ready { name: "gone.csv".into(), look: None };
+    assert!(p.inbox.finish(&drop, Handled::Accepted, "20261122T090000", "taken").is_err());
+    assert!(fs::read_dir(p.root.path().join("accepted")).unwrap().next().is_none());
+}
+
+#[test]
 fn links_and_pipes_are_refused() {
     let p = place();
     let secret = p.root.path().join("secret");

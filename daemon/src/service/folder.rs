@@ -11,7 +11,7 @@ use crate::cycle::CycleError;
 use crate::drops::{DropError, Handled, Inbox, Ready};
 use crate::store::{Reader, StoreError};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -28,8 +28,8 @@ const SLOWEST: u64 = 64 * 1024;
 struct Troubles {
     /// Its files could not be listed.
     listing: Option<String>,
-    /// One of them could not be read or moved in time.
-    a_file: Option<String>,
+    /// Files that could not be read or moved, by name: those of their feed that came later wait for them.
+    files: BTreeMap<OsString, String>,
 }
 
 /// A folder in which others put files.
@@ -65,8 +65,8 @@ impl Folder {
 
     /// The folder, and why the last look at it was not whole; `None` when it was.
     pub(super) fn trouble(&self) -> Option<(String, String)> {
-        let Troubles { listing, a_file } = self.troubles().clone();
-        listing.or(a_file).map(|why| (self.shown(), why))
+        let Troubles { listing, files } = self.troubles().clone();
+        listing.or(files.into_values().next()).map(|why| (self.shown(), why))
     }
 
     fn troubles(&self) -> std::sync::MutexGuard<'_, Troubles> {
@@ -77,11 +77,18 @@ impl Folder {
         self.troubles().listing = listed.as_ref().err().map(|error| with_causes(error));
     }
 
-    /// What is no plain file, or too large, is its sender's trouble.
-    fn note_a_file<T>(&self, looked: &Result<T, DropError>) {
-        let error = looked.as_ref().err();
-        let silent = error.filter(|error| matches!(error, DropError::Silent { .. }));
-        self.troubles().a_file = silent.map(|error| with_causes(error));
+    /// What is no plain file, or too large, is its sender's trouble; what is still being written is none.
+    fn note_a_file<T>(&self, name: &OsStr, looked: &Result<T, DropError>) {
+        match looked {
+            Err(error @ (DropError::Silent { .. } | DropError::Io { .. })) => {
+                let name_shown = lapsed_core::shown::shown(&name.to_string_lossy());
+                let why = format!("{name_shown} can't be read or moved: {}", with_causes(error));
+                self.troubles().files.insert(name.to_owned(), why);
+            }
+            _ => {
+                self.troubles().files.remove(name);
+            }
+        }
     }
 
     fn is_silent(&self) -> DropError {
@@ -128,7 +135,7 @@ impl Folder {
         }
     }
 
-    /// Lists the complete files, by name ([`Inbox::ready`]).
+    /// Lists the complete files, the oldest first ([`Inbox::ready`]).
     pub(super) async fn ready(
         &self,
         wants_done: impl Fn(&str) -> bool + Send + 'static,
@@ -136,8 +143,8 @@ impl Folder {
         let listed =
             self.with(0, move |inbox| inbox.ready(Instant::now(), false, wants_done)).await;
         self.note_listing(&listed);
-        if listed.as_ref().is_ok_and(Vec::is_empty) {
-            self.troubles().a_file = None;
+        if let Ok(listed) = &listed {
+            self.troubles().files.retain(|name, _| listed.iter().any(|file| file.name == *name));
         }
         listed
     }
@@ -155,9 +162,9 @@ impl Folder {
         drop: &Ready,
         how: impl FnOnce(&Inbox, &Ready) -> Result<T, DropError> + Send + 'static,
     ) -> Result<T, DropError> {
-        let (drop, size) = (drop.clone(), drop.size());
+        let (name, drop, size) = (drop.name.clone(), drop.clone(), drop.size());
         let read = self.with(size, move |inbox| how(inbox, &drop)).await;
-        self.note_a_file(&read);
+        self.note_a_file(&name, &read);
         read
     }
 
@@ -170,6 +177,7 @@ impl Folder {
         (stamp, receipt): (&str, &str),
     ) -> Result<(), DropError> {
         let bytes = along.iter().map(Ready::size).sum::<u64>().saturating_add(drop.size());
+        let name = drop.name.clone();
         let (drop, stamp, receipt) = (drop.clone(), stamp.to_owned(), receipt.to_owned());
         let finish = move |inbox: &mut Inbox| {
             inbox.finish(&drop, how, &stamp, &receipt)?;
@@ -183,7 +191,7 @@ impl Folder {
             Ok(())
         };
         let finished = self.with(bytes, finish).await;
-        self.note_a_file(&finished);
+        self.note_a_file(&name, &finished);
         finished
     }
 

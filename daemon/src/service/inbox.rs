@@ -8,9 +8,10 @@ use crate::store::AuditEntry;
 use jiff::Timestamp;
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::SourceName;
-use lapsed_core::intake::Rejection;
 use lapsed_core::intake::spec::Done;
+use lapsed_core::intake::{self, Rejection};
 use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
 
 impl Daemon {
     /// Handles every complete drop of the inbox; says how many. One that can't be handled now stays
@@ -31,14 +32,64 @@ impl Daemon {
             }
         };
         let mut handled = 0;
-        for drop in ready {
+        let mut wait: HashSet<SourceName> = HashSet::new();
+        for drop in self.last_taken_first(&cycle, ready).await? {
+            let feed = feed_of(&cycle, &drop.name.to_string_lossy());
+            if feed.is_some_and(|feed| wait.contains(feed)) {
+                continue;
+            }
             match self.handle(&cycle, &drop).await {
                 Ok(()) => handled += 1,
-                Err(HandleError::Drop(error)) => warn(&error),
+                Err(HandleError::Drop(error)) => {
+                    warn(&error);
+                    // One that was taken and lies there still would be news again after a newer one.
+                    wait.extend(feed.cloned());
+                }
                 Err(HandleError::Cycle(error)) => return Err(error),
             }
         }
         Ok(handled)
+    }
+
+    /// A drop that was taken by a daemon which was killed before it could move it goes first, whatever else
+    /// came since: after a newer one, its old words would count anew.
+    async fn last_taken_first(
+        &self,
+        cycle: &Cycle,
+        ready: Vec<Ready>,
+    ) -> Result<Vec<Ready>, CycleError> {
+        let mut of_feed: BTreeMap<&SourceName, u32> = BTreeMap::new();
+        for feed in ready.iter().filter_map(|drop| feed_of(cycle, &drop.name.to_string_lossy())) {
+            *of_feed.entry(feed).or_default() += 1;
+        }
+        of_feed.retain(|_, drops| *drops > 1);
+        let mut ordered = Vec::with_capacity(ready.len());
+        let mut others = Vec::with_capacity(ready.len());
+        for drop in ready {
+            let feed = feed_of(cycle, &drop.name.to_string_lossy());
+            let feed = feed.filter(|feed| of_feed.contains_key(feed));
+            match feed {
+                Some(feed) if self.was_taken_last(cycle, feed, &drop).await? => ordered.push(drop),
+                _ => others.push(drop),
+            }
+        }
+        ordered.extend(others);
+        Ok(ordered)
+    }
+
+    async fn was_taken_last(
+        &self,
+        cycle: &Cycle,
+        feed: &SourceName,
+        drop: &Ready,
+    ) -> Result<bool, CycleError> {
+        let Some(last) = self.store.read().last_accepted_drop(feed).await? else {
+            return Ok(false);
+        };
+        let limit = cycle.config.feeds.get(feed).map_or(0, |f| f.spec.contract.max_bytes);
+        let read = self.inbox.read(drop, move |inbox, drop| inbox.read(drop, limit)).await;
+        // What can't be read is told when its turn comes.
+        Ok(read.is_ok_and(|(bytes, _)| intake::digest(&bytes) == last.sha256))
     }
 
     async fn handle(&self, cycle: &Cycle, drop: &Ready) -> Result<(), HandleError> {

@@ -296,6 +296,36 @@ fn a_drop_that_was_taken_but_not_moved_before_the_kill_is_recognised_and_only_mo
 }
 
 #[test]
+fn a_newer_drop_waits_for_one_that_was_taken_and_could_not_be_moved() {
+    let mut scene = Scene::new(320, 3).unwrap();
+    let accepted = scene.site.path("accepted");
+    std::fs::remove_dir(&accepted).unwrap();
+    std::fs::write(&accepted, "in the way").unwrap();
+    scene.drop_leavers().unwrap();
+    scene.finish().unwrap();
+    // They stay after all, by a drop whose name comes before the other's.
+    let nobody_leaves = HrOptions::full(today(), 3, vec![]);
+    scene.site.drop_file("hr-1.csv", scene.agency.to_hr_csv(&nobody_leaves)).unwrap();
+    let site = &scene.site;
+    let names_it = |text: &str| text.contains("hr-2.csv can't be read or moved");
+    let told = || Ok(names_it(&String::from_utf8_lossy(&site.run(&["status"])?.stdout)));
+    site.wait_for("status names the file that is in the way", told).unwrap();
+    assert_eq!(site.names("inbox").unwrap(), ["hr-1.csv", "hr-2.csv"]);
+    scene.site.kill().unwrap();
+
+    std::fs::remove_file(&accepted).unwrap();
+    std::fs::create_dir(&accepted).unwrap();
+    scene.site.start().unwrap();
+    let site = &scene.site;
+    site.wait_for("both are moved", || Ok(site.names("inbox")?.is_empty())).unwrap();
+    assert!(site.receipt("accepted", "hr-2.csv").unwrap().contains("before"));
+    assert!(site.receipt("accepted", "hr-1.csv").unwrap().contains("TAKEN"));
+    assert_eq!(site.names("rejected").unwrap(), [] as [&str; 0]);
+    let off = || Ok(scene.journal.count("state = 'cancelled'")? > 0);
+    site.wait_for("the departures are off", off).unwrap();
+}
+
+#[test]
 fn a_directory_killed_in_mid_run_is_taken_up_where_it_was() {
     let mut scene = Scene::new(420, 200).unwrap();
     scene.drop_leavers().unwrap();

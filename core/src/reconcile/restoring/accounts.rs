@@ -6,6 +6,7 @@ use crate::facts::{ConnectorName, GroupName, StableId, SystemRole};
 use crate::observed::{GroupKind, ObservedAccount, Realm};
 use crate::reconcile::suspending::{ShutBy, shut_by};
 use crate::step::{Action, Envelope, Kept, Target};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 impl<'a> Work<'a> {
@@ -55,7 +56,7 @@ impl<'a> Work<'a> {
                 Action::StampDescription { text, .. } => {
                     self.description(connector, now, before, one, text);
                 }
-                Action::DisableMailbox { .. } => self.address_lists(connector, now, one),
+                Action::DisableMailbox { .. } => self.address_lists(connector, now, before, one),
                 _ => {}
             }
         }
@@ -81,13 +82,14 @@ impl<'a> Work<'a> {
             let action = Action::Enable { account: target(now) };
             self.add(connector, now, action, Rule::D10);
             // The lock itself is one attribute; a shell or keys are further ones, which opening does not know.
-            let receipt = shut.state.receipt().cloned().unwrap_or_default();
-            if receipt.is_perhaps() {
-                self.not(format!("what else shutting replaced on {shown}"), NOT_ON_RECORD);
-            } else if receipt.before.len() > 1 {
-                let was = receipt.before;
-                let action = Action::PutBack { account: target(now), kept: Kept::Shut { was } };
-                self.add(connector, now, action, Rule::D10);
+            let image = before.map(|account| &account.details.replaceable.by_shutting);
+            match replaced(shut, image) {
+                None => self.not(format!("what else shutting replaced on {shown}"), NOT_ON_RECORD),
+                Some(was) if was.len() > 1 => {
+                    let action = Action::PutBack { account: target(now), kept: Kept::Shut { was } };
+                    self.add(connector, now, action, Rule::D10);
+                }
+                Some(_) => {}
             }
         }
         if done.iter().any(|one| matches!(one.step.action, Action::ScramblePassword { .. })) {
@@ -248,14 +250,14 @@ impl<'a> Work<'a> {
         &mut self,
         connector: &ConnectorName,
         now: &ObservedAccount,
+        before: Option<&ObservedAccount>,
         one: &Taken,
     ) {
-        let receipt = one.state.receipt().cloned().unwrap_or_default();
-        if receipt.is_perhaps() {
+        let image = before.map(|account| &account.details.replaceable.by_hiding);
+        let Some(was) = replaced(one, image) else {
             let what = format!("who sees the mailbox of {} in {connector}", now.user_id);
             return self.not(what, NOT_ON_RECORD);
-        }
-        let was = receipt.before;
+        };
         if was.is_empty() {
             return;
         }
@@ -319,6 +321,19 @@ fn shut_by_departure(shut: &Taken, before: Option<&ObservedAccount>) -> Result<(
         ),
     }
 }
+
+/// What a step replaced, by its receipt; where its reply was lost, by the image that was kept before anything
+/// was taken. `None`: it is on no record.
+fn replaced(one: &Taken, image: Option<&Replaced>) -> Option<Replaced> {
+    let receipt = one.state.receipt().cloned().unwrap_or_default();
+    match receipt.is_perhaps() {
+        false => Some(receipt.before),
+        true => image.filter(|image| !image.is_empty()).cloned(),
+    }
+}
+
+/// Attributes by name.
+type Replaced = BTreeMap<String, Vec<String>>;
 
 /// Of a change whose reply was lost, or whose daemon died before it could write down what it had replaced.
 const NOT_ON_RECORD: &str = "the answer that told what was there before was lost; look at it (log-on shell, keys, \

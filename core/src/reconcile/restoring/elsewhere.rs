@@ -54,7 +54,7 @@ impl Work<'_> {
             let now = self.now(connector, id).filter(|_| !on_account);
             let stopped = self.input.targets.suspended.contains(connector);
             if let Some(now) = now.filter(|_| !stopped) {
-                self.address_lists(connector, now, one);
+                self.address_lists(connector, now, self.before(connector, id), one);
             }
             return;
         }

@@ -120,12 +120,13 @@ impl Cycle {
             }
         };
         // After the journal: a step that ends in between would look as if somebody had undone it.
-        let observed = self.accounts_of(&asked, decided).await;
+        let mut observed = self.accounts_of(&asked, decided).await;
+        let mut of_others = self.leave_to_others(&asked, &mut observed).await?;
         let by_case: HashMap<CaseId, &Suspension> = block.iter().map(|s| (s.case(), s)).collect();
         let mut all = Vec::new();
         for ((person, mut case), (accounts, readable)) in asked.into_iter().zip(observed) {
             let Some(suspension) = by_case.get(&case.id).map(|s| (*s).clone()) else { continue };
-            let stopped = stop(&Stopping {
+            let mut stopped = stop(&Stopping {
                 suspension: &suspension,
                 case: &case,
                 person: &person,
@@ -134,6 +135,7 @@ impl Cycle {
                 today: self.today(now),
                 journal: &|id| journal.get(&id).cloned(),
             });
+            stopped.doubtful.extend(of_others.remove(&person.id));
             remember(&mut case, &suspension, accounts);
             case.state = CaseState::Open;
             all.push(Work { suspension, person, case, stopped, readable: readable.all });

@@ -20,17 +20,17 @@ use std::time::Instant;
 const GROUPS: u32 = 10_000;
 const GROUPS_EACH: u32 = 100;
 
-fn now() -> Timestamp {
+pub(in crate::cycle) fn now() -> Timestamp {
     "2026-11-02T18:00:00Z".parse().unwrap()
 }
 
 /// A directory in which every number has an account, made when it is asked for.
 #[derive(Default)]
-struct Large {
+pub(in crate::cycle) struct Large {
     people_shown: AtomicUsize,
 }
 
-fn account(number: &EmployeeNumber) -> ObservedAccount {
+pub(in crate::cycle) fn account(number: &EmployeeNumber) -> ObservedAccount {
     let nth: u32 = number.as_str().parse().unwrap();
     let group = |each: u32| {
         let group = (nth * 7 + each * 101) % GROUPS;
@@ -88,7 +88,7 @@ fn user_id(nth: u32) -> UserId {
 }
 
 /// Who left yesterday, by the word of `source`.
-fn leaver(nth: u32, source: &str) -> Person {
+pub(in crate::cycle) fn leaver(nth: u32, source: &str) -> Person {
     let mut person = Person::new(PersonId(Uuid::from_u128(u128::from(nth) + 1)));
     let number = EmployeeNumber::new(format!("{nth:05}")).unwrap();
     let last_day = Some(date(2026, 11, 1));
@@ -125,7 +125,7 @@ fn leavers() -> u32 {
     if long { 49_000 } else { 3_000 }
 }
 
-async fn cycle() -> (Cycle, Arc<Large>) {
+pub(in crate::cycle) async fn cycle() -> (Cycle, Arc<Large>) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config.example.yaml");
     let (mut config, _) = crate::config::load(&example).unwrap();
     config.notices = None;
@@ -140,7 +140,7 @@ async fn cycle() -> (Cycle, Arc<Large>) {
     (Cycle { store, config: Arc::new(config), eyes: Eyes(eyes) }, large)
 }
 
-async fn depart(cycle: &Cycle, people: &[Person]) {
+pub(in crate::cycle) async fn depart(cycle: &Cycle, people: &[Person]) {
     let tx = cycle.store.begin().await.unwrap();
     tx.save_people(people).await.unwrap();
     let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();

@@ -1,0 +1,102 @@
+//! What changes while directories are asked.
+
+use super::super::flood::tests::{account, cycle, depart, leaver, now};
+use super::*;
+use crate::store::Store;
+use crate::targets::Eyes;
+use futures_util::future::BoxFuture;
+use lapsed_connectors::contract::{Observe, Probed};
+use lapsed_core::facts::LinkedAccount;
+use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::step::Seen;
+use std::slice::from_ref;
+
+/// A directory that is slow enough for facts to change meanwhile, once.
+struct Slow {
+    store: Store,
+    after: Person,
+}
+
+impl Observe for Slow {
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        let Scope::People(keys) = scope else { panic!("{scope:?}") };
+        let numbers = keys.iter().flat_map(|keys| &keys.employee_numbers);
+        let accounts = numbers.map(account).collect();
+        Box::pin(async move {
+            depart(&Cycle { store: self.store.clone(), ..cycle().await.0 }, from_ref(&self.after))
+                .await;
+            Ok(Observed { accounts, ..Observed::default() })
+        })
+    }
+
+    fn read_back<'a>(&'a self, _: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        panic!("nothing was changed")
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
+fn asked(cycle: Cycle, after: Person) -> Cycle {
+    let slow = Slow { store: cycle.store.clone(), after };
+    let name = ConnectorName::new("directory").unwrap();
+    Cycle { eyes: Eyes([(name, Arc::new(slow) as Arc<dyn Observe>)].into()), ..cycle }
+}
+
+#[tokio::test]
+async fn a_notice_that_is_withdrawn_while_directories_are_asked_ends_nothing() {
+    let (cycle, _) = cycle().await;
+    let person = leaver(7, "hr");
+    depart(&cycle, from_ref(&person)).await;
+    let mut kept = person.clone();
+    kept.notices[0].state = NoticeState::Withdrawn;
+    kept.engagements[0].status = lapsed_core::facts::Status::Active;
+    kept.engagements[0].ends_on = None;
+    let cycle = asked(cycle, kept);
+
+    cycle.decide(now()).await.unwrap();
+    assert!(cycle.store.read().plans(&[]).await.unwrap().is_empty(), "decided on what was");
+    let marked = cycle.store.read().people_to_decide().await.unwrap();
+    assert!(marked.contains_key(&person.id), "decided on anew");
+
+    cycle.decide(now()).await.unwrap();
+    assert!(cycle.store.read().plans(&[]).await.unwrap().is_empty());
+    let filter = CaseFilter { people: vec![person.id], ..CaseFilter::default() };
+    let cases = cycle.store.read().cases(&filter).await.unwrap();
+    assert_eq!(cases.iter().map(|case| case.state).collect::<Vec<_>>(), [CaseState::Withdrawn]);
+}
+
+/// HR had given the leaver a number that was Ann Smith's all along, and corrected it.
+#[rstest::rstest]
+#[case::and_hers_is_known_to_be_hers(true)]
+#[case::and_has_given_it_to_her(false)]
+#[tokio::test]
+async fn a_number_that_was_passed_on_leads_to_nobody_elses_account(#[case] by_account: bool) {
+    let (cycle, _) = cycle().await;
+    let mut leaver_now = leaver(7, "hr");
+    let hers = lapsed_core::facts::EmployeeNumber::new("00008").unwrap();
+    leaver_now.engagements[0].former_numbers.push(hers.clone());
+    let mut owner = leaver(8, "hr");
+    owner.notices.clear();
+    owner.engagements[0].status = lapsed_core::facts::Status::Active;
+    owner.engagements[0].ends_on = None;
+    if by_account {
+        owner.engagements[0].employee_number = None;
+        owner.accounts.push(LinkedAccount {
+            connector: ConnectorName::new("directory").unwrap(),
+            id: account(&hers).id,
+            user_id: account(&hers).user_id,
+        });
+    }
+    depart(&cycle, &[leaver_now, owner]).await;
+    cycle.decide(now()).await.unwrap();
+    let plans = cycle.store.read().plans(&[]).await.unwrap();
+    let steps: Vec<_> = plans.iter().flat_map(|plan| &plan.plan.steps).collect();
+    assert!(!steps.is_empty(), "the leaver's own account is shut");
+    let id = account(&hers).id;
+    assert!(steps.iter().all(|step| step.action.account().id != id), "{steps:?}");
+    let told = cycle.store.read().open_set_asides().await.unwrap();
+    let told = told.iter().any(|aside| aside.reason.contains("known to be somebody else's"));
+    assert_eq!(told, by_account);
+}
