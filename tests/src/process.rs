@@ -171,6 +171,16 @@ pub fn free_port() -> Done<u16> {
     Err(Failure::new("no free port was found between 11000 and 31000"))
 }
 
+/// Listens on a port of [`free_port`].
+pub fn listen() -> Done<TcpListener> {
+    for _ in 0..20 {
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", free_port()?)) {
+            return Ok(listener);
+        }
+    }
+    Err(Failure::new("no port could be had"))
+}
+
 /// A server process that we started; killed when dropped.
 #[derive(Debug)]
 pub struct Server {

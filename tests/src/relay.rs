@@ -1,8 +1,8 @@
 //! A relay on loopback in front of a server: reaches into its network namespace, and can be made to
 //! misbehave as bad networks, and those who sit in them, do.
 
-use crate::process::free_port;
-use crate::{Done, Failure};
+use crate::process::listen;
+use crate::Done;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -287,15 +287,6 @@ impl Drop for Relay {
         // Wakes the listening thread, which then sees that it is over.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
-}
-
-fn listen() -> Done<TcpListener> {
-    for _ in 0..20 {
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", free_port()?)) {
-            return Ok(listener);
-        }
-    }
-    Err(Failure::new("no port could be had for the relay"))
 }
 
 fn accept_all(listener: &TcpListener, target: &Target, shared: &Arc<Shared>) {

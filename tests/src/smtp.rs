@@ -1,7 +1,7 @@
 //! A mail server for tests: speaks SMTP with TLS and log-on, keeps what it takes, and misbehaves on demand.
 
 use crate::authority::{Certificate, TlsFiles};
-use crate::process::{PATIENCE, Scratch, wait_until};
+use crate::process::{PATIENCE, Scratch, listen, wait_until};
 use crate::{Done, Failure};
 use base64::Engine;
 use lapsed_connectors::mail::{MailSecurity, MailSettings};
@@ -117,7 +117,7 @@ impl MailServer {
         scratch.write("password", PASSWORD, 0o600)?;
         scratch.write("wrong-password", "another", 0o600)?;
         let state = Arc::new(State { folder: scratch.folder("mails")?, ..State::default() });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let listener = listen()?;
         let port = listener.local_addr()?.port();
         let stop = CancellationToken::new();
         let mut server = Self { port, security, scratch, tls, state, stop, thread: None };

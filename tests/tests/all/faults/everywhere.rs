@@ -71,9 +71,11 @@ impl Trial {
         let which = self.random.below(TROUBLES);
         let while_it_lasts = Duration::from_millis(u64::from(100 + self.random.below(700)));
         let stage = &mut self.stage;
+        if which == 1 {
+            return stage.kill_directory(while_it_lasts);
+        }
         match which {
             0 => stage.slapd.pause()?,
-            1 => stage.slapd.kill()?,
             2 => stage.scim.pause()?,
             3 => stage.dovecot.pause()?,
             4 => stage.mail.kill(),
@@ -82,7 +84,6 @@ impl Trial {
         sleep(while_it_lasts);
         match which {
             0 => stage.slapd.resume(),
-            1 => stage.slapd.start(),
             2 => stage.scim.resume(),
             3 => stage.dovecot.resume(),
             4 => stage.mail.revive(),

@@ -1,10 +1,10 @@
 //! A help desk as small as one can be: tickets with a subject, found by it, over HTTP.
 
-use lapsed_tests::process::Scratch;
+use lapsed_tests::process::{Scratch, listen};
 use lapsed_tests::{Done, Failure};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn start() -> Done<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = listen()?;
         let port = listener.local_addr()?.port();
         let (tickets, stop) = (Arc::<Mutex<Tickets>>::default(), Arc::<AtomicBool>::default());
         let (theirs, stopped) = (tickets.clone(), stop.clone());

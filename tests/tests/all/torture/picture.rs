@@ -18,6 +18,8 @@ pub struct Picture {
     pub mails: BTreeMap<String, u64>,
     /// How often a mail came again under its own Message-ID, and is not shown as sent more than once.
     pub same_mail: u64,
+    /// How many changes of each entry the directory has made and not written down, as it was killed.
+    pub unlogged: BTreeMap<String, u64>,
     /// Steps and notices of which nobody knows whether they took effect, as lapsed says of itself.
     pub unverified: u64,
 }
@@ -81,6 +83,7 @@ impl Picture {
             effects: effects(stage)?,
             mails,
             same_mail,
+            unlogged: stage.unlogged(),
             unverified,
         })
     }
@@ -93,6 +96,18 @@ impl Picture {
             .map(|line| format!("- {line}"))
             .chain(more.map(|line| format!("+ {line}")))
             .collect()
+    }
+}
+
+impl Picture {
+    /// What was done less often than in the other: not what the directory itself did not write down.
+    pub fn less_than(&self, other: &Self) -> Vec<(String, u64)> {
+        let mut less = surplus(&other.effects, &self.effects);
+        less.retain(|(what, times)| {
+            let mut of_entry = self.unlogged.iter().filter(|(dn, _)| what.starts_with(*dn));
+            !of_entry.any(|(_, unlogged)| times <= unlogged)
+        });
+        less
     }
 }
 

@@ -127,7 +127,7 @@ pub fn judged(ours: &Picture, undisturbed: &Picture, kills: u64) -> (Figures, Ve
     if silent > 0 {
         sum("not mailed, and not told", not_mailed);
     }
-    let lost = sum("done less often by", surplus(&undisturbed.effects, &ours.effects)) + silent;
+    let lost = sum("done less often by", ours.less_than(undisturbed)) + silent;
     (Figures { kills, lost, doubled, wrong, unverified, ..Figures::default() }, told)
 }
 
