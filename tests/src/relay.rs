@@ -1,8 +1,8 @@
 //! A relay on loopback in front of a server: reaches into its network namespace, and can be made to
 //! misbehave as bad networks, and those who sit in them, do.
 
-use crate::process::listen;
 use crate::Done;
+use crate::process::listen;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;

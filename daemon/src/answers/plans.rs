@@ -5,7 +5,7 @@ use crate::control::console::{ConsoleError, ErrorKind};
 use crate::control::roles::Caller;
 use crate::cycle::access::filer::filer_of;
 use crate::cycle::decide::OPERATOR;
-use crate::cycle::take::engagement_key;
+use crate::cycle::take::statement_keys;
 use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
 use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan, Tx};
@@ -17,8 +17,8 @@ use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::step::Action;
 use serde_json::json;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) async fn plans(
     daemon: &Daemon,
@@ -281,8 +281,11 @@ async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
     ids.sort();
     ids.dedup();
     for person in tx.read().people(&ids).await? {
-        for engagement in &person.engagements {
-            tx.forget_statements(&engagement.source, &[engagement_key(engagement)]).await?;
+        let keys = statement_keys(&person);
+        let described = person.engagements.iter().map(|engagement| &engagement.source);
+        let noticed = person.notices.iter().map(|notice| &notice.source);
+        for source in described.chain(noticed).collect::<BTreeSet<_>>() {
+            tx.forget_statements(source, &keys).await?;
         }
     }
     Ok(())

@@ -301,7 +301,7 @@ fn shut_by_mistake(person: &Person, case: CaseId, now: Timestamp) -> Result<SetA
     const REASON: &str = "the person is employed, and their account was shut: put back what a mistake of HR's \
                           took (lapsed restore), or give access back by an approved form, or ask HR";
     let aside = aside(person, REASON, now)?;
-    Ok(SetAside { id: Uuid::new_v5(&aside.id, case.0.as_bytes()), ..aside })
+    Ok(SetAside { id: Uuid::new_v5(&case.0, REASON.as_bytes()), ..aside })
 }
 
 fn same_end(case: &Case, end: &End) -> bool {

@@ -419,8 +419,9 @@ pub(super) fn aside(person: &Person, reason: &str, now: Timestamp) -> Result<Set
         None => SourceName::new(DAEMON).map_err(|e| CycleError::Rule(e.to_string()))?,
     };
     Ok(SetAside {
-        // The same thing about the same person is the same entry: once settled, it is not said again.
-        id: Uuid::new_v5(&person.id.0, reason.as_bytes()),
+        // The same thing about the same person is the same entry: once settled, it is not said again before
+        // their next departure.
+        id: Uuid::new_v5(&CaseId::departure(person.id, person.episode).0, reason.as_bytes()),
         drop: None,
         source,
         file_name: latest.map(|n| n.brought_by.clone()).unwrap_or_default(),

@@ -64,6 +64,8 @@ impl Cycle {
             None => SourceName::new(DAEMON).map_err(|e| CycleError::Rule(e.to_string()))?,
         };
         let file_name = latest.map(|notice| notice.brought_by.clone()).unwrap_or_default();
+        // Files of one name come every day: each flood is told of.
+        let came = latest.map(|notice| notice.received_at).unwrap_or_default();
         let reason = format!(
             "{} people would depart at once, in more than {} steps (guard.most_steps): no plan was made and \
              nothing is changed. Compare the drop with HR's own count, and look whether a filter, a base or a \
@@ -76,7 +78,7 @@ impl Cycle {
         tx.set_aside_once(&SetAside {
             id: Uuid::new_v5(
                 &Uuid::NAMESPACE_OID,
-                format!("flood {source} {file_name}").as_bytes(),
+                format!("flood {source} {file_name} {came}").as_bytes(),
             ),
             drop: None,
             source,

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use lapsed_core::absorb::{Change, Context, Match, absorb, match_person};
 use lapsed_core::access::gate::GatePassed;
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{Engagement, Person, PersonId, SourceName, Statement, Status};
+use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status, UserId};
 use lapsed_core::intake::receipt::Effect;
 use lapsed_core::intake::spec::Mode;
 use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// People are looked up and written so many rows at a time.
@@ -307,14 +307,28 @@ fn waiting<'a>(
 fn statement_key(statement: &Statement) -> String {
     let number = statement.employee_number.as_ref().map(|n| n.folded()).unwrap_or_default();
     let user_id = statement.user_id.as_ref().map(|u| u.folded()).unwrap_or_default();
-    format!("{number}\u{1f}{}\u{1f}{user_id}", statement.record)
+    key(&number, &statement.record, &user_id)
 }
 
-/// The key under which the latest statement about an engagement is kept.
-pub fn engagement_key(engagement: &Engagement) -> String {
-    let number = engagement.employee_number.as_ref().map(|n| n.folded()).unwrap_or_default();
-    let user_id = engagement.user_id.as_ref().map(|u| u.folded()).unwrap_or_default();
-    format!("{number}\u{1f}{}\u{1f}{user_id}", engagement.record)
+fn key(number: &str, record: &str, user_id: &str) -> String {
+    format!("{number}\u{1f}{record}\u{1f}{user_id}")
+}
+
+/// Every key under which the latest statement of a feed about one of the person's engagements may be kept: a
+/// feed need not give number, record and user ID.
+pub fn statement_keys(person: &Person) -> Vec<String> {
+    let mut keys = BTreeSet::new();
+    let user_ids: Vec<String> =
+        person.user_ids().iter().map(UserId::folded).chain([String::new()]).collect();
+    for engagement in &person.engagements {
+        let number = engagement.employee_number.as_ref().map(|n| n.folded()).unwrap_or_default();
+        for user_id in &user_ids {
+            for record in [engagement.record.as_str(), ""] {
+                keys.extend([key(&number, record, user_id), key("", record, user_id)]);
+            }
+        }
+    }
+    keys.into_iter().collect()
 }
 
 fn statement_digest(statement: &Statement) -> String {

@@ -100,3 +100,12 @@ async fn a_number_that_was_passed_on_leads_to_nobody_elses_account(#[case] by_ac
     let told = told.iter().any(|aside| aside.reason.contains("known to be somebody else's"));
     assert_eq!(told, by_account);
 }
+
+#[test]
+fn what_is_said_of_one_departure_is_said_again_of_the_next() {
+    let first = leaver(7, "hr");
+    let next = Person { episode: 1, ..first.clone() };
+    let id = |person: &Person| aside(person, "no account", now()).unwrap().id;
+    assert_eq!(id(&first), id(&first.clone()));
+    assert_ne!(id(&first), id(&next));
+}

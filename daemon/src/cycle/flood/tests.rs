@@ -202,3 +202,18 @@ async fn as_many_as_a_person_can_read_are_one_plan_that_is_held() {
     assert!(held[0].plan.steps.len() > 60 * 100, "{} steps", held[0].plan.steps.len());
     assert_eq!(passed(&cycle).await, 0);
 }
+
+#[tokio::test]
+async fn a_second_flood_by_a_file_of_the_same_name_is_told_of_too() {
+    let (cycle, _) = cycle().await;
+    let mut all: Vec<Person> = (0..leavers()).map(|nth| leaver(nth, "hr")).collect();
+    for day in 0..2 {
+        for person in &mut all {
+            person.notices[0].received_at = now() + jiff::SignedDuration::from_hours(24 * day);
+        }
+        depart(&cycle, &all).await;
+        cycle.decide(now()).await.unwrap();
+    }
+    let asides = cycle.store.read().open_set_asides().await.unwrap();
+    assert_eq!(asides.iter().filter(|aside| aside.reason.contains("most_steps")).count(), 2);
+}

@@ -60,3 +60,22 @@ async fn a_row_of_notices_is_news_again_once_a_file_has_left_it_out() {
     assert!(!left(&cycle, id, 5, &["other"]).await);
     assert!(left(&cycle, id, 6, &["mzdoej"]).await, "a departure of its own");
 }
+
+/// A plan that was rejected comes back by the same row (`ask_again`).
+#[tokio::test]
+async fn what_a_feed_without_numbers_said_of_somebody_is_among_their_keys() {
+    let (cycle, id) = noticing().await;
+    let mut person = cycle.store.read().person(id).await.unwrap().unwrap();
+    person.engagements[0].employee_number = lapsed_core::facts::EmployeeNumber::new("00123").ok();
+    person.engagements[0].record = "0".into();
+    let tx = cycle.store.begin().await.unwrap();
+    tx.save_person(&person).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(left(&cycle, id, 2, &["mzdoej"]).await);
+    let said = async || cycle.store.read().statement_digests(&feed()).await.unwrap().len();
+    assert_eq!(said().await, 1);
+    let tx = cycle.store.begin().await.unwrap();
+    tx.forget_statements(&feed(), &statement_keys(&person)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(said().await, 0);
+}

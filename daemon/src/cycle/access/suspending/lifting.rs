@@ -400,7 +400,7 @@ fn aside_of(
     now: Timestamp,
 ) -> Result<SetAside, CycleError> {
     let aside = aside(person, reason, now)?;
-    Ok(SetAside { id: Uuid::new_v5(&suspension.id, aside.id.as_bytes()), ..aside })
+    Ok(SetAside { id: Uuid::new_v5(&suspension.id, reason.as_bytes()), ..aside })
 }
 
 /// A suspension that is lifted, with what is known of it.
