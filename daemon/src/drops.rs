@@ -136,7 +136,8 @@ impl Ready {
         }
     }
 
-    fn modified(&self) -> Option<i64> {
+    /// When it was last written, in nanoseconds of Unix time.
+    pub(crate) fn modified(&self) -> Option<i64> {
         self.look.map(|look| look.modified)
     }
 
@@ -204,7 +205,8 @@ impl Inbox {
         !self.looks.is_empty()
     }
 
-    /// Lists the complete drops, the oldest first. `wants_done` says whether a drop is incomplete without its
+    /// Lists the complete drops, the oldest first; one waits while an older file may still turn out to be
+    /// complete. `wants_done` says whether a drop is incomplete without its
     /// `.done` file; `settle_at_once` is for rehearsals, which take every file for complete.
     pub fn ready(
         &mut self,
@@ -228,6 +230,7 @@ impl Inbox {
         self.looks.retain(|name, _| present.contains_key(name));
         self.finished.retain(|name, _| present.contains_key(name));
         let mut ready: Vec<Ready> = Vec::new();
+        let mut oldest_unsettled = i64::MAX;
         for (name, look) in &present {
             let text = name.to_string_lossy();
             let is_done = present.get(&done_name(name)).is_some_and(|done| look.is_done_by(*done));
@@ -240,8 +243,11 @@ impl Inbox {
                 || settle_at_once;
             if complete {
                 ready.push(Ready { name: name.clone(), look: Some(*look) });
+            } else {
+                oldest_unsettled = oldest_unsettled.min(look.modified);
             }
         }
+        ready.retain(|drop| drop.modified().is_none_or(|at| at <= oldest_unsettled));
         // By name alone, hr-10.csv would come before hr-9.csv.
         ready.sort_by(|a, b| (a.modified(), &a.name).cmp(&(b.modified(), &b.name)));
         Ok(ready)

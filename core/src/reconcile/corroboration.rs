@@ -103,7 +103,10 @@ fn known_by_directory(input: &Departure<'_>, account: &ObservedAccount) -> Resul
     let is_among = |theirs: Vec<EmployeeNumber>| {
         number.is_some_and(|number| theirs.iter().any(|n| n.folded() == number.folded()))
     };
-    if is_among(input.person.employee_numbers()) {
+    let is_linked = input.person.accounts.iter().any(|known| known.id == account.id);
+    if is_among(input.person.employee_numbers())
+        || (is_linked && is_among(input.person.numbers_ever()))
+    {
         return Ok(());
     }
     if number.is_some() && !is_among(input.person.numbers_ever()) {

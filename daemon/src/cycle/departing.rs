@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{
-    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, StableId, UserId,
+    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, UserId,
 };
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
@@ -18,7 +18,7 @@ use lapsed_core::reconcile::{self, Departure, Reconciled};
 use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::{Fault, StepId};
 use lapsed_core::wishes::Wish;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// A directory is asked for so many people in one go.
 const PEOPLE_A_QUESTION: usize = 200;
@@ -123,47 +123,6 @@ impl Cycle {
             all.iter_mut().for_each(|(_, readable)| self.unreadable(name, readable));
         }
         all
-    }
-
-    /// What is known to be somebody else's stays theirs, whichever key of the leaver leads to it: HR mistypes
-    /// and passes on numbers (D1). Gives for people what was left so.
-    pub(super) async fn leave_to_others(
-        &self,
-        block: &[(Person, Case)],
-        all: &mut [(Accounts, Readable)],
-    ) -> Result<HashMap<PersonId, String>, CycleError> {
-        let mut asked: BTreeMap<&ConnectorName, Vec<StableId>> = BTreeMap::new();
-        for ((person, _), (accounts, _)) in block.iter().zip(all.iter()) {
-            for (name, account) in accounts.iter().filter(|(n, a)| !is_surely_of(person, n, a)) {
-                asked.entry(name).or_default().push(account.id.clone());
-            }
-        }
-        let mut owners: HashMap<(ConnectorName, StableId), Vec<PersonId>> = HashMap::new();
-        for (name, ids) in asked {
-            for owner in self.store.read().people_by_account(name, &ids).await? {
-                for link in owner.accounts.iter().filter(|link| &link.connector == name) {
-                    owners.entry((name.clone(), link.id.clone())).or_default().push(owner.id);
-                }
-            }
-        }
-        let mut told = HashMap::new();
-        for ((person, _), (accounts, _)) in block.iter().zip(all.iter_mut()) {
-            let is_of_another = |(name, account): &(ConnectorName, ObservedAccount)| {
-                let owners = owners.get(&(name.clone(), account.id.clone()));
-                !is_surely_of(person, name, account)
-                    && owners.is_some_and(|o| !o.contains(&person.id))
-            };
-            let theirs: Vec<String> = accounts
-                .iter()
-                .filter(|found| is_of_another(found))
-                .map(|(name, account)| format!("{} in {name}", account.user_id))
-                .collect();
-            accounts.retain(|found| !is_of_another(found));
-            if !theirs.is_empty() {
-                told.insert(person.id, others_accounts(&theirs));
-            }
-        }
-        Ok(told)
     }
 
     fn unreadable(&self, name: &ConnectorName, readable: &mut Readable) {
@@ -358,7 +317,14 @@ pub(super) fn keep_picture(case: &mut Case, name: &ConnectorName, account: Obser
                 .filter(|group| known.groups.iter().all(|link| link.id != group.id));
             let new: Vec<_> = new.collect();
             known.groups.extend(new);
-            known.details.replaceable = account.details.replaceable;
+            // What is hidden or shut by now shows nothing of what was there before.
+            let (known, new) = (&mut known.details.replaceable, account.details.replaceable);
+            if !new.by_shutting.is_empty() {
+                known.by_shutting = new.by_shutting;
+            }
+            if !new.by_hiding.is_empty() {
+                known.by_hiding = new.by_hiding;
+            }
         }
         Some(_) => {}
     }
@@ -386,21 +352,6 @@ fn stuck(person: &Person, accounts: &Accounts) -> Option<String> {
          shut them by hand if they must be"
             .into()
     })
-}
-
-/// Linked to the person, or with a number on it that they have now.
-fn is_surely_of(person: &Person, name: &ConnectorName, account: &ObservedAccount) -> bool {
-    let numbers = person.employee_numbers();
-    person.accounts.iter().any(|link| &link.connector == name && link.id == account.id)
-        || account.employee_numbers().any(|own| numbers.iter().any(|n| n.folded() == own.folded()))
-}
-
-fn others_accounts(theirs: &[String]) -> String {
-    format!(
-        "a user ID or an earlier number of the leaver's leads to {}, known to be somebody else's: it stays as \
-         it is; look whose it is",
-        theirs.join(", ")
-    )
 }
 
 fn link_account(person: &mut Person, link: &LinkedAccount) {

@@ -296,11 +296,11 @@ fn shares_one(
         })
 }
 
-/// Whether the account is the leaver's too: linked to them, or with their number on it.
+/// Whether the account is the leaver's too: linked to them, or with the number on it that they have now.
 fn owns(person: Option<&Person>, name: &ConnectorName, account: &ObservedAccount) -> bool {
     person.is_some_and(|person| {
         let linked = person.accounts.iter().any(|a| &a.connector == name && a.id == account.id);
-        let numbers = person.numbers_ever();
+        let numbers = person.employee_numbers();
         linked
             || account.employee_numbers().any(|n| numbers.iter().any(|m| m.folded() == n.folded()))
     })

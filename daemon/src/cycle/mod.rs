@@ -13,6 +13,7 @@ pub mod decide;
 pub mod departing;
 mod flood;
 mod homes;
+mod others;
 pub mod pace;
 mod receipts;
 mod shut_out;

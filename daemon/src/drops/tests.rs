@@ -105,6 +105,21 @@ fn what_was_written_first_comes_first_whatever_its_name() {
 }
 
 #[test]
+fn a_drop_waits_for_an_older_one_that_may_be_complete_in_a_moment() {
+    let mut p = place();
+    let old = SystemTime::now() - Duration::from_secs(60);
+    fs::write(p.inbox.folder().join("hr-9.csv"), "a").unwrap();
+    let file = File::options().write(true).open(p.inbox.folder().join("hr-9.csv")).unwrap();
+    file.set_modified(old).unwrap();
+    fs::write(p.inbox.folder().join("hr-10.csv"), "a").unwrap();
+    p.inbox.finished(OsStr::new("hr-10.csv"));
+    let start = Instant::now();
+    assert!(p.inbox.ready(start, false, |_| false).unwrap().is_empty());
+    let later = start + Duration::from_secs(6);
+    assert_eq!(names(p.inbox.ready(later, false, |_| false).unwrap()), ["hr-9.csv", "hr-10.csv"]);
+}
+
+#[test]
 fn a_drop_that_can_not_be_moved_leaves_no_receipt_behind_in_each_round() {
     let mut p = place();
     let drop = Ready { name: "gone.csv".into(), look: None };

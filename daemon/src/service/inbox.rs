@@ -11,7 +11,8 @@ use lapsed_core::facts::SourceName;
 use lapsed_core::intake::spec::Done;
 use lapsed_core::intake::{self, Rejection};
 use serde_json::json;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::sync::{MutexGuard, PoisonError};
 
 impl Daemon {
     /// Handles every complete drop of the inbox; says how many. One that can't be handled now stays
@@ -31,6 +32,7 @@ impl Daemon {
                 return Ok(0);
             }
         };
+        self.unmoved().retain(|known| ready.contains(&known.drop));
         let mut handled = 0;
         let mut wait: HashSet<SourceName> = HashSet::new();
         for drop in self.last_taken_first(&cycle, ready).await? {
@@ -40,10 +42,13 @@ impl Daemon {
             }
             match self.handle(&cycle, &drop).await {
                 Ok(()) => handled += 1,
-                Err(HandleError::Drop(error)) => {
+                Err(HandleError::Drop(error)) => warn(&error),
+                Err(HandleError::NotMoved(how, error)) => {
                     warn(&error);
-                    // One that was taken and lies there still would be news again after a newer one.
-                    wait.extend(feed.cloned());
+                    if how == Handled::Accepted {
+                        // After a newer one, its old words would count anew.
+                        wait.extend(feed.cloned());
+                    }
                 }
                 Err(HandleError::Cycle(error)) => return Err(error),
             }
@@ -56,36 +61,40 @@ impl Daemon {
     async fn last_taken_first(
         &self,
         cycle: &Cycle,
-        ready: Vec<Ready>,
+        mut ready: Vec<Ready>,
     ) -> Result<Vec<Ready>, CycleError> {
-        let mut of_feed: BTreeMap<&SourceName, u32> = BTreeMap::new();
-        for feed in ready.iter().filter_map(|drop| feed_of(cycle, &drop.name.to_string_lossy())) {
-            *of_feed.entry(feed).or_default() += 1;
+        if ready.len() < 2 {
+            return Ok(ready);
         }
-        of_feed.retain(|_, drops| *drops > 1);
-        let mut ordered = Vec::with_capacity(ready.len());
-        let mut others = Vec::with_capacity(ready.len());
-        for drop in ready {
-            let feed = feed_of(cycle, &drop.name.to_string_lossy());
-            let feed = feed.filter(|feed| of_feed.contains_key(feed));
-            match feed {
-                Some(feed) if self.was_taken_last(cycle, feed, &drop).await? => ordered.push(drop),
-                _ => others.push(drop),
+        let mut left_behind = Vec::new();
+        for (place, drop) in ready.iter().enumerate() {
+            if let Some(feed) = feed_of(cycle, &drop.name.to_string_lossy())
+                && self.was_taken_last(cycle, feed, drop).await?
+            {
+                left_behind.push(place);
             }
         }
-        ordered.extend(others);
-        Ok(ordered)
+        for place in left_behind {
+            ready[..=place].rotate_right(1);
+        }
+        Ok(ready)
     }
 
+    /// Whether it is the very file that was taken last: the same words may come again, and mean something.
     async fn was_taken_last(
         &self,
         cycle: &Cycle,
         feed: &SourceName,
         drop: &Ready,
     ) -> Result<bool, CycleError> {
-        let Some(last) = self.store.read().last_accepted_drop(feed).await? else {
+        let last = self.store.read().last_accepted_drop(feed).await?;
+        let Some(last) = last.filter(|last| last.file_name == drop.shown()) else {
             return Ok(false);
         };
+        let taken_at = last.received_at.as_nanosecond();
+        if drop.modified().is_none_or(|written| i128::from(written) > taken_at) {
+            return Ok(false);
+        }
         let limit = cycle.config.feeds.get(feed).map_or(0, |f| f.spec.contract.max_bytes);
         let read = self.inbox.read(drop, move |inbox, drop| inbox.read(drop, limit)).await;
         // What can't be read is told when its turn comes.
@@ -95,6 +104,9 @@ impl Daemon {
     async fn handle(&self, cycle: &Cycle, drop: &Ready) -> Result<(), HandleError> {
         let now = self.now();
         let name = drop.shown();
+        if let Some(Unmoved { how, text, .. }) = self.unmoved_before(drop) {
+            return self.finish(cycle, drop, how, now, &text).await;
+        }
         let Some(feed) = feed_of(cycle, &drop.name.to_string_lossy()) else {
             let text =
                 format!("REJECTED: no feed of the configuration has files named like {name}\n");
@@ -137,15 +149,39 @@ impl Daemon {
     ) -> Result<(), HandleError> {
         let stamp =
             now.to_zoned(cycle.config.time_zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
-        self.inbox.finish(drop, Vec::new(), how, (&stamp, text)).await?;
-        Ok(())
+        let moved = self.inbox.finish(drop, Vec::new(), how, (&stamp, text)).await;
+        let mut unmoved = self.unmoved();
+        unmoved.retain(|known| known.drop.name != drop.name);
+        moved.map_err(|error| {
+            unmoved.push(Unmoved { drop: drop.clone(), how, text: text.to_owned() });
+            HandleError::NotMoved(how, error)
+        })
     }
+
+    /// What was made of this very file in a round before, where it could not be moved: it is only moved.
+    fn unmoved_before(&self, drop: &Ready) -> Option<Unmoved> {
+        self.unmoved().iter().find(|known| &known.drop == drop).cloned()
+    }
+
+    fn unmoved(&self) -> MutexGuard<'_, Vec<Unmoved>> {
+        self.unmoved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A drop that was handled and lies in the inbox still.
+#[derive(Debug, Clone)]
+pub(super) struct Unmoved {
+    drop: Ready,
+    how: Handled,
+    text: String,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum HandleError {
     #[error(transparent)]
     Drop(#[from] DropError),
+    #[error("it was handled and could not be moved")]
+    NotMoved(Handled, #[source] DropError),
     #[error(transparent)]
     Cycle(#[from] CycleError),
 }

@@ -71,6 +71,8 @@ pub struct Daemon {
     /// Rounds in a row in which files lay in the folders and another daemon had the turn.
     without_turn: AtomicU64,
     inbox: Arc<Folder>,
+    /// Drops that were handled and could not be moved.
+    unmoved: std::sync::Mutex<Vec<inbox::Unmoved>>,
     confirmations: Option<Arc<Folder>>,
     order_forms: Option<Arc<Folder>>,
     /// Whether the last look at the forms folder was whole: a hold that nobody has seen may lie there.
@@ -124,6 +126,7 @@ impl Daemon {
             look_around: AtomicBool::new(true),
             without_turn: AtomicU64::new(0),
             inbox,
+            unmoved: std::sync::Mutex::default(),
             confirmations,
             orders_seen: Arc::new(AtomicBool::new(order_forms.is_none())),
             order_forms,

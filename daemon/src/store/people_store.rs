@@ -203,33 +203,7 @@ impl Reader<'_> {
             }
         }
         found.sort_by_key(|person| person.id);
-        self.without_numbers_passed_on(found).await
-    }
-
-    /// A former number that HR has given to somebody else since says nothing of this person any more (D1): the
-    /// account that carries it is the other's.
-    async fn without_numbers_passed_on(
-        &self,
-        mut people: Vec<Person>,
-    ) -> Result<Vec<Person>, StoreError> {
-        let former = people.iter().flat_map(|person| &person.engagements);
-        let former: BTreeSet<String> =
-            former.flat_map(|e| e.former_numbers.iter().map(EmployeeNumber::folded)).collect();
-        if former.is_empty() {
-            return Ok(people);
-        }
-        let former: Vec<String> = former.into_iter().collect();
-        let owners = self.key_rows(NUMBER, &former).await?;
-        for person in &mut people {
-            let id = person.id.0;
-            for engagement in &mut person.engagements {
-                engagement.former_numbers.retain(|number| {
-                    let folded = number.folded();
-                    !owners.iter().any(|key| key.value == folded && key.person != id)
-                });
-            }
-        }
-        Ok(people)
+        Ok(found)
     }
 
     /// Everybody who carries one of the employee numbers or user IDs, each once.
@@ -271,23 +245,17 @@ impl Reader<'_> {
         kind: &str,
         values: &[String],
     ) -> Result<BTreeSet<PersonId>, StoreError> {
-        let rows = self.key_rows(kind, values).await?;
-        Ok(rows.into_iter().map(|row| PersonId(row.person)).collect())
-    }
-
-    async fn key_rows(
-        &self,
-        kind: &str,
-        values: &[String],
-    ) -> Result<Vec<person_keys::Model>, StoreError> {
-        let mut rows = Vec::new();
+        let mut ids = BTreeSet::new();
         for some in values.chunks(sql::rows_at_once(1)) {
-            let found = person_keys::Entity::find()
+            let rows = person_keys::Entity::find()
                 .filter(person_keys::Column::Kind.eq(kind))
-                .filter(person_keys::Column::Value.is_in(some.iter().cloned()));
-            rows.extend(found.all(&self.db).await.doing("looking people up")?);
+                .filter(person_keys::Column::Value.is_in(some.iter().cloned()))
+                .all(&self.db)
+                .await
+                .doing("looking people up")?;
+            ids.extend(rows.into_iter().map(|row| PersonId(row.person)));
         }
-        Ok(rows)
+        Ok(ids)
     }
 
     /// People in the order of their ids, after the one given: for walks over everybody.
@@ -301,9 +269,7 @@ impl Reader<'_> {
             query = query.filter(people::Column::Id.gt(after.0));
         }
         let rows = query.all(&self.db).await.doing("reading people")?;
-        let page: Result<Vec<Person>, StoreError> =
-            rows.iter().map(|row| convert::from_body("person", &row.body)).collect();
-        self.without_numbers_passed_on(page?).await
+        rows.iter().map(|row| convert::from_body("person", &row.body)).collect()
     }
 
     /// Whom someone at a keyboard means: a user ID, an employee number or the product's own id.

@@ -25,7 +25,7 @@ pub use shut::{Accounts as ShutHere, shut_here};
 use crate::access::entitlement::{Entitlement, EntitlementState};
 use crate::access::form::{Asks, FiledForm, FormState};
 use crate::citation::Rule;
-use crate::facts::{CaseId, ConnectorName, LinkedAccount, Person, UserId};
+use crate::facts::{CaseId, ConnectorName, LinkedAccount, Person, StableId, UserId};
 use crate::guard::Finding;
 use crate::journal::StepState;
 use crate::observed::{ObservedAccount, Protection, Realm};
@@ -94,6 +94,8 @@ pub struct Granting<'a> {
     pub entitlements: &'a [Entitlement],
     /// The accounts that the keys found, with the target they are in.
     pub accounts: &'a [(ConnectorName, ObservedAccount)],
+    /// Those of them that are known to be somebody else's.
+    pub of_others: &'a BTreeSet<(ConnectorName, StableId)>,
     /// What each target can do.
     pub targets: &'a BTreeMap<ConnectorName, Reach>,
     /// Groups that were found by name.

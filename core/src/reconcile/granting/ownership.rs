@@ -29,6 +29,9 @@ pub(super) fn of(
     if is_beside(input, account) {
         return Ownership::Beside;
     }
+    if input.of_others.contains(&(connector.clone(), account.id.clone())) {
+        return Ownership::Doubtful("it is known to be somebody else's".into());
+    }
     let known = input.person.accounts.iter();
     let is_known = known.filter(|a| &a.connector == connector).any(|a| a.id == account.id);
     match agrees(input, (connector, account), is_known) {

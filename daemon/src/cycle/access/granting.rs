@@ -151,6 +151,7 @@ impl Cycle {
         let journal = self.journal_of(&holders).await?;
         let journal = journal.into_iter().map(|s| (s.step.id, (s.step, s.state))).collect();
         let accounts = self.accounts_of(&asked, decided).await;
+        let of_others = self.of_others(&asked, &accounts).await?;
         let (groups, unasked) = self.find_groups(&holders, decided).await?;
         // And after them: whatever is shut by then may be so by our own hand.
         let steps = self.journal_of(&holders).await?;
@@ -170,6 +171,7 @@ impl Cycle {
                 facts: &facts,
                 entitlements: &holder.entitlements,
                 accounts: &accounts,
+                of_others: of_others.get(&id).unwrap_or(&BTreeSet::new()),
                 targets: &targets,
                 groups: &groups,
                 uid_number: numbers.get(&id).copied(),

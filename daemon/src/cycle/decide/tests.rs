@@ -6,7 +6,7 @@ use crate::store::Store;
 use crate::targets::Eyes;
 use futures_util::future::BoxFuture;
 use lapsed_connectors::contract::{Observe, Probed};
-use lapsed_core::facts::LinkedAccount;
+use lapsed_core::facts::{Engagement, LinkedAccount};
 use lapsed_core::observed::{Observed, Scope};
 use lapsed_core::step::Seen;
 use std::slice::from_ref;
@@ -67,26 +67,43 @@ async fn a_notice_that_is_withdrawn_while_directories_are_asked_ends_nothing() {
     assert_eq!(cases.iter().map(|case| case.state).collect::<Vec<_>>(), [CaseState::Withdrawn]);
 }
 
-/// HR had given the leaver a number that was Ann Smith's all along, and corrected it.
+#[derive(Clone, Copy, PartialEq)]
+enum Hers {
+    ByLink,
+    ByNumber,
+    ByLinkAndStaleNumber,
+}
+
+/// The account that carries 00008 is Ann Smith's, and what the leaver's keys lead to as well.
 #[rstest::rstest]
-#[case::and_hers_is_known_to_be_hers(true)]
-#[case::and_has_given_it_to_her(false)]
+#[case::it_is_linked_to_her(Hers::ByLink)]
+#[case::hr_has_given_her_the_number(Hers::ByNumber)]
+#[case::it_still_carries_a_number_that_is_the_leavers_by_now(Hers::ByLinkAndStaleNumber)]
 #[tokio::test]
-async fn a_number_that_was_passed_on_leads_to_nobody_elses_account(#[case] by_account: bool) {
+async fn a_number_that_was_passed_on_leads_to_nobody_elses_account(#[case] hers: Hers) {
     let (cycle, _) = cycle().await;
+    let number = lapsed_core::facts::EmployeeNumber::new("00008").unwrap();
     let mut leaver_now = leaver(7, "hr");
-    let hers = lapsed_core::facts::EmployeeNumber::new("00008").unwrap();
-    leaver_now.engagements[0].former_numbers.push(hers.clone());
+    if hers == Hers::ByLinkAndStaleNumber {
+        let another = Engagement {
+            employee_number: Some(number.clone()),
+            ordinal: 1,
+            ..leaver_now.engagements[0].clone()
+        };
+        leaver_now.engagements.push(another);
+    } else {
+        leaver_now.engagements[0].former_numbers.push(number.clone());
+    }
     let mut owner = leaver(8, "hr");
     owner.notices.clear();
     owner.engagements[0].status = lapsed_core::facts::Status::Active;
     owner.engagements[0].ends_on = None;
-    if by_account {
+    if hers != Hers::ByNumber {
         owner.engagements[0].employee_number = None;
         owner.accounts.push(LinkedAccount {
             connector: ConnectorName::new("directory").unwrap(),
-            id: account(&hers).id,
-            user_id: account(&hers).user_id,
+            id: account(&number).id,
+            user_id: account(&number).user_id,
         });
     }
     depart(&cycle, &[leaver_now, owner]).await;
@@ -94,11 +111,31 @@ async fn a_number_that_was_passed_on_leads_to_nobody_elses_account(#[case] by_ac
     let plans = cycle.store.read().plans(&[]).await.unwrap();
     let steps: Vec<_> = plans.iter().flat_map(|plan| &plan.plan.steps).collect();
     assert!(!steps.is_empty(), "the leaver's own account is shut");
-    let id = account(&hers).id;
+    let id = account(&number).id;
     assert!(steps.iter().all(|step| step.action.account().id != id), "{steps:?}");
     let told = cycle.store.read().open_set_asides().await.unwrap();
-    let told = told.iter().any(|aside| aside.reason.contains("known to be somebody else's"));
-    assert_eq!(told, by_account);
+    assert!(told.iter().any(|aside| aside.reason.contains("known to be somebody else's")));
+}
+
+/// Whose link is from before they left, and the number from the feed that lists the leaver by now.
+#[tokio::test]
+async fn a_stale_link_of_one_who_left_keeps_nobodys_account_open() {
+    let (cycle, _) = cycle().await;
+    let number = lapsed_core::facts::EmployeeNumber::new("00007").unwrap();
+    let mut gone = leaver(8, "hr");
+    gone.accounts.push(LinkedAccount {
+        connector: ConnectorName::new("directory").unwrap(),
+        id: account(&number).id,
+        user_id: account(&number).user_id,
+    });
+    let tx = cycle.store.begin().await.unwrap();
+    tx.save_person(&gone).await.unwrap();
+    tx.commit().await.unwrap();
+    depart(&cycle, &[leaver(7, "hr")]).await;
+    cycle.decide(now()).await.unwrap();
+    let plans = cycle.store.read().plans(&[PlanState::Passed]).await.unwrap();
+    let id = account(&number).id;
+    assert!(plans.iter().flat_map(|p| &p.plan.steps).any(|step| step.action.account().id == id));
 }
 
 #[test]

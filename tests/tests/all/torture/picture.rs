@@ -102,10 +102,16 @@ impl Picture {
 impl Picture {
     /// What was done less often than in the other: not what the directory itself did not write down.
     pub fn less_than(&self, other: &Self) -> Vec<(String, u64)> {
+        let mut unlogged = self.unlogged.clone();
         let mut less = surplus(&other.effects, &self.effects);
-        less.retain(|(what, times)| {
-            let mut of_entry = self.unlogged.iter().filter(|(dn, _)| what.starts_with(*dn));
-            !of_entry.any(|(_, unlogged)| times <= unlogged)
+        less.retain_mut(|(what, times)| {
+            if let Some((_, left)) = unlogged.iter_mut().find(|(dn, _)| what.contains(dn.as_str()))
+            {
+                let excused = (*left).min(*times);
+                *left -= excused;
+                *times -= excused;
+            }
+            *times > 0
         });
         less
     }
