@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrustError {
     /// The file can't be read as PEM.
-    #[error("can't read certificates from {}; it must be a PEM file", path.display())]
+    #[error("can't read certificates from {}: a file in PEM must lie there that the daemon's user can read", path.display())]
     File { path: PathBuf, source: rustls::pki_types::pem::Error },
     /// A certificate in the file is none.
     #[error("{} has something in it that is no certificate", path.display())]

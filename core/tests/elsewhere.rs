@@ -117,6 +117,7 @@ fn run_with(
         case: &case,
         person: &person,
         accounts,
+        of_others: &std::collections::BTreeSet::new(),
         directories_read,
         worksite_class: WorksiteClass::Facility,
         policy,

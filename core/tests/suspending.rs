@@ -126,6 +126,7 @@ fn stopped_with(
         case: &case(of),
         person: &person(1),
         accounts,
+        of_others: &std::collections::BTreeSet::new(),
         policy,
         today: date(2026, 11, 20),
         journal,

@@ -12,6 +12,9 @@ use crate::policy::departure;
 /// HR itself states; a linked account (`adm-…`) counts when its own pattern leads from an account that
 /// agrees; an operator who named the account is his own second attribute.
 pub(super) fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> Result<(), String> {
+    if input.of_others.iter().any(|(_, id)| *id == account.id) {
+        return Err("the account is known to be somebody else's".into());
+    }
     if let Some(number) = &account.employee_number {
         let theirs = input.person.numbers_ever();
         if !theirs.is_empty() && !theirs.iter().any(|n| n.folded() == number.folded()) {

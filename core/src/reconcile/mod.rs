@@ -9,7 +9,7 @@ pub mod suspending;
 mod wished;
 
 use crate::citation::Rule;
-use crate::facts::{Case, ConnectorName, LinkedAccount, Person};
+use crate::facts::{Case, ConnectorName, LinkedAccount, Person, StableId};
 use crate::guard::Finding;
 use crate::journal::StepState;
 use crate::observed::{GroupKind, ObservedAccount, Protection, Realm};
@@ -20,6 +20,7 @@ use crate::step::{ANSWERED_NO, Action, Due, Expect, Step, StepId, Target};
 use crate::wishes::Wish;
 use corroboration::{corroborated, is_linked};
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 
 /// All that decides one departure.
 pub struct Departure<'a> {
@@ -29,6 +30,8 @@ pub struct Departure<'a> {
     pub person: &'a Person,
     /// The accounts that the keys found, with the target they are in.
     pub accounts: &'a [(ConnectorName, ObservedAccount)],
+    /// Those of them that are linked to somebody else, and to whom nothing but a number of theirs leads.
+    pub of_others: &'a BTreeSet<(ConnectorName, StableId)>,
     /// Whether every directory answered. What only the lack of an account in them tells is not told else.
     pub directories_read: bool,
     /// Central office, facility or unknown; the frozen one where the case has it.
@@ -117,7 +120,7 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         out.wished(input, account);
         out.schedule_deletions(input, account)?;
         out.request(input, account);
-    } else if out.all_shut {
+    } else if out.all_shut && !is_planned_by_release(input)? {
         out.doubtful.push(
             "every account is shut, and none agrees with the notice in name and number: mailbox, home directory \
              and requests to others were not planned; look whose the account is"
@@ -133,19 +136,29 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
 /// several it is always the same one, in whatever order a directory answers: another one in the next round
 /// would have another mailbox and home deleted.
 fn own_account<'a>(input: &Departure<'a>, findings: &[Finding]) -> Option<&'a ObservedAccount> {
-    let own = || {
-        input.accounts.iter().filter(|(_, account)| {
-            account.realm == Realm::Directory && touchable(account) && !is_linked(input, account)
-        })
-    };
+    let agrees = |account: &ObservedAccount| corroborated(input, account).is_ok();
+    first_own(input, agrees).or_else(|| first_own(input, |_| !findings.is_empty()))
+}
+
+fn first_own<'a>(
+    input: &Departure<'a>,
+    counts: impl Fn(&ObservedAccount) -> bool,
+) -> Option<&'a ObservedAccount> {
+    let own = input.accounts.iter().filter(|(_, account)| {
+        account.realm == Realm::Directory && touchable(account) && !is_linked(input, account)
+    });
     let order = |(connector, account): &&(ConnectorName, ObservedAccount)| {
         (connector.clone(), account.user_id.folded(), account.id.clone())
     };
-    own()
-        .filter(|(_, account)| corroborated(input, account).is_ok())
-        .min_by_key(order)
-        .or_else(|| own().min_by_key(order).filter(|_| !findings.is_empty()))
-        .map(|(_, account)| account)
+    own.filter(|(_, account)| counts(account)).min_by_key(order).map(|(_, account)| account)
+}
+
+/// Whether a person has released what follows for an account that only the key points to.
+fn is_planned_by_release(input: &Departure<'_>) -> Result<bool, String> {
+    let Some(account) = first_own(input, |_| true) else { return Ok(false) };
+    let mut would_be = Reconciled::default();
+    would_be.schedule_deletions(&Departure { journal: &|_| None, ..*input }, account)?;
+    Ok(would_be.steps.iter().any(|step| (input.journal)(step.id).is_some()))
 }
 
 /// The person's own account in the directory whose attributes disable the mailbox (Exchange): another

@@ -17,6 +17,7 @@ use crate::policy::departure::WorksiteClass;
 use crate::report::Explanation;
 use crate::step::{Action, Due, EARLIER_ATTEMPT, REPLY_LOST, Step, StepId, WAS_LOCKED};
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 
 /// All that decides what one suspension stops.
 pub struct Stopping<'a> {
@@ -28,6 +29,8 @@ pub struct Stopping<'a> {
     pub person: &'a Person,
     /// The accounts that the keys found, with the target they are in.
     pub accounts: &'a [(ConnectorName, ObservedAccount)],
+    /// Those of them that are linked to somebody else, and to whom nothing but a number of theirs leads.
+    pub of_others: &'a BTreeSet<(ConnectorName, StableId)>,
     /// The agency's rules.
     pub policy: &'a Policy,
     /// Today in the agency's zone.
@@ -81,6 +84,7 @@ fn as_departure<'a>(input: &'a Stopping<'a>) -> Departure<'a> {
         case: input.case,
         person: input.person,
         accounts: input.accounts,
+        of_others: input.of_others,
         directories_read: true,
         worksite_class: WorksiteClass::Unknown,
         policy: input.policy,

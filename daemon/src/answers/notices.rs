@@ -87,7 +87,10 @@ pub(super) async fn depart(
                  give a later last day, or none, if that ends too"
             ),
         },
-        (false, None) => format!("notice taken: {shown} departs now"),
+        (false, None) => format!(
+            "notice taken: {shown} is to depart now. Access ends as soon as each target answers, which this does \
+             not wait for: see that it has ended"
+        ),
     };
     Ok(DoneView { message: format!("{what}. Watch it with: lapsed person {shown}") })
 }

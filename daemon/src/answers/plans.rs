@@ -274,7 +274,7 @@ pub(super) async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), Conso
 /// Forgets what HR last said of the plan's people, so that its next file counts as news although it says
 /// the same: a rejection holds until HR insists.
 async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
-    if matches!(plan.kind, PlanKind::Restoration { .. } | PlanKind::Passwords { .. }) {
+    if !plan.kind.is_departure() {
         return Ok(());
     }
     let mut ids: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
@@ -283,9 +283,10 @@ async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
     for person in tx.read().people(&ids).await? {
         let keys = statement_keys(&person);
         let described = person.engagements.iter().map(|engagement| &engagement.source);
-        let noticed = person.notices.iter().map(|notice| &notice.source);
-        for source in described.chain(noticed).collect::<BTreeSet<_>>() {
-            tx.forget_statements(source, &keys).await?;
+        let standing = person.notices.iter().filter(|n| n.state == NoticeState::Standing);
+        let sources = described.chain(standing.map(|notice| &notice.source));
+        for source in sources.collect::<BTreeSet<_>>() {
+            tx.hear_again(source, &keys).await?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Reads the accounts of those who depart and works out their changes.
 
 use super::decide::{Decided, Departing, OPERATOR, Round};
+use super::others::AccountSet;
 use super::{Cycle, CycleError};
 use crate::store::StepFilter;
 use futures_util::future::join_all;
@@ -68,9 +69,11 @@ impl Cycle {
                 let wishes: Vec<Wish> =
                     wishes.iter().filter(|wish| wish.person == person.id).cloned().collect();
                 let readable = Readable { all: readable.all && wishes_known, ..readable };
-                match self.one((person, case, &wishes), accounts, readable, &journal, now) {
+                let (others, told) = of_others.remove(&person.id).unwrap_or_default();
+                let found = (accounts, &others.doubted);
+                match self.one((person, case, &wishes), found, readable, &journal, now) {
                     Ok((changes, mut departing)) => {
-                        departing.attention.extend(of_others.remove(&person.id));
+                        departing.attention.extend(told);
                         proposed.push(changes);
                         work.push(departing);
                     }
@@ -226,7 +229,7 @@ impl Cycle {
     fn one(
         &self,
         (person, case, wishes): (&Person, &Case, &[Wish]),
-        accounts: Accounts,
+        (accounts, of_others): (Accounts, &AccountSet),
         readable: Readable,
         journal: &HashMap<StepId, StepState>,
         now: Timestamp,
@@ -242,6 +245,7 @@ impl Cycle {
             case,
             person,
             accounts: &accounts,
+            of_others,
             directories_read: readable.directories,
             worksite_class: class,
             policy: &self.config.policy,

@@ -4,49 +4,105 @@
 use super::departing::{Accounts, Readable};
 use super::{Cycle, CycleError};
 use lapsed_core::facts::{Case, ConnectorName, EmployeeNumber, Person, PersonId, StableId};
-use lapsed_core::observed::ObservedAccount;
+use lapsed_core::observed::{ObservedAccount, Realm};
+use lapsed_core::policy::departure::linked_user_ids;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What is somebody else's, by the person whose keys lead to it.
-pub(super) type OfOthers = HashMap<PersonId, BTreeSet<(ConnectorName, StableId)>>;
+/// Accounts by their connector.
+pub(super) type AccountSet = BTreeSet<(ConnectorName, StableId)>;
+
+/// Of the accounts that one person's keys have found, those that are somebody else's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OfOthers {
+    /// They stay as they are, and that is told.
+    pub(super) left: AccountSet,
+    /// They carry the number that the person has now, and the person has no other account: whose they are is
+    /// for somebody to say.
+    pub(super) doubted: AccountSet,
+}
 
 /// Who else has an account or a number.
 #[derive(Default)]
 struct Owners {
-    by_account: HashMap<(ConnectorName, StableId), Vec<Owner>>,
+    by_account: HashMap<(ConnectorName, StableId), Vec<PersonId>>,
     /// Those who have the number in an engagement that goes on, by its folded text.
     by_number: HashMap<String, Vec<PersonId>>,
 }
 
-#[derive(Clone, Copy)]
-struct Owner {
-    id: PersonId,
-    works_here: bool,
-}
-
 impl Cycle {
-    /// Of the accounts that each person's keys have found, those that are somebody else's.
+    /// Whose the accounts are that each person's keys have found, where they are not the person's.
     pub(super) async fn of_others(
         &self,
         block: &[(Person, Case)],
         all: &[(Accounts, Readable)],
-    ) -> Result<OfOthers, CycleError> {
-        let found = unlinked(block, all);
+    ) -> Result<HashMap<PersonId, OfOthers>, CycleError> {
         let mut asked: BTreeMap<ConnectorName, Vec<StableId>> = BTreeMap::new();
         let mut numbers: BTreeSet<EmployeeNumber> = BTreeSet::new();
-        for (person, name, account) in &found {
-            asked.entry((*name).clone()).or_default().push(account.id.clone());
-            numbers.extend(only_former(person, account));
-        }
-        let owners = self.others_with(asked, numbers.into_iter().collect()).await?;
-        let mut of_others = OfOthers::new();
-        for (person, name, account) in found {
-            if owners.is_of_another(person, name, account) {
-                let theirs = of_others.entry(person.id).or_default();
-                theirs.insert((name.clone(), account.id.clone()));
+        for ((person, _), (accounts, _)) in block.iter().zip(all) {
+            for (name, account) in accounts.iter().filter(|(n, a)| !is_linked(person, n, a)) {
+                asked.entry(name.clone()).or_default().push(account.id.clone());
+                numbers.extend(only_former(person, account));
             }
         }
-        Ok(of_others)
+        let owners = self.others_with(asked, numbers.into_iter().collect()).await?;
+        let mut found = HashMap::new();
+        for ((person, _), (accounts, _)) in block.iter().zip(all) {
+            let of_others = self.of_others_than(person, accounts, &owners);
+            if of_others != OfOthers::default() {
+                found.insert(person.id, of_others);
+            }
+        }
+        Ok(found)
+    }
+
+    fn of_others_than(&self, person: &Person, accounts: &Accounts, owners: &Owners) -> OfOthers {
+        let is_others = |(name, account): &&(ConnectorName, ObservedAccount)| {
+            !is_linked(person, name, account) && owners.is_of_another(person, name, account)
+        };
+        let has_own = accounts.iter().any(|one| {
+            let is_theirs = is_linked(person, &one.0, &one.1) || has_number_of(person, &one.1);
+            one.1.realm == Realm::Directory && is_theirs && !is_others(&one)
+        });
+        let mut of_others = OfOthers::default();
+        for (name, account) in accounts.iter().filter(is_others) {
+            let is_doubtful = has_number_of(person, account) && !has_own;
+            let set = if is_doubtful { &mut of_others.doubted } else { &mut of_others.left };
+            set.insert((name.clone(), account.id.clone()));
+        }
+        self.add_those_beside(person, accounts, &mut of_others.left);
+        of_others
+    }
+
+    /// An account beside somebody else's (`adm-…`) is theirs too, unless something else leads to it.
+    fn add_those_beside(&self, person: &Person, accounts: &Accounts, left: &mut AccountSet) {
+        let templates = &self.config.policy.departure.linked_accounts;
+        let is_left = |left: &AccountSet, name: &ConnectorName, account: &ObservedAccount| {
+            left.contains(&(name.clone(), account.id.clone()))
+        };
+        let names_beside = |bases: Vec<_>| -> BTreeSet<String> {
+            let beside =
+                bases.iter().flat_map(|id| linked_user_ids(templates, id).unwrap_or_default());
+            beside.map(|id| id.folded()).collect()
+        };
+        let bases_of = |want_left: bool| {
+            let of = accounts.iter().filter(|(n, a)| is_left(left, n, a) == want_left);
+            of.flat_map(|(_, account)| account.user_ids().cloned()).collect::<Vec<_>>()
+        };
+        let theirs = names_beside(bases_of(true));
+        let mut own = names_beside([bases_of(false), person.user_ids()].concat());
+        own.extend(person.user_ids().iter().map(|id| id.folded()));
+        let beside: Vec<_> = accounts
+            .iter()
+            .filter(|(name, account)| {
+                let id = account.user_id.folded();
+                theirs.contains(&id)
+                    && !own.contains(&id)
+                    && !is_linked(person, name, account)
+                    && !has_number_of(person, account)
+            })
+            .map(|(name, account)| (name.clone(), account.id.clone()))
+            .collect();
+        left.extend(beside);
     }
 
     async fn others_with(
@@ -58,10 +114,9 @@ impl Cycle {
         let read = self.store.read();
         for (name, ids) in accounts {
             for person in read.people_by_account(&name, &ids).await? {
-                let works_here = person.engagements.iter().any(|e| e.goes_on());
-                let owner = Owner { id: person.id, works_here };
                 for link in person.accounts.into_iter().filter(|link| link.connector == name) {
-                    owners.by_account.entry((link.connector, link.id)).or_default().push(owner);
+                    let account = (link.connector, link.id);
+                    owners.by_account.entry(account).or_default().push(person.id);
                 }
             }
         }
@@ -79,35 +134,37 @@ impl Cycle {
     }
 
     /// Takes what is somebody else's from what each person's keys have found: it stays as it is. Gives what
-    /// people have to be told of it.
+    /// is known of each, and what people have to be told.
     pub(super) async fn leave_to_others(
         &self,
         block: &[(Person, Case)],
         all: &mut [(Accounts, Readable)],
-    ) -> Result<HashMap<PersonId, String>, CycleError> {
-        let of_others = self.of_others(block, all).await?;
-        let mut told = HashMap::new();
+    ) -> Result<HashMap<PersonId, (OfOthers, Option<String>)>, CycleError> {
+        let mut known = HashMap::new();
+        let mut of_others = self.of_others(block, all).await?;
         for ((person, _), (accounts, _)) in block.iter().zip(all.iter_mut()) {
-            let Some(others) = of_others.get(&person.id) else { continue };
-            let is_theirs = |(name, account): &(ConnectorName, ObservedAccount)| {
-                others.contains(&(name.clone(), account.id.clone()))
+            let Some(others) = of_others.remove(&person.id) else { continue };
+            let is_left = |(name, account): &(ConnectorName, ObservedAccount)| {
+                others.left.contains(&(name.clone(), account.id.clone()))
             };
+            // Of one that gives no access there is nothing to be looked at: numbers are used again.
+            let gives = |account: &ObservedAccount| account.enabled || !account.groups.is_empty();
             let shown: Vec<String> = accounts
                 .iter()
-                .filter(|found| is_theirs(found))
+                .filter(|found| is_left(found) && gives(&found.1))
                 .map(|(name, account)| format!("{} in {name}", account.user_id))
                 .collect();
-            accounts.retain(|found| !is_theirs(found));
-            told.insert(
-                person.id,
+            accounts.retain(|found| !is_left(found));
+            let told = (!shown.is_empty()).then(|| {
                 format!(
                     "a number or user ID of theirs leads to {}, known to be somebody else's: it stays as it is; \
                      look whose it is, and correct the number on it",
                     shown.join(", ")
-                ),
-            );
+                )
+            });
+            known.insert(person.id, (others, told));
         }
-        Ok(told)
+        Ok(known)
     }
 }
 
@@ -118,31 +175,14 @@ impl Owners {
         name: &ConnectorName,
         account: &ObservedAccount,
     ) -> bool {
-        let linked = self.by_account.get(&(name.clone(), account.id.clone()));
-        let mut linked = linked.into_iter().flatten().filter(|owner| owner.id != person.id);
-        if has_number_of(person, account) {
-            // Of one who left long ago the link may be stale, and the number be passed on since.
-            return linked.any(|owner| owner.works_here);
-        }
-        let passed_on = |number: EmployeeNumber| {
-            let now = self.by_number.get(&number.folded());
-            now.is_some_and(|now| now.iter().any(|id| *id != person.id))
+        let is_another = |ids: Option<&Vec<PersonId>>| {
+            ids.is_some_and(|ids| ids.iter().any(|id| *id != person.id))
         };
-        linked.next().is_some() || only_former(person, account).into_iter().any(passed_on)
+        is_another(self.by_account.get(&(name.clone(), account.id.clone())))
+            || only_former(person, account)
+                .into_iter()
+                .any(|number| is_another(self.by_number.get(&number.folded())))
     }
-}
-
-/// The accounts that are not linked to the person whose keys have found them.
-fn unlinked<'a>(
-    block: &'a [(Person, Case)],
-    all: &'a [(Accounts, Readable)],
-) -> Vec<(&'a Person, &'a ConnectorName, &'a ObservedAccount)> {
-    let mut found = Vec::new();
-    for ((person, _), (accounts, _)) in block.iter().zip(all) {
-        let unknown = accounts.iter().filter(|(name, a)| !is_linked(person, name, a));
-        found.extend(unknown.map(|(name, account)| (person, name, account)));
-    }
-    found
 }
 
 fn is_linked(person: &Person, name: &ConnectorName, account: &ObservedAccount) -> bool {

@@ -117,7 +117,7 @@ impl Store {
             Err(StoreError::Older) => {}
             other => other?.close().await?,
         }
-        let aside = path.with_extension(format!("before-{}", now.as_second()));
+        let aside = free_beside(&path, now);
         let replaced = path.exists();
         if replaced {
             std::fs::rename(&path, &aside).map_err(failed)?;
@@ -145,5 +145,45 @@ impl Store {
         store.note_behind(Some(behind)).await?;
         store.close().await?;
         Ok(replaced.then_some(aside))
+    }
+}
+
+/// A name beside the database that nothing has: what was there is never written over.
+fn free_beside(path: &Path, now: Timestamp) -> PathBuf {
+    let stamp = now.strftime("%Y%m%dT%H%M%SZ");
+    let named = |nth: u32| match nth {
+        1 => path.with_extension(format!("before-{stamp}")),
+        nth => path.with_extension(format!("before-{stamp}.{nth}")),
+    };
+    let mut nth = 1;
+    while named(nth).exists() {
+        nth += 1;
+    }
+    named(nth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_was_put_aside_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.db");
+        let now: Timestamp = "2026-11-23T16:00:00Z".parse().unwrap();
+        let mut names = Vec::new();
+        for _ in 0..3 {
+            let aside = free_beside(&state, now);
+            std::fs::write(&aside, "").unwrap();
+            names.push(aside.file_name().unwrap().to_owned());
+        }
+        assert_eq!(
+            names,
+            [
+                "state.before-20261123T160000Z",
+                "state.before-20261123T160000Z.2",
+                "state.before-20261123T160000Z.3"
+            ]
+        );
     }
 }

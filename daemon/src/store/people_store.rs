@@ -110,6 +110,15 @@ impl Tx {
         sql::put_all(&self.db(), "storing statements", rows.collect(), Some(conflict)).await
     }
 
+    /// Has a source's next statement under these keys count as another one, though it says the same: it is on
+    /// record still that the source had made it before.
+    pub async fn hear_again(&self, source: &SourceName, keys: &[String]) -> Result<(), StoreError> {
+        let known = self.read().statement_digests_of(source, keys).await?;
+        let unheard: Vec<(String, String)> =
+            known.into_keys().map(|key| (key, String::new())).collect();
+        self.save_statement_digests(source, &unheard).await
+    }
+
     /// Forgets statements that a source no longer makes, by their keys.
     pub async fn forget_statements(
         &self,

@@ -12,7 +12,8 @@ impl Text for DoneView {
 impl Text for ReloadView {
     fn write(&self, page: &mut Page) {
         page.line(if self.loaded {
-            "The new configuration is in use."
+            "The new configuration is in use; what counts only from a start (state, folders of the inbox, control) \
+             waits for one."
         } else {
             "The old configuration stays in use: the new one can't be used."
         });

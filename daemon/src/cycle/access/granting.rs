@@ -171,7 +171,7 @@ impl Cycle {
                 facts: &facts,
                 entitlements: &holder.entitlements,
                 accounts: &accounts,
-                of_others: of_others.get(&id).unwrap_or(&BTreeSet::new()),
+                of_others: of_others.get(&id).map_or(&BTreeSet::new(), |others| &others.left),
                 targets: &targets,
                 groups: &groups,
                 uid_number: numbers.get(&id).copied(),

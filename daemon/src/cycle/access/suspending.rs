@@ -126,16 +126,18 @@ impl Cycle {
         let mut all = Vec::new();
         for ((person, mut case), (accounts, readable)) in asked.into_iter().zip(observed) {
             let Some(suspension) = by_case.get(&case.id).map(|s| (*s).clone()) else { continue };
+            let (others, told) = of_others.remove(&person.id).unwrap_or_default();
             let mut stopped = stop(&Stopping {
                 suspension: &suspension,
                 case: &case,
                 person: &person,
                 accounts: &accounts,
+                of_others: &others.doubted,
                 policy: &self.config.policy,
                 today: self.today(now),
                 journal: &|id| journal.get(&id).cloned(),
             });
-            stopped.doubtful.extend(of_others.remove(&person.id));
+            stopped.doubtful.extend(told);
             remember(&mut case, &suspension, accounts);
             case.state = CaseState::Open;
             all.push(Work { suspension, person, case, stopped, readable: readable.all });

@@ -102,16 +102,13 @@ impl Picture {
 impl Picture {
     /// What was done less often than in the other: not what the directory itself did not write down.
     pub fn less_than(&self, other: &Self) -> Vec<(String, u64)> {
-        let mut unlogged = self.unlogged.clone();
         let mut less = surplus(&other.effects, &self.effects);
-        less.retain_mut(|(what, times)| {
-            if let Some((_, left)) = unlogged.iter_mut().find(|(dn, _)| what.contains(dn.as_str()))
-            {
-                let excused = (*left).min(*times);
-                *left -= excused;
-                *times -= excused;
-            }
-            *times > 0
+        // One change may be several lines of the log; a rename is logged under the name of before.
+        let all: u64 = self.unlogged.values().sum();
+        less.retain(|(what, times)| {
+            let mut of_entry = self.unlogged.iter().filter(|(dn, _)| what.contains(dn.as_str()));
+            let renamed = what.starts_with("modrdn ") && *times <= all;
+            !renamed && !of_entry.any(|(_, unlogged)| times <= unlogged)
         });
         less
     }
