@@ -105,6 +105,27 @@ fn a_group_that_is_not_found_exactly_once_is_never_guessed(
     assert!(!world.done.iter().any(|done| done.contains("group")));
 }
 
+/// A namesake's, with a number that is the newcomer's by now.
+#[test]
+fn an_account_that_is_known_to_be_anothers_is_not_given_to_a_newcomer() {
+    let mut world = World::new();
+    world.form(Asks::New, Some("mzsmitj"));
+    world.gives(1, "files", None);
+    let number = EmployeeNumber::new("00123").unwrap();
+    world.person.engagements.push(engagement(&number));
+    let last = world.forms[0].form.person.name.as_ref().unwrap().last.clone();
+    let namesakes = account((&connector("ad"), "mzsmitk"), &last, true);
+    let namesakes =
+        lapsed_core::observed::ObservedAccount { employee_number: Some(number), ..namesakes };
+    world.of_others.insert((connector("ad"), namesakes.id.clone()));
+    world.accounts.push((connector("ad"), namesakes));
+    let granted = world.look();
+    assert_eq!((&granted.steps[..], &granted.links[..]), (&[][..], &[][..]));
+    assert!(granted.doubtful.iter().any(|text| text.contains("known to be somebody else's")));
+    world.of_others.clear();
+    assert!(!world.look().links.is_empty(), "it would be taken for the newcomer's");
+}
+
 #[test]
 fn an_account_that_the_key_finds_and_the_name_contradicts_is_never_touched() {
     let mut world = World::new();

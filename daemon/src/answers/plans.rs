@@ -10,11 +10,13 @@ use crate::cycle::{Cycle, CycleError};
 use crate::service::Daemon;
 use crate::store::{AuditEntry, Decision, StepFilter, StoredPlan, Tx};
 use crate::views::{DecisionRequest, DoneView, PlanPersonView, PlanView, PlansView, StepView};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{CaseId, CaseState, Notice, NoticeState, PersonId};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
+use lapsed_core::standing::{Standing, standing};
 use lapsed_core::step::Action;
 use serde_json::json;
 use std::collections::hash_map::Entry;
@@ -246,7 +248,7 @@ pub(super) async fn reject(
     still_held(&tx, &stored).await?;
     let decision = decision(caller, &request, now, None);
     tx.set_plan_state(&stored.plan.hash, PlanState::Rejected, Some(&decision)).await?;
-    ask_again(&tx, &stored.plan).await?;
+    ask_again(&tx, &stored.plan, now, &daemon.cycle().config.time_zone).await?;
     lift_rejected(&daemon.cycle(), &mut tx, &stored.plan, caller, now).await?;
     tx.audit(entry(daemon, caller, &stored, "plan.rejected", &request.reason, now));
     tx.commit().await?;
@@ -273,7 +275,12 @@ pub(super) async fn still_held(tx: &Tx, stored: &StoredPlan) -> Result<(), Conso
 
 /// Forgets what HR last said of the plan's people, so that its next file counts as news although it says
 /// the same: a rejection holds until HR insists.
-async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
+async fn ask_again(
+    tx: &Tx,
+    plan: &Plan,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<(), ConsoleError> {
     if !plan.kind.is_departure() {
         return Ok(());
     }
@@ -282,9 +289,16 @@ async fn ask_again(tx: &Tx, plan: &Plan) -> Result<(), ConsoleError> {
     ids.dedup();
     for person in tx.read().people(&ids).await? {
         let keys = statement_keys(&person);
+        // An older notice about another post, which its feed goes on listing, insists on nothing.
+        let end = match standing(&person, now, zone) {
+            Standing::Left(end) | Standing::Leaving(end) => Some(end.at),
+            Standing::Employed | Standing::Unknown => None,
+        };
         let described = person.engagements.iter().map(|engagement| &engagement.source);
-        let standing = person.notices.iter().filter(|n| n.state == NoticeState::Standing);
-        let sources = described.chain(standing.map(|notice| &notice.source));
+        let noticed = person.notices.iter().filter(|notice| {
+            notice.state == NoticeState::Standing && Some(notice.effective_at) == end
+        });
+        let sources = described.chain(noticed.map(|notice| &notice.source));
         for source in sources.collect::<BTreeSet<_>>() {
             tx.hear_again(source, &keys).await?;
         }

@@ -3,8 +3,9 @@
 
 use super::departing::{Accounts, Readable};
 use super::{Cycle, CycleError};
+use lapsed_core::absorb::fold_name;
 use lapsed_core::facts::{Case, ConnectorName, EmployeeNumber, Person, PersonId, StableId};
-use lapsed_core::observed::{ObservedAccount, Realm};
+use lapsed_core::observed::{ObservedAccount, Protection, Realm};
 use lapsed_core::policy::departure::linked_user_ids;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,9 +17,16 @@ pub(super) type AccountSet = BTreeSet<(ConnectorName, StableId)>;
 pub(super) struct OfOthers {
     /// They stay as they are, and that is told.
     pub(super) left: AccountSet,
-    /// They carry the number that the person has now, and the person has no other account: whose they are is
-    /// for somebody to say.
+    /// They carry the number that the person has now, and the person has no account of their own there: whose
+    /// they are is for somebody to say.
     pub(super) doubted: AccountSet,
+}
+
+impl OfOthers {
+    /// Both.
+    pub(super) fn all(&self) -> AccountSet {
+        self.left.union(&self.doubted).cloned().collect()
+    }
 }
 
 /// Who else has an account or a number.
@@ -46,8 +54,8 @@ impl Cycle {
         }
         let owners = self.others_with(asked, numbers.into_iter().collect()).await?;
         let mut found = HashMap::new();
-        for ((person, _), (accounts, _)) in block.iter().zip(all) {
-            let of_others = self.of_others_than(person, accounts, &owners);
+        for ((person, case), (accounts, _)) in block.iter().zip(all) {
+            let of_others = self.of_others_than((person, case), accounts, &owners);
             if of_others != OfOthers::default() {
                 found.insert(person.id, of_others);
             }
@@ -55,22 +63,54 @@ impl Cycle {
         Ok(found)
     }
 
-    fn of_others_than(&self, person: &Person, accounts: &Accounts, owners: &Owners) -> OfOthers {
+    fn of_others_than(
+        &self,
+        (person, case): (&Person, &Case),
+        accounts: &Accounts,
+        owners: &Owners,
+    ) -> OfOthers {
         let is_others = |(name, account): &&(ConnectorName, ObservedAccount)| {
             !is_linked(person, name, account) && owners.is_of_another(person, name, account)
         };
-        let has_own = accounts.iter().any(|one| {
-            let is_theirs = is_linked(person, &one.0, &one.1) || has_number_of(person, &one.1);
-            one.1.realm == Realm::Directory && is_theirs && !is_others(&one)
-        });
+        let own = accounts.iter().filter(|found| !is_others(found));
+        let own: BTreeSet<&ConnectorName> = own
+            .filter(|(name, account)| self.is_main_account(person, (name, account)))
+            .filter(|(_, account)| gave_access(case, account))
+            .map(|(name, _)| name)
+            .collect();
         let mut of_others = OfOthers::default();
         for (name, account) in accounts.iter().filter(is_others) {
-            let is_doubtful = has_number_of(person, account) && !has_own;
+            let is_doubtful = has_number_of(person, account) && !own.contains(name);
             let set = if is_doubtful { &mut of_others.doubted } else { &mut of_others.left };
             set.insert((name.clone(), account.id.clone()));
         }
         self.add_those_beside(person, accounts, &mut of_others.left);
         of_others
+    }
+
+    /// Whether an account of a directory is certainly the person's, and not one beside it (`adm-…`).
+    fn is_main_account(
+        &self,
+        person: &Person,
+        (name, account): (&ConnectorName, &ObservedAccount),
+    ) -> bool {
+        let templates = &self.config.policy.departure.linked_accounts;
+        let user_ids = person.user_ids();
+        let is_beside = user_ids.iter().any(|base| {
+            let beside = linked_user_ids(templates, base).unwrap_or_default();
+            beside.iter().any(|id| id.folded() == account.user_id.folded())
+        });
+        let named = || {
+            let has_id = user_ids.iter().any(|id| id.folded() == account.user_id.folded());
+            has_id
+                && person
+                    .name()
+                    .is_some_and(|of| fold_name(&of.last) == fold_name(&account.name.last))
+        };
+        let is_theirs =
+            || is_linked(person, name, account) || has_number_of(person, account) || named();
+        let is_touched = !matches!(account.protection, Some(Protection::Never { .. }));
+        account.realm == Realm::Directory && is_touched && !is_beside && is_theirs()
     }
 
     /// An account beside somebody else's (`adm-…`) is theirs too, unless something else leads to it.
@@ -183,6 +223,12 @@ impl Owners {
                 .into_iter()
                 .any(|number| is_another(self.by_number.get(&number.folded())))
     }
+}
+
+/// Whether the account gives access, or did before this departure took it.
+fn gave_access(case: &Case, account: &ObservedAccount) -> bool {
+    let before = case.before.iter().find(|(_, before)| before.id == account.id);
+    account.enabled || before.is_some_and(|(_, before)| before.enabled)
 }
 
 fn is_linked(person: &Person, name: &ConnectorName, account: &ObservedAccount) -> bool {

@@ -20,6 +20,7 @@ mod store;
 use super::{Cycle, CycleError};
 use crate::cycle::decide::Decided;
 use crate::cycle::departing::Accounts;
+use crate::cycle::others::OfOthers;
 use crate::store::{CaseFilter, FormFilter, StepFilter, StoredStep};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -171,7 +172,7 @@ impl Cycle {
                 facts: &facts,
                 entitlements: &holder.entitlements,
                 accounts: &accounts,
-                of_others: of_others.get(&id).map_or(&BTreeSet::new(), |others| &others.left),
+                of_others: &of_others.get(&id).map(OfOthers::all).unwrap_or_default(),
                 targets: &targets,
                 groups: &groups,
                 uid_number: numbers.get(&id).copied(),

@@ -6,8 +6,8 @@ use crate::store::Store;
 use crate::targets::Eyes;
 use futures_util::future::BoxFuture;
 use lapsed_connectors::contract::{Observe, Probed};
-use lapsed_core::facts::{Engagement, LinkedAccount};
-use lapsed_core::observed::{Observed, Scope};
+use lapsed_core::facts::{Engagement, LinkedAccount, UserId};
+use lapsed_core::observed::{Observed, ObservedAccount, Scope};
 use lapsed_core::step::Seen;
 use std::slice::from_ref;
 
@@ -27,6 +27,26 @@ impl Observe for Slow {
                 .await;
             Ok(Observed { accounts, ..Observed::default() })
         })
+    }
+
+    fn read_back<'a>(&'a self, _: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
+        panic!("nothing was changed")
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Vec<Probed>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
+/// A directory that shows these accounts, whatever it is asked.
+struct Showing {
+    accounts: Vec<ObservedAccount>,
+}
+
+impl Observe for Showing {
+    fn observe<'a>(&'a self, _: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        let accounts = self.accounts.clone();
+        Box::pin(async move { Ok(Observed { accounts, ..Observed::default() }) })
     }
 
     fn read_back<'a>(&'a self, _: &'a [Step]) -> BoxFuture<'a, Vec<Result<Seen, Fault>>> {
@@ -137,6 +157,41 @@ async fn the_only_account_with_the_leavers_number_is_put_before_a_person_if_it_i
     let findings: Vec<String> =
         held.iter().flat_map(|plan| &plan.plan.findings).map(|f| f.describe()).collect();
     assert!(findings.iter().any(|f| f.contains("known to be somebody else's")), "{findings:?}");
+}
+
+/// The leaver's own account bears no number: their user ID and last name lead to it.
+#[tokio::test]
+async fn a_leavers_own_account_is_shut_beside_anothers_that_bears_their_number() {
+    let (cycle, _) = cycle().await;
+    let number = lapsed_core::facts::EmployeeNumber::new("00007").unwrap();
+    let mut owner = leaver(8, "hr");
+    owner.notices.clear();
+    owner.engagements[0].status = lapsed_core::facts::Status::Active;
+    owner.engagements[0].ends_on = None;
+    let hers = account(&number);
+    owner.accounts.push(LinkedAccount {
+        connector: ConnectorName::new("directory").unwrap(),
+        id: hers.id.clone(),
+        user_id: hers.user_id.clone(),
+    });
+    let mut leaver_now = leaver(7, "hr");
+    leaver_now.engagements[0].user_id = Some(UserId::new("mz900").unwrap());
+    let own = ObservedAccount {
+        id: lapsed_core::facts::StableId::new("guid-own").unwrap(),
+        user_id: UserId::new("mz900").unwrap(),
+        employee_number: None,
+        ..account(&number)
+    };
+    let showing = Showing { accounts: vec![hers.clone(), own.clone()] };
+    let name = ConnectorName::new("directory").unwrap();
+    let eyes = Eyes([(name, Arc::new(showing) as Arc<dyn Observe>)].into());
+    let cycle = Cycle { eyes, ..cycle };
+    depart(&cycle, &[leaver_now, owner]).await;
+    cycle.decide(now()).await.unwrap();
+    let plans = cycle.store.read().plans(&[PlanState::Passed]).await.unwrap();
+    let steps: Vec<_> = plans.iter().flat_map(|plan| &plan.plan.steps).collect();
+    assert!(steps.iter().any(|step| step.action.account().id == own.id), "{steps:?}");
+    assert!(steps.iter().all(|step| step.action.account().id != hers.id), "{steps:?}");
 }
 
 #[test]

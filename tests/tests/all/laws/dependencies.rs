@@ -254,3 +254,45 @@ fn licence_expressions_are_read_as_they_are_meant() {
         assert!(!is_allowed(bad, &allowed), "{bad}");
     }
 }
+
+/// What a crate of ours is built from by a lock file, by names.
+fn locked(file: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let named = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();
+    let mut all = BTreeMap::new();
+    for package in text.split("[[package]]").skip(1) {
+        let name = package.lines().find(|line| line.starts_with("name = ")).map(named);
+        let needs = package.lines().filter(|line| line.starts_with(" \""));
+        let needs = needs.map(|line| named(line).split(' ').next().unwrap_or_default().to_owned());
+        all.insert(name.unwrap_or_default(), needs.collect());
+    }
+    all
+}
+
+/// The readers are fuzzed in a workspace of their own, which cargo does not keep up with this one.
+#[test]
+fn the_fuzzed_crates_are_locked_to_what_they_need() {
+    let (ours, fuzzed) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let shared: Vec<_> = CRATES.iter().filter(|(name, _)| fuzzed.contains_key(*name)).collect();
+    assert!(shared.len() > 2, "{shared:?}");
+    for (name, _) in shared {
+        // What tests alone need is in the workspace's own lock file only.
+        let needed = crates_needed(name).into_iter().filter(|need| ours[*name].contains(need));
+        let missing: Vec<_> = needed.filter(|need| !fuzzed[*name].contains(need)).collect();
+        assert!(
+            missing.is_empty(),
+            "run `cargo update --workspace` in fuzz: {name} needs {missing:?}"
+        );
+        assert!(fuzzed[*name].is_subset(&ours[*name]), "{name}");
+    }
+}
+
+/// What the manifest of a crate of ours names as needed outside of its tests.
+fn crates_needed(name: &str) -> Vec<String> {
+    let (_, folder) = CRATES.iter().find(|(known, _)| known == &name).unwrap();
+    let text = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+    let needed = text.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let needed = needed.split("\n[").next().unwrap_or_default();
+    let named = needed.lines().filter(|line| line.contains('=') && !line.starts_with('#'));
+    named.map(|line| line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned()).collect()
+}
