@@ -7,7 +7,10 @@ use crate::home::folders::{beneath, gone};
 use crate::home::keeper::fault;
 use lapsed_core::step::{Cause, Fault};
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fsync, openat2, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fsync, openat2, renameat, unlinkat,
+};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::File;
@@ -75,6 +78,17 @@ impl<'a> Notes<'a> {
         let name = self.name(wish, ending);
         let file = openat2(self.quarantine, name, flags, Mode::from(0o600), beneath());
         Ok(File::from(file.map_err(failed)?))
+    }
+
+    /// The turn at making the copy of a wish, held until it is dropped; none while another has it. It is
+    /// held until after the note, so that whoever has it next sees a whole copy or none.
+    pub(super) fn turn(&self, wish: Uuid) -> Result<Option<File>, Fault> {
+        let file = self.scratch(wish, "turn")?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(failed(errno)),
+        }
     }
 
     /// Writes the note, last of all: from now on the copy counts.
@@ -171,6 +185,6 @@ fn names(folder: &OwnedFd) -> Result<Vec<String>, Fault> {
     Ok(names)
 }
 
-fn failed(errno: rustix::io::Errno) -> Fault {
+fn failed(errno: Errno) -> Fault {
     fault(errno, "the quarantine")
 }

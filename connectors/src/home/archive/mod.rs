@@ -6,7 +6,7 @@
 //! what is in it by then with the notes of its departure.
 //!
 //! A copy may take longer than one request: it goes on in a thread of its own, and whoever asks again is
-//! told how far it is. Its temporary file is locked while it is written, so that none is made twice.
+//! told how far it is. Whoever makes it has the turn at it until it is noted, so that none is made twice.
 
 mod copy;
 mod kept;
@@ -29,8 +29,8 @@ use lapsed_core::step::{Cause, Fault, Found, Outcome, Receipt, Seen};
 use nix::unistd::User;
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, FlockOperation, Gid, Mode, OFlags, Uid, fchown, flock, fstat, fsync, mkdirat, openat2,
-    renameat, statat, unlinkat,
+    AtFlags, Gid, Mode, OFlags, Uid, fchown, fstat, fsync, mkdirat, openat2, renameat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -175,7 +175,11 @@ fn folder_of(settings: &ArchiveSettings, order: &ArchiveOrder, way: Way) -> Resu
     if way == Way::Look {
         return Err(Fault::Retry(Cause::new("the recipient's folder for archives is gone")));
     }
-    mkdirat(&parent, Path::new(name), Mode::from(0o700)).map_err(failed)?;
+    match mkdirat(&parent, Path::new(name), Mode::from(0o700)) {
+        // Another copy for the same recipient may have made it meanwhile.
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(failed(errno)),
+    }
     let folder = open_below(&parent, Path::new(name)).map_err(failed)?;
     give(&folder, &order.recipient);
     Ok(folder)
@@ -205,14 +209,18 @@ fn make(keeper: &Keeper, order: &ArchiveOrder) -> Result<Outcome, Fault> {
     }
     let folder = folder_of(settings, order, Way::Make)?;
     let name = format!("{}-{}.tar.zst", order.home.user_id.folded(), order.wish);
-    let draft = match Draft::begin(&folder, &name)? {
-        Begun::Draft(draft) => draft,
-        Begun::ByAnother { written } => {
-            return Ok(going_on(format!(
-                "files are being copied, {written} bytes of archive so far; it goes on"
-            )));
-        }
+    let Some(_turn) = notes.turn(order.wish)? else {
+        let part = statat(&folder, part_of(&name), AtFlags::SYMLINK_NOFOLLOW);
+        let written = part.map_or(0, |stat| stat.st_size);
+        return Ok(going_on(format!(
+            "files are being copied, {written} bytes of archive so far; it goes on"
+        )));
     };
+    // Another may have ended its turn since the note was looked for.
+    if let Some(note) = notes.read(order.wish)? {
+        return Ok(Outcome::Changed(receipt(&note)));
+    }
+    let draft = Draft::begin(&folder, &name)?;
     let home = ground.home(&place)?.ok_or_else(|| {
         Fault::Refused(Cause::new(format!(
             "there is no home at {}; take the wish back (lapsed keep WHO --end) if there is nothing to keep",
@@ -252,13 +260,9 @@ fn going_on(description: String) -> Outcome {
     Outcome::Partly { found: Found { description }, again_at }
 }
 
-/// What came of beginning an archive.
-enum Begun<'a> {
-    Draft(Draft<'a>),
-    /// An earlier request for it is not done yet.
-    ByAnother {
-        written: u64,
-    },
+/// What an archive is called while it is written.
+fn part_of(name: &str) -> String {
+    format!(".{name}.part")
 }
 
 /// An archive that is being written: gone again unless it is finished.
@@ -271,26 +275,16 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn begin(folder: &'a OwnedFd, name: &'a str) -> Result<Begun<'a>, Fault> {
-        let part = format!(".{name}.part");
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    /// Begins it, under a name that nobody else writes to: what a crash left there is begun anew.
+    fn begin(folder: &'a OwnedFd, name: &'a str) -> Result<Self, Fault> {
+        let part = part_of(name);
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let failed = |errno| fault(errno, "the recipient's folder for archives");
+        gone(unlinkat(folder, part.as_str(), AtFlags::empty())).map_err(failed)?;
         let file =
             openat2(folder, part.as_str(), flags, Mode::from(0o600), beneath()).map_err(failed)?;
-        let file = File::from(file);
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let written = file.metadata().map(|data| data.len()).unwrap_or(0);
-                return Ok(Begun::ByAnother { written });
-            }
-            Err(errno) => return Err(failed(errno)),
-        }
-        let draft = Self { folder, name, part, file, finished: false };
-        // What a crash left is begun anew.
-        draft.file.set_len(0).map_err(full)?;
-        draft.is_in_place(&draft.part)?;
-        Ok(Begun::Draft(draft))
+        Ok(Self { folder, name, part, file: File::from(file), finished: false })
     }
 
     /// The folder may belong to its recipient: what stands under a name there is compared.

@@ -1,6 +1,8 @@
 //! Copies on real file systems, in folders of the tests' own.
 
+use super::kept::Notes;
 use super::{ArchiveOrder, archive, read_back};
+use crate::home::folders::open_root;
 use crate::home::keeper::{Keeper, Order};
 use crate::home::settings::HomeSettings;
 use lapsed_core::facts::UserId;
@@ -305,6 +307,40 @@ fn a_copy_that_takes_longer_goes_on_and_is_made_once() {
     assert!(later > 0, "it was made within one request: make the test larger");
     assert_eq!(receipt.before["files"], ["3002"]);
     super::wait_for_copies();
+}
+
+#[test]
+fn asked_from_several_sides_at_once_a_copy_is_made_once_and_stays_whole() {
+    for wish in 0..30 {
+        let place = Place::new();
+        place.home();
+        let ask = || loop {
+            match archive(&place.keeper, &order(wish, &[]), Instant::now()) {
+                Ok(Outcome::Changed(receipt)) => break receipt,
+                Ok(Outcome::Partly { .. }) => std::thread::yield_now(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let receipts: Vec<Receipt> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(receipts, vec![receipts[0].clone(); 4]);
+        assert_eq!(read_back(&place.keeper, &order(wish, &[])), Ok(Seen::AsWanted));
+        assert_eq!(place.listed("archives/mzroej").len(), 1);
+    }
+}
+
+#[test]
+fn while_another_makes_the_copy_it_is_waited_for() {
+    let place = Place::new();
+    place.home();
+    let quarantine = open_root(&place.path("home/.lapsed-quarantine")).unwrap();
+    let turn = Notes::new(&quarantine, home().case).turn(Uuid::from_u128(7)).unwrap();
+    let meanwhile = place.keep(7, &[]);
+    assert!(matches!(&meanwhile, Ok(Outcome::Partly { .. })), "{meanwhile:?}");
+    drop(turn);
+    changed(place.keep(7, &[]));
 }
 
 #[test]
