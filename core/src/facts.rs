@@ -472,6 +472,12 @@ impl Person {
         ids
     }
 
+    /// Whether an account is known to be the person's.
+    #[must_use]
+    pub fn has_account(&self, connector: &ConnectorName, id: &StableId) -> bool {
+        self.accounts.iter().any(|known| &known.connector == connector && &known.id == id)
+    }
+
     /// The newest name that any engagement gives.
     #[must_use]
     pub fn name(&self) -> Option<&PersonName> {

@@ -1,6 +1,9 @@
 //! What a directory shows of accounts and groups: the other half of reconcile's input.
 
-use crate::facts::{EmployeeNumber, GroupName, PersonName, StableId, SystemRole, UserId};
+use crate::facts::{
+    ConnectorName, EmployeeNumber, GroupName, LinkedAccount, PersonName, StableId, SystemRole,
+    UserId,
+};
 use crate::step::StepId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -245,6 +248,28 @@ impl ObservedAccount {
     /// Every one of HR's numbers on the account.
     pub fn employee_numbers(&self) -> impl Iterator<Item = &EmployeeNumber> {
         self.employee_number.iter().chain(&self.other_employee_numbers)
+    }
+
+    /// The account as it is written down with the person whose it is.
+    #[must_use]
+    pub fn link(&self, connector: &ConnectorName) -> LinkedAccount {
+        LinkedAccount {
+            connector: connector.clone(),
+            id: self.id.clone(),
+            user_id: self.user_id.clone(),
+        }
+    }
+
+    /// Whether the account has one of these log-on names, however they are written.
+    #[must_use]
+    pub fn has_user_id_of(&self, user_ids: &[UserId]) -> bool {
+        self.user_ids().any(|own| user_ids.iter().any(|id| id.folded() == own.folded()))
+    }
+
+    /// Whether the account carries one of these numbers, however they are written.
+    #[must_use]
+    pub fn has_number_of(&self, numbers: &[EmployeeNumber]) -> bool {
+        self.employee_numbers().any(|own| numbers.iter().any(|n| n.folded() == own.folded()))
     }
 }
 

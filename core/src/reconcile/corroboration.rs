@@ -64,11 +64,9 @@ pub(super) fn corroborated(input: &Departure<'_>, account: &ObservedAccount) -> 
 /// mistyped by HR and corrected since.
 fn is_by_former_number(input: &Departure<'_>, account: &ObservedAccount) -> bool {
     let person = input.person;
-    let (now, user_ids) = (person.employee_numbers(), person.user_ids());
-    let mut numbers = account.employee_numbers().peekable();
-    numbers.peek().is_some()
-        && !numbers.any(|own| now.iter().any(|n| n.folded() == own.folded()))
-        && !account.user_ids().any(|own| user_ids.iter().any(|id| id.folded() == own.folded()))
+    account.employee_numbers().next().is_some()
+        && !account.has_number_of(&person.employee_numbers())
+        && !account.has_user_id_of(&person.user_ids())
         && !person.accounts.iter().any(|known| known.id == account.id)
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn daemons(
     let cycle = daemon.cycle();
     let view = |record: DaemonRecord| DaemonView {
         this: record.name == daemon.owner(),
-        plans: record.state == "runs" && plans.as_ref() == Some(&record.name),
+        plans: record.runs() && plans.as_ref() == Some(&record.name),
         since: cycle.stamp(record.started_at),
         heard_at: cycle.stamp(record.seen_at),
         name: record.name,

@@ -90,30 +90,18 @@ async fn ends(daemon: &Daemon) -> Result<(Vec<End>, Departures), ConsoleError> {
         case.is_none_or(|case| !stored.state.is_done() || stored.changed_at >= case.effective_at)
     });
     let in_journal: BTreeSet<StepId> = steps.iter().map(|stored| stored.step.id).collect();
-    let mut planned: Vec<(Step, WaitsFor)> = Vec::new();
-    let held = read.plans(&[PlanState::Held]).await?;
-    let held = held.into_iter().flat_map(|plan| plan.plan.steps.clone());
-    planned.extend(held.map(|step| (step, WaitsFor::Release)));
-    for (plan, stands) in super::trouble::rejected(&read).await? {
-        let steps = plan.plan.steps.iter().filter(|step| stands.contains(&step.case));
-        planned.extend(steps.map(|step| (step.clone(), WaitsFor::Notice)));
-    }
-    planned.retain(|(step, _)| ends_access(&step.action) && !in_journal.contains(&step.id));
-    let mut seen: BTreeSet<StepId> = BTreeSet::new();
-    planned.retain(|(step, _)| seen.insert(step.id));
+    let plans = read.plans(&[]).await?;
+    let planned = planned_only(&plans, &in_journal);
     let mut unplanned: Vec<Case> = not_shut.into_values().cloned().collect();
     // Whoever is marked could not be read whole; of the others nothing is there that could be shut.
     let marked = read.people_to_decide().await?;
-    let known_of: BTreeSet<CaseId> = steps.iter().map(|s| s.step.case).collect();
-    unplanned.retain(|case| {
-        marked.contains_key(&case.person)
-            && !known_of.contains(&case.id)
-            && planned.iter().all(|(step, _)| step.case != case.id)
-    });
+    let known_of = steps.iter().map(|s| s.step.case).chain(planned.iter().map(|(s, _)| s.case));
+    let known_of: BTreeSet<CaseId> = known_of.collect();
+    unplanned.retain(|case| marked.contains_key(&case.person) && !known_of.contains(&case.id));
     let people = steps.iter().map(|s| s.step.person);
     let people = people.chain(planned.iter().map(|(step, _)| step.person));
     let people = people.chain(unplanned.iter().map(|case| case.person)).collect();
-    let known = departures(daemon, people, &in_journal).await?;
+    let known = departures(daemon, people, &in_journal, plans).await?;
     let mut all: Vec<End> =
         steps.iter().filter_map(|s| in_the_journal(&cycle, s, &known)).collect();
     all.extend(planned.iter().filter_map(|(step, waits)| {
@@ -130,10 +118,28 @@ async fn ends(daemon: &Daemon) -> Result<(Vec<End>, Departures), ConsoleError> {
     Ok((all, known))
 }
 
+/// Ends of access in plans that wait for a release or were rejected, and that are not in the journal; each once.
+fn planned_only(plans: &[StoredPlan], in_journal: &BTreeSet<StepId>) -> Vec<(Step, WaitsFor)> {
+    let mut planned: Vec<(Step, WaitsFor)> = Vec::new();
+    let held = plans.iter().filter(|plan| plan.state == PlanState::Held);
+    let held = held.flat_map(|plan| &plan.plan.steps);
+    planned.extend(held.map(|step| (step.clone(), WaitsFor::Release)));
+    for (plan, stands) in super::trouble::rejections(plans) {
+        let steps = plan.plan.steps.iter().filter(|step| stands.contains(&step.case));
+        planned.extend(steps.map(|step| (step.clone(), WaitsFor::Notice)));
+    }
+    let mut seen: BTreeSet<StepId> = BTreeSet::new();
+    planned.retain(|(step, _)| {
+        ends_access(&step.action) && !in_journal.contains(&step.id) && seen.insert(step.id)
+    });
+    planned
+}
+
 async fn departures(
     daemon: &Daemon,
     people: BTreeSet<PersonId>,
     steps: &BTreeSet<StepId>,
+    plans: Vec<StoredPlan>,
 ) -> Result<Departures, ConsoleError> {
     let read = daemon.store.read();
     let ids: Vec<PersonId> = people.into_iter().collect();
@@ -143,7 +149,6 @@ async fn departures(
         let filter = CaseFilter { people: block.to_vec(), ..CaseFilter::default() };
         cases.extend(read.cases(&filter).await?.into_iter().map(|case| (case.id, case)));
     }
-    let plans = read.plans(&[]).await?;
     let steps: Vec<StepId> = steps.iter().copied().collect();
     Ok(Departures {
         people,

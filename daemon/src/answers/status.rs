@@ -270,7 +270,8 @@ async fn rejected_plans(
     read: &Reader<'_>,
     all: &mut Vec<AttentionView>,
 ) -> Result<(), ConsoleError> {
-    let rejected = super::trouble::rejected(read).await?;
+    let plans = super::trouble::plans_if_rejected(read).await?;
+    let rejected = super::trouble::rejections(&plans);
     if rejected.is_empty() {
         return Ok(());
     }
@@ -280,7 +281,7 @@ async fn rejected_plans(
     let stands = rejected.into_iter().filter(|(_, stands)| !stands.is_disjoint(&open));
     for (plan, _) in stands.take(LISTED) {
         let hash = plan.plan.hash.short().to_owned();
-        let by = plan.decided_by.map(|by| by.to_string()).unwrap_or_default();
+        let by = plan.decided_by.as_ref().map(ToString::to_string).unwrap_or_default();
         push(
             all,
             "plan_rejected",

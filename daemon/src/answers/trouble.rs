@@ -115,30 +115,32 @@ async fn waiting_for_a_decision(read: &Reader<'_>) -> Result<BTreeSet<CaseId>, S
         |plan: &StoredPlan| plan.plan.steps.iter().map(|step| step.case).collect::<Vec<_>>();
     let mut all: BTreeSet<CaseId> =
         read.plans(&[PlanState::Held]).await?.iter().flat_map(cases).collect();
-    for (plan, stands) in rejected(read).await? {
-        all.extend(cases(&plan).into_iter().filter(|case| stands.contains(case)));
+    for (plan, stands) in rejections(&plans_if_rejected(read).await?) {
+        all.extend(cases(plan).into_iter().filter(|case| stands.contains(case)));
     }
     Ok(all)
 }
 
-/// Rejected plans, each with those of its departures for which nothing was planned since.
-pub(super) async fn rejected(
-    read: &Reader<'_>,
-) -> Result<Vec<(StoredPlan, BTreeSet<CaseId>)>, StoreError> {
-    let rejected = read.plans(&[PlanState::Rejected]).await?;
-    if rejected.is_empty() {
-        return Ok(Vec::new());
+/// All plans, where one was rejected; otherwise there is nothing to ask of them.
+pub(super) async fn plans_if_rejected(read: &Reader<'_>) -> Result<Vec<StoredPlan>, StoreError> {
+    match read.plans(&[PlanState::Rejected]).await?.is_empty() {
+        true => Ok(Vec::new()),
+        false => read.plans(&[]).await,
     }
+}
+
+/// Rejected ones of all plans, each with those of its departures for which nothing was planned since.
+pub(super) fn rejections(plans: &[StoredPlan]) -> Vec<(&StoredPlan, BTreeSet<CaseId>)> {
     let mut newest: HashMap<CaseId, Timestamp> = HashMap::new();
-    for plan in read.plans(&[]).await? {
+    for plan in plans {
         newest.extend(plan.plan.steps.iter().map(|step| (step.case, plan.created_at)));
     }
-    let stands = |plan: StoredPlan| {
+    let stands = |plan: &StoredPlan| {
         let cases = plan.plan.steps.iter().map(|step| step.case);
-        let stands = cases.filter(|case| newest.get(case) == Some(&plan.created_at)).collect();
-        (plan, stands)
+        cases.filter(|case| newest.get(case) == Some(&plan.created_at)).collect()
     };
-    Ok(rejected.into_iter().map(stands).collect())
+    let rejected = plans.iter().filter(|plan| plan.state == PlanState::Rejected);
+    rejected.map(|plan| (plan, stands(plan))).collect()
 }
 
 /// The disk on which the state, or at least the record of it, is written.

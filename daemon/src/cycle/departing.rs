@@ -69,8 +69,8 @@ impl Cycle {
                 let wishes: Vec<Wish> =
                     wishes.iter().filter(|wish| wish.person == person.id).cloned().collect();
                 let readable = Readable { all: readable.all && wishes_known, ..readable };
-                let (others, told) = of_others.remove(&person.id).unwrap_or_default();
-                let found = (accounts, &others.doubted);
+                let (doubted, told) = of_others.remove(&person.id).unwrap_or_default();
+                let found = (accounts, &doubted);
                 match self.one((person, case, &wishes), found, readable, &journal, now) {
                     Ok((changes, mut departing)) => {
                         departing.attention.extend(told);
@@ -384,10 +384,8 @@ fn distribute(
 
 fn fits(keys: &PersonKeys, account: &ObservedAccount) -> bool {
     keys.ids.contains(&account.id)
-        || account.user_ids().any(|own| keys.user_ids.iter().any(|id| id.folded() == own.folded()))
-        || account
-            .employee_numbers()
-            .any(|own| keys.employee_numbers.iter().any(|n| n.folded() == own.folded()))
+        || account.has_user_id_of(&keys.user_ids)
+        || account.has_number_of(&keys.employee_numbers)
 }
 
 fn standing_notices(person: &Person) -> impl Iterator<Item = &Notice> {

@@ -299,10 +299,7 @@ fn shares_one(
 /// Whether the account is the leaver's too: linked to them, or with the number on it that they have now.
 fn owns(person: Option<&Person>, name: &ConnectorName, account: &ObservedAccount) -> bool {
     person.is_some_and(|person| {
-        let linked = person.accounts.iter().any(|a| &a.connector == name && a.id == account.id);
-        let numbers = person.employee_numbers();
-        linked
-            || account.employee_numbers().any(|n| numbers.iter().any(|m| m.folded() == n.folded()))
+        person.has_account(name, &account.id) || account.has_number_of(&person.employee_numbers())
     })
 }
 

@@ -4,7 +4,7 @@
 use super::departing::{Accounts, Readable};
 use super::{Cycle, CycleError};
 use lapsed_core::absorb::fold_name;
-use lapsed_core::facts::{Case, ConnectorName, EmployeeNumber, Person, PersonId, StableId};
+use lapsed_core::facts::{Case, ConnectorName, EmployeeNumber, Person, PersonId, StableId, UserId};
 use lapsed_core::observed::{ObservedAccount, Protection, Realm};
 use lapsed_core::policy::departure::linked_user_ids;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -47,7 +47,7 @@ impl Cycle {
         let mut asked: BTreeMap<ConnectorName, Vec<StableId>> = BTreeMap::new();
         let mut numbers: BTreeSet<EmployeeNumber> = BTreeSet::new();
         for ((person, _), (accounts, _)) in block.iter().zip(all) {
-            for (name, account) in accounts.iter().filter(|(n, a)| !is_linked(person, n, a)) {
+            for (name, account) in accounts.iter().filter(|(n, a)| !person.has_account(n, &a.id)) {
                 asked.entry(name.clone()).or_default().push(account.id.clone());
                 numbers.extend(only_former(person, account));
             }
@@ -70,7 +70,7 @@ impl Cycle {
         owners: &Owners,
     ) -> OfOthers {
         let is_others = |(name, account): &&(ConnectorName, ObservedAccount)| {
-            !is_linked(person, name, account) && owners.is_of_another(person, name, account)
+            !person.has_account(name, &account.id) && owners.is_of_another(person, name, account)
         };
         let own = accounts.iter().filter(|found| !is_others(found));
         let own: BTreeSet<&ConnectorName> = own
@@ -80,7 +80,8 @@ impl Cycle {
             .collect();
         let mut of_others = OfOthers::default();
         for (name, account) in accounts.iter().filter(is_others) {
-            let is_doubtful = has_number_of(person, account) && !own.contains(name);
+            let is_doubtful =
+                account.has_number_of(&person.employee_numbers()) && !own.contains(name);
             let set = if is_doubtful { &mut of_others.doubted } else { &mut of_others.left };
             set.insert((name.clone(), account.id.clone()));
         }
@@ -94,12 +95,8 @@ impl Cycle {
         person: &Person,
         (name, account): (&ConnectorName, &ObservedAccount),
     ) -> bool {
-        let templates = &self.config.policy.departure.linked_accounts;
         let user_ids = person.user_ids();
-        let is_beside = user_ids.iter().any(|base| {
-            let beside = linked_user_ids(templates, base).unwrap_or_default();
-            beside.iter().any(|id| id.folded() == account.user_id.folded())
-        });
+        let is_beside = self.names_beside(&user_ids).contains(&account.user_id.folded());
         let named = || {
             let has_id = user_ids.iter().any(|id| id.folded() == account.user_id.folded());
             has_id
@@ -107,29 +104,26 @@ impl Cycle {
                     .name()
                     .is_some_and(|of| fold_name(&of.last) == fold_name(&account.name.last))
         };
-        let is_theirs =
-            || is_linked(person, name, account) || has_number_of(person, account) || named();
+        let is_theirs = || {
+            person.has_account(name, &account.id)
+                || account.has_number_of(&person.employee_numbers())
+                || named()
+        };
         let is_touched = !matches!(account.protection, Some(Protection::Never { .. }));
         account.realm == Realm::Directory && is_touched && !is_beside && is_theirs()
     }
 
     /// An account beside somebody else's (`adm-…`) is theirs too, unless something else leads to it.
     fn add_those_beside(&self, person: &Person, accounts: &Accounts, left: &mut AccountSet) {
-        let templates = &self.config.policy.departure.linked_accounts;
         let is_left = |left: &AccountSet, name: &ConnectorName, account: &ObservedAccount| {
             left.contains(&(name.clone(), account.id.clone()))
-        };
-        let names_beside = |bases: Vec<_>| -> BTreeSet<String> {
-            let beside =
-                bases.iter().flat_map(|id| linked_user_ids(templates, id).unwrap_or_default());
-            beside.map(|id| id.folded()).collect()
         };
         let bases_of = |want_left: bool| {
             let of = accounts.iter().filter(|(n, a)| is_left(left, n, a) == want_left);
             of.flat_map(|(_, account)| account.user_ids().cloned()).collect::<Vec<_>>()
         };
-        let theirs = names_beside(bases_of(true));
-        let mut own = names_beside([bases_of(false), person.user_ids()].concat());
+        let theirs = self.names_beside(&bases_of(true));
+        let mut own = self.names_beside(&[bases_of(false), person.user_ids()].concat());
         own.extend(person.user_ids().iter().map(|id| id.folded()));
         let beside: Vec<_> = accounts
             .iter()
@@ -137,12 +131,19 @@ impl Cycle {
                 let id = account.user_id.folded();
                 theirs.contains(&id)
                     && !own.contains(&id)
-                    && !is_linked(person, name, account)
-                    && !has_number_of(person, account)
+                    && !person.has_account(name, &account.id)
+                    && !account.has_number_of(&person.employee_numbers())
             })
             .map(|(name, account)| (name.clone(), account.id.clone()))
             .collect();
         left.extend(beside);
+    }
+
+    /// Names of accounts beside those of these names (`adm-…`), folded.
+    fn names_beside(&self, bases: &[UserId]) -> BTreeSet<String> {
+        let templates = &self.config.policy.departure.linked_accounts;
+        let beside = bases.iter().flat_map(|id| linked_user_ids(templates, id).unwrap_or_default());
+        beside.map(|id| id.folded()).collect()
     }
 
     async fn others_with(
@@ -174,12 +175,12 @@ impl Cycle {
     }
 
     /// Takes what is somebody else's from what each person's keys have found: it stays as it is. Gives what
-    /// is known of each, and what people have to be told.
+    /// is doubted of each, and what people have to be told.
     pub(super) async fn leave_to_others(
         &self,
         block: &[(Person, Case)],
         all: &mut [(Accounts, Readable)],
-    ) -> Result<HashMap<PersonId, (OfOthers, Option<String>)>, CycleError> {
+    ) -> Result<HashMap<PersonId, (AccountSet, Option<String>)>, CycleError> {
         let mut known = HashMap::new();
         let mut of_others = self.of_others(block, all).await?;
         for ((person, _), (accounts, _)) in block.iter().zip(all.iter_mut()) {
@@ -202,7 +203,7 @@ impl Cycle {
                     shown.join(", ")
                 )
             });
-            known.insert(person.id, (others, told));
+            known.insert(person.id, (others.doubted, told));
         }
         Ok(known)
     }
@@ -231,18 +232,9 @@ fn gave_access(case: &Case, account: &ObservedAccount) -> bool {
     account.enabled || before.is_some_and(|(_, before)| before.enabled)
 }
 
-fn is_linked(person: &Person, name: &ConnectorName, account: &ObservedAccount) -> bool {
-    person.accounts.iter().any(|link| &link.connector == name && link.id == account.id)
-}
-
-fn has_number_of(person: &Person, account: &ObservedAccount) -> bool {
-    let numbers = person.employee_numbers();
-    account.employee_numbers().any(|own| numbers.iter().any(|n| n.folded() == own.folded()))
-}
-
 /// Numbers on the account that the person had before, where it has none that they have now.
 fn only_former(person: &Person, account: &ObservedAccount) -> Vec<EmployeeNumber> {
-    if has_number_of(person, account) {
+    if account.has_number_of(&person.employee_numbers()) {
         return Vec::new();
     }
     let ever = person.numbers_ever();

@@ -223,7 +223,7 @@ impl Daemon {
         // Those of a daemon that is gone, or has another name now, are nobody's.
         let others = if self.store.is_shared() { read.daemons().await? } else { Vec::new() };
         known.retain(|name, _| {
-            name == self.owner() || others.iter().any(|d| d.name == *name && d.state == "runs")
+            name == self.owner() || others.iter().any(|d| d.name == *name && d.runs())
         });
         let several = others.len() > 1;
         let mut all = Vec::new();

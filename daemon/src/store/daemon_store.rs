@@ -112,6 +112,14 @@ pub struct DaemonRecord {
     pub state: String,
 }
 
+impl DaemonRecord {
+    /// True of one that works on the state.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.state == "runs"
+    }
+}
+
 impl Store {
     fn member(&self) -> Option<Member> {
         let known = self.inner.member.read().unwrap_or_else(std::sync::PoisonError::into_inner);

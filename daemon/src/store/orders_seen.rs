@@ -23,7 +23,7 @@ impl Store {
         }
         // What lies with a daemon that is gone is told as its silence is.
         let daemons = read.daemons().await?;
-        Ok(!daemons.iter().any(|daemon| daemon.state == "runs" && unseen.contains(&daemon.name)))
+        Ok(!daemons.iter().any(|daemon| daemon.runs() && unseen.contains(&daemon.name)))
     }
 
     /// Puts on record whether a daemon has looked through its orders.

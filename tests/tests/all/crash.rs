@@ -269,23 +269,35 @@ fn two_thousand_leavers_end_as_without_a_single_kill() {
     assert_eq!(now.keys().filter(|c| !is_lock(c)).collect::<Vec<_>>(), removals);
 }
 
-#[test]
-fn a_drop_that_was_taken_but_not_moved_before_the_kill_is_recognised_and_only_moved() {
-    let mut scene = Scene::new(320, 3).unwrap();
-    // The folder can't be written to: the facts are committed, and the file stays.
+/// Leavers whose drop was taken and lies in the inbox still: the folder can't be written to, the facts are
+/// committed, and the file stays.
+fn taken_and_not_moved() -> Scene {
+    let scene = Scene::new(320, 3).unwrap();
     let accepted = scene.site.path("accepted");
     std::fs::remove_dir(&accepted).unwrap();
     std::fs::write(&accepted, "in the way").unwrap();
     scene.drop_leavers().unwrap();
     scene.finish().unwrap();
+    scene
+}
+
+/// The daemon starts again, and the folder can be written to.
+fn mend_and_start(scene: &mut Scene) {
+    let accepted = scene.site.path("accepted");
+    std::fs::remove_file(&accepted).unwrap();
+    std::fs::create_dir(&accepted).unwrap();
+    scene.site.start().unwrap();
+}
+
+#[test]
+fn a_drop_that_was_taken_but_not_moved_before_the_kill_is_recognised_and_only_moved() {
+    let mut scene = taken_and_not_moved();
     assert_eq!(scene.site.names("inbox").unwrap(), ["hr-2.csv"]);
     scene.site.kill().unwrap();
     let steps = scene.journal.count("true").unwrap();
     let changes = scene.modifies().unwrap();
 
-    std::fs::remove_file(&accepted).unwrap();
-    std::fs::create_dir(&accepted).unwrap();
-    scene.site.start().unwrap();
+    mend_and_start(&mut scene);
     let site = &scene.site;
     site.wait_for("the drop is moved", || Ok(site.names("inbox")?.is_empty())).unwrap();
     let receipt = site.receipt("accepted", "hr-2.csv").unwrap();
@@ -297,12 +309,7 @@ fn a_drop_that_was_taken_but_not_moved_before_the_kill_is_recognised_and_only_mo
 
 #[test]
 fn a_newer_drop_waits_for_one_that_was_taken_and_could_not_be_moved() {
-    let mut scene = Scene::new(320, 3).unwrap();
-    let accepted = scene.site.path("accepted");
-    std::fs::remove_dir(&accepted).unwrap();
-    std::fs::write(&accepted, "in the way").unwrap();
-    scene.drop_leavers().unwrap();
-    scene.finish().unwrap();
+    let mut scene = taken_and_not_moved();
     // They stay after all, by a drop whose name comes before the other's.
     let nobody_leaves = HrOptions::full(today(), 3, vec![]);
     scene.site.drop_file("hr-1.csv", scene.agency.to_hr_csv(&nobody_leaves)).unwrap();
@@ -313,9 +320,7 @@ fn a_newer_drop_waits_for_one_that_was_taken_and_could_not_be_moved() {
     assert_eq!(site.names("inbox").unwrap(), ["hr-1.csv", "hr-2.csv"]);
     scene.site.kill().unwrap();
 
-    std::fs::remove_file(&accepted).unwrap();
-    std::fs::create_dir(&accepted).unwrap();
-    scene.site.start().unwrap();
+    mend_and_start(&mut scene);
     let site = &scene.site;
     site.wait_for("both are moved", || Ok(site.names("inbox")?.is_empty())).unwrap();
     assert!(site.receipt("accepted", "hr-2.csv").unwrap().contains("before"));

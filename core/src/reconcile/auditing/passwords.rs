@@ -56,8 +56,7 @@ impl Work<'_> {
     /// an administrator, nor anything of somebody who is suspended or leaves.
     fn may_be_expired(&self, person: &Person, account: &ObservedAccount) -> bool {
         let rules = &self.input.policy.access;
-        let names = person.user_ids();
-        let own = account.user_ids().any(|id| names.iter().any(|own| own.folded() == id.folded()));
+        let own = account.has_user_id_of(&person.user_ids());
         let mut nobodys = rules.audit.without_person.iter();
         let suspended = self.input.suspensions.iter();
         let mut suspended = suspended.filter(|s| s.person == person.id && s.stands(self.today));

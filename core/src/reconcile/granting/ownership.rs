@@ -32,8 +32,7 @@ pub(super) fn of(
     if input.of_others.contains(&(connector.clone(), account.id.clone())) {
         return Ownership::Doubtful("it is known to be somebody else's".into());
     }
-    let known = input.person.accounts.iter();
-    let is_known = known.filter(|a| &a.connector == connector).any(|a| a.id == account.id);
+    let is_known = input.person.has_account(connector, &account.id);
     match agrees(input, (connector, account), is_known) {
         Ok(()) => Ownership::Own,
         Err(because) => Ownership::Doubtful(because),

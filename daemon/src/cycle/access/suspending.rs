@@ -126,13 +126,13 @@ impl Cycle {
         let mut all = Vec::new();
         for ((person, mut case), (accounts, readable)) in asked.into_iter().zip(observed) {
             let Some(suspension) = by_case.get(&case.id).map(|s| (*s).clone()) else { continue };
-            let (others, told) = of_others.remove(&person.id).unwrap_or_default();
+            let (doubted, told) = of_others.remove(&person.id).unwrap_or_default();
             let mut stopped = stop(&Stopping {
                 suspension: &suspension,
                 case: &case,
                 person: &person,
                 accounts: &accounts,
-                of_others: &others.doubted,
+                of_others: &doubted,
                 policy: &self.config.policy,
                 today: self.today(now),
                 journal: &|id| journal.get(&id).cloned(),

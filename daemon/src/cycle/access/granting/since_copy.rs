@@ -137,7 +137,7 @@ fn is_own(
         let made_by = StepId::of_creation(form.case(), connector, name);
         return account.details.made_by == Some(made_by);
     }
-    person.accounts.iter().any(|known| &known.connector == connector && known.id == account.id)
+    person.has_account(connector, &account.id)
 }
 
 fn doubt(connector: &ConnectorName, account: &ObservedAccount) -> String {
