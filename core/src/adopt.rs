@@ -159,7 +159,7 @@ impl<'a> Work<'a> {
                 );
                 self.settle(connector, account, reason);
             } else {
-                self.out.without_person.push(link_of(connector, account));
+                self.out.without_person.push(account.link(connector));
             }
         }
     }
@@ -179,7 +179,7 @@ impl<'a> Work<'a> {
 
     fn link(&mut self, connector: &ConnectorName, account: &ObservedAccount, place: usize) {
         let person = &self.existing.people[place];
-        let link = link_of(connector, account);
+        let link = account.link(connector);
         self.owner.insert(key_of(connector, account), place);
         if !self.follows_standard(person, account) {
             self.out.off_standard.push(account.user_id.clone());
@@ -224,14 +224,6 @@ impl<'a> Work<'a> {
 
 fn key_of(connector: &ConnectorName, account: &ObservedAccount) -> (ConnectorName, String) {
     (connector.clone(), account.id.as_str().to_owned())
-}
-
-fn link_of(connector: &ConnectorName, account: &ObservedAccount) -> LinkedAccount {
-    LinkedAccount {
-        connector: connector.clone(),
-        id: account.id.clone(),
-        user_id: account.user_id.clone(),
-    }
 }
 
 fn name_key(name: &PersonName) -> String {

@@ -38,7 +38,7 @@ impl Reconciled {
             ));
             return;
         }
-        self.link(connector, account);
+        self.links.push(account.link(connector));
         if account.enabled {
             let revoke = Action::RevokeAccess { account: target(account) };
             self.add(input, connector, account, (revoke, Due::AtOnce, Rule::D4));

@@ -100,11 +100,11 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         out.leave_groups(input, connector, account);
         // Of an account that nothing is done to, there is nothing to decide.
         if out.steps.len() > before {
-            out.judge(input, account);
+            out.judge(input, (connector, account));
         }
         // What only the key says is not written down as the person's: the key may be mistyped.
         if corroborated(input, account).is_ok() {
-            out.link(connector, account);
+            out.links.push(account.link(connector));
         }
     }
     let directories = || input.accounts.iter().filter(|(_, a)| a.realm == Realm::Directory);
@@ -199,15 +199,11 @@ impl Reconciled {
         });
     }
 
-    fn link(&mut self, connector: &ConnectorName, account: &ObservedAccount) {
-        self.links.push(LinkedAccount {
-            connector: connector.clone(),
-            id: account.id.clone(),
-            user_id: account.user_id.clone(),
-        });
-    }
-
-    fn judge(&mut self, input: &Departure<'_>, account: &ObservedAccount) {
+    fn judge(
+        &mut self,
+        input: &Departure<'_>,
+        (connector, account): (&ConnectorName, &ObservedAccount),
+    ) {
         if let Some(Protection::SecondOperator { because }) = &account.protection {
             self.findings.push(Finding::Protected {
                 person: input.person.id,
@@ -220,6 +216,7 @@ impl Reconciled {
                 person: input.person.id,
                 account: account.user_id.to_string(),
                 because,
+                found: Some(account.link(connector)),
             });
         }
     }

@@ -112,11 +112,7 @@ impl Stopped {
         }
         let whose = corroborated(departure, account);
         if whose.is_ok() {
-            self.links.push(LinkedAccount {
-                connector: connector.clone(),
-                id: account.id.clone(),
-                user_id: account.user_id.clone(),
-            });
+            self.links.push(account.link(connector));
         }
         if !account.enabled {
             let text = format!("{shown} is shut already, by other hands than this suspension's");
@@ -148,6 +144,7 @@ impl Stopped {
                 person: input.person.id,
                 account: account.user_id.to_string(),
                 because,
+                found: Some(account.link(connector)),
             });
         }
     }

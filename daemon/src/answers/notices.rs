@@ -9,7 +9,7 @@ use crate::views::{DepartRequest, DoneView};
 use jiff::civil::Date;
 use lapsed_core::absorb::{Change, Context, agrees, notice, withdraw};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{About, LinkedAccount, Person, PersonId, SourceName, UserId};
+use lapsed_core::facts::{About, Person, PersonId, SourceName, UserId};
 use lapsed_core::observed::{ObservedAccount, PersonKeys, Scope};
 use serde_json::json;
 use uuid::Uuid;
@@ -131,11 +131,7 @@ pub(super) async fn whom(daemon: &Daemon, who: &str) -> Result<Person, ConsoleEr
             if let Some(known) = owner_of(daemon, &account).await? {
                 person = Person { accounts: person.accounts, ..known };
             }
-            person.accounts.push(LinkedAccount {
-                connector: name.clone(),
-                id: account.id,
-                user_id: account.user_id,
-            });
+            person.accounts.push(account.link(name));
         }
     }
     if person.accounts.is_empty() { Err(unknown()) } else { Ok(person) }

@@ -210,11 +210,7 @@ impl<'a> Work<'a> {
             match ownership::of(self.input, connector, account) {
                 Ownership::Own => {
                     self.own.push((connector, account));
-                    self.out.links.push(LinkedAccount {
-                        connector: connector.clone(),
-                        id: account.id.clone(),
-                        user_id: account.user_id.clone(),
-                    });
+                    self.out.links.push(account.link(connector));
                 }
                 Ownership::Beside => self.beside.push((connector, account)),
                 Ownership::Doubtful(because) => {
