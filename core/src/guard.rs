@@ -1,6 +1,6 @@
 //! Judges plans against the last accepted population and limits; never edits them.
 
-use crate::facts::{CaseId, LinkedAccount, PersonId};
+use crate::facts::{CaseId, PersonId};
 use crate::plan::{Plan, PlanKind};
 use crate::report::Explanation;
 use crate::step::Step;
@@ -44,9 +44,6 @@ pub enum Finding {
         account: String,
         /// What differs; no more of a name than is needed.
         because: String,
-        /// Where it is: a release says that it is theirs. Unknown of plans from before this was kept.
-        #[serde(default)]
-        found: Option<LinkedAccount>,
     },
     /// More suspensions that nobody ordered one by one than the limit allows: a source may be broken (S3).
     TooManySuspended {
@@ -382,8 +379,7 @@ impl Finding {
             ),
             Self::NotCorroborated { account, because, .. } => {
                 format!(
-                    "account {account} matches by its key alone: {because}; ask HR, then release, which says that \
-                     it is theirs, or reject"
+                    "account {account} matches by its key alone: {because}; ask HR, then release or reject"
                 )
             }
             Self::TooManySuspended { people, limit } => format!(

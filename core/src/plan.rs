@@ -1,6 +1,6 @@
 //! Immutable plans: ordered steps with stable ids, and a hash that a release is bound to.
 
-use crate::facts::{CaseId, LinkedAccount, PersonId};
+use crate::facts::{CaseId, PersonId};
 use crate::guard::Finding;
 use crate::report::Explanation;
 use crate::step::Step;
@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// SHA-256 over the steps and the policy version, in hexadecimal; not over the moment.
@@ -185,17 +184,5 @@ impl Plan {
             | PlanKind::MassSuspension { .. }
             | PlanKind::Passwords { .. } => None,
         }
-    }
-
-    /// Accounts that were not known to be their people's, of whom the plan has steps: whoever releases it
-    /// says that they are.
-    #[must_use]
-    pub fn vouched_for_by_release(&self) -> Vec<(PersonId, LinkedAccount)> {
-        let people: BTreeSet<PersonId> = self.steps.iter().map(|step| step.person).collect();
-        let found = self.findings.iter().filter_map(|finding| match finding {
-            Finding::NotCorroborated { person, found, .. } => Some((*person, found.clone()?)),
-            _ => None,
-        });
-        found.filter(|(person, _)| people.contains(person)).collect()
     }
 }

@@ -100,7 +100,7 @@ pub fn departure(input: &Departure<'_>) -> Result<Reconciled, String> {
         out.leave_groups(input, connector, account);
         // Of an account that nothing is done to, there is nothing to decide.
         if out.steps.len() > before {
-            out.judge(input, (connector, account));
+            out.judge(input, account);
         }
         // What only the key says is not written down as the person's: the key may be mistyped.
         if corroborated(input, account).is_ok() {
@@ -199,11 +199,7 @@ impl Reconciled {
         });
     }
 
-    fn judge(
-        &mut self,
-        input: &Departure<'_>,
-        (connector, account): (&ConnectorName, &ObservedAccount),
-    ) {
+    fn judge(&mut self, input: &Departure<'_>, account: &ObservedAccount) {
         if let Some(Protection::SecondOperator { because }) = &account.protection {
             self.findings.push(Finding::Protected {
                 person: input.person.id,
@@ -216,7 +212,6 @@ impl Reconciled {
                 person: input.person.id,
                 account: account.user_id.to_string(),
                 because,
-                found: Some(account.link(connector)),
             });
         }
     }

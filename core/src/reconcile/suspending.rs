@@ -144,7 +144,6 @@ impl Stopped {
                 person: input.person.id,
                 account: account.user_id.to_string(),
                 because,
-                found: Some(account.link(connector)),
             });
         }
     }

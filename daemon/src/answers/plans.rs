@@ -13,7 +13,7 @@ use crate::views::{DecisionRequest, DoneView, PlanPersonView, PlanView, PlansVie
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
-use lapsed_core::facts::{CaseId, CaseState, LinkedAccount, Notice, NoticeState, PersonId};
+use lapsed_core::facts::{CaseId, CaseState, Notice, NoticeState, PersonId};
 use lapsed_core::guard::Finding;
 use lapsed_core::plan::{Plan, PlanKind, PlanState};
 use lapsed_core::standing::{Standing, standing};
@@ -203,47 +203,24 @@ pub(super) async fn release(
     let decision = decision(caller, &request, now, expires_at);
     tx.set_plan_state(&stored.plan.hash, PlanState::Released, Some(&decision)).await?;
     let plan = still_wanted(&tx, &stored.plan).await?;
-    let vouched = plan.vouched_for_by_release();
-    let links: Vec<_> =
-        vouched.iter().map(|(person, link)| (*person, vec![link.clone()])).collect();
-    // From now on what bears the account's user ID is looked for too.
-    tx.link_accounts(&links).await?;
     crate::cycle::decide::add_steps(&tx, &plan, now).await?;
     // Looked at again at once: what could not be read when the plan was made is planned now.
     let people: Vec<PersonId> = stored.plan.steps.iter().map(|s| s.person).collect();
     tx.mark_to_decide(&people, now).await?;
-    let mut released = entry(daemon, caller, &stored, "plan.released", &request.reason, now);
-    if !vouched.is_empty() {
-        let accounts = vouched.iter().map(|(person, link)| {
-            json!({"person": person, "connector": link.connector, "id": link.id, "user_id": link.user_id})
-        });
-        released.detail["accounts_said_to_be_theirs"] = accounts.collect();
-    }
-    tx.audit(released);
+    tx.audit(entry(daemon, caller, &stored, "plan.released", &request.reason, now));
     tx.commit().await?;
     daemon.wake();
     Ok(DoneView {
         message: format!(
             "plan {} ({}) is released; {} of its {} steps are carried out now or on their day. The release \
-             ends {}.{}",
+             ends {}.",
             stored.plan.hash.short(),
             about(&stored.plan),
             plan.steps.len(),
             stored.plan.steps.len(),
-            expires_at.map(|at| cycle.shown_time(at)).unwrap_or_default(),
-            said_to_be_theirs(&vouched)
+            expires_at.map(|at| cycle.shown_time(at)).unwrap_or_default()
         ),
     })
-}
-
-/// What a release said of accounts that were doubted, as a sentence for people.
-fn said_to_be_theirs(vouched: &[(PersonId, LinkedAccount)]) -> String {
-    if vouched.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> =
-        vouched.iter().map(|(_, link)| format!("{} in {}", link.user_id, link.connector)).collect();
-    format!(" By your word these accounts are theirs from now on: {}.", names.join(", "))
 }
 
 /// The plan without those whose departure is off or ahead by now: a release is for what is still true.

@@ -3,13 +3,13 @@
 use super::decide::{Decided, Departing, OPERATOR, Round};
 use super::others::AccountSet;
 use super::{Cycle, CycleError};
-use crate::store::StepFilter;
+use crate::store::{StepFilter, StoredStep};
 use futures_util::future::join_all;
 use jiff::{Timestamp, tz::TimeZone};
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::settings::Ability;
 use lapsed_core::facts::{
-    Case, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, UserId,
+    Case, CaseId, ConnectorName, LinkedAccount, Notice, NoticeState, Person, PersonId, UserId,
 };
 use lapsed_core::guard::Proposed;
 use lapsed_core::journal::StepState;
@@ -17,7 +17,7 @@ use lapsed_core::observed::{Observed, ObservedAccount, PersonKeys, Protection, S
 use lapsed_core::policy::departure::{linked_user_ids, worksite_class};
 use lapsed_core::reconcile::{self, Departure, Reconciled};
 use lapsed_core::standing::{Standing, standing};
-use lapsed_core::step::{Fault, StepId};
+use lapsed_core::step::{Action, Fault, StepId};
 use lapsed_core::wishes::Wish;
 use std::collections::HashMap;
 
@@ -32,6 +32,10 @@ pub(super) struct Readable {
     /// Every directory: they decide on whether the person is shut out, and start the clocks (D2, D6).
     directories: bool,
 }
+
+/// Log-on names of accounts that a departure has shut. One of them may not be known as the person's: somebody
+/// has released that it be shut, and what bears its name elsewhere is to be looked at too.
+type NamesShut = HashMap<CaseId, Vec<UserId>>;
 
 /// The accounts of one person, each with the target it is in.
 pub(super) type Accounts = Vec<(ConnectorName, ObservedAccount)>;
@@ -51,7 +55,8 @@ impl Cycle {
             let filter = StepFilter { cases, ..StepFilter::default() };
             // Before the accounts: a step that ends in between would look as if somebody had undone it.
             let steps = self.store.read().steps(&filter).await?;
-            let mut accounts = self.accounts_of(block, decided).await;
+            let shut = names_shut(&steps);
+            let mut accounts = self.accounts_also_by(&shut, block, decided).await;
             let mut of_others = self.leave_to_others(block, &mut accounts).await?;
             let people: Vec<PersonId> = block.iter().map(|(person, _)| person.id).collect();
             // Where wishes can't be read, access ends all the same: what they protect is looked at again when
@@ -95,6 +100,15 @@ impl Cycle {
         block: &[(Person, Case)],
         decided: &mut Decided,
     ) -> Vec<(Accounts, Readable)> {
+        self.accounts_also_by(&NamesShut::new(), block, decided).await
+    }
+
+    async fn accounts_also_by(
+        &self,
+        shut: &NamesShut,
+        block: &[(Person, Case)],
+        decided: &mut Decided,
+    ) -> Vec<(Accounts, Readable)> {
         let whole = Readable { all: true, directories: true };
         let mut all: Vec<(Accounts, Readable)> = vec![(Vec::new(), whole); block.len()];
         // What was refused for one person is asked for the next.
@@ -103,7 +117,8 @@ impl Cycle {
         let away: Vec<ConnectorName> = away.map(|(name, _)| name.clone()).collect();
         let shows = |name| self.able(name, Ability::Accounts) || self.able(name, Ability::Access);
         let asked = self.eyes.0.iter().filter(|(name, _)| !away.contains(name) && shows(name));
-        let answers = join_all(asked.map(|(name, eye)| self.ask(name, eye.as_ref(), block))).await;
+        let answers =
+            join_all(asked.map(|(name, eye)| self.ask((name, eye.as_ref()), block, shut))).await;
         for (name, found, fault) in answers {
             for ((accounts, readable), found) in all.iter_mut().zip(found) {
                 match found {
@@ -137,11 +152,11 @@ impl Cycle {
     /// for alone, so that one odd entry holds up nobody else.
     async fn ask<'a>(
         &self,
-        name: &'a ConnectorName,
-        eye: &dyn Observe,
+        (name, eye): (&'a ConnectorName, &dyn Observe),
         block: &[(Person, Case)],
+        shut: &NamesShut,
     ) -> (&'a ConnectorName, Vec<Option<Accounts>>, Option<Fault>) {
-        match self.ask_at_once(name, eye, block).await {
+        match self.ask_at_once((name, eye), block, shut).await {
             Ok(found) => (name, found.into_iter().map(Some).collect(), None),
             Err(fault @ (Fault::Retry(_) | Fault::Unknown(_))) => {
                 (name, vec![None; block.len()], Some(fault))
@@ -149,7 +164,8 @@ impl Cycle {
             Err(fault) => {
                 let mut all = Vec::with_capacity(block.len());
                 for one in block {
-                    let found = self.ask_at_once(name, eye, std::slice::from_ref(one)).await;
+                    let found =
+                        self.ask_at_once((name, eye), std::slice::from_ref(one), shut).await;
                     all.push(found.ok().and_then(|mut found| found.pop()));
                 }
                 (name, all, Some(fault))
@@ -159,12 +175,16 @@ impl Cycle {
 
     async fn ask_at_once(
         &self,
-        name: &ConnectorName,
-        eye: &dyn Observe,
+        (name, eye): (&ConnectorName, &dyn Observe),
         block: &[(Person, Case)],
+        shut: &NamesShut,
     ) -> Result<Vec<Accounts>, Fault> {
-        let keys: Vec<PersonKeys> =
-            block.iter().map(|(person, _)| self.keys_of(person, name)).collect();
+        let keys = block.iter().map(|(person, case)| {
+            let mut keys = self.keys_of(person, name);
+            keys.user_ids.extend(shut.get(&case.id).into_iter().flatten().cloned());
+            keys
+        });
+        let keys: Vec<PersonKeys> = keys.collect();
         let observed = eye.observe(&Scope::People(keys.clone())).await?;
         let mut found: Vec<Accounts> = vec![Vec::new(); block.len()];
         distribute(name, &keys, &observed, &mut found);
@@ -380,6 +400,16 @@ fn distribute(
             }
         }
     }
+}
+
+fn names_shut(steps: &[StoredStep]) -> NamesShut {
+    let mut names = NamesShut::new();
+    for stored in steps.iter().filter(|stored| stored.state.is_done()) {
+        if let Action::Disable { .. } = stored.step.action {
+            names.entry(stored.step.case).or_default().push(stored.step.expect.user_id.clone());
+        }
+    }
+    names
 }
 
 fn fits(keys: &PersonKeys, account: &ObservedAccount) -> bool {

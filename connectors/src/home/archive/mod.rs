@@ -302,6 +302,7 @@ impl<'a> Draft<'a> {
 
     fn finish(mut self) -> Result<(), Fault> {
         let failed = |errno| fault(errno, "the archive");
+        self.is_in_place(&self.part)?;
         renameat(self.folder, self.part.as_str(), self.folder, self.name).map_err(failed)?;
         self.finished = true;
         self.is_in_place(self.name)?;

@@ -2,14 +2,16 @@
 
 use super::super::flood::tests::{account, cycle, depart, leaver, now};
 use super::*;
-use crate::store::Store;
+use crate::store::{StepFilter, StepUpdate, Store};
 use crate::targets::Eyes;
 use futures_util::future::BoxFuture;
 use lapsed_connectors::contract::{Observe, Probed};
 use lapsed_core::facts::{Engagement, LinkedAccount, UserId};
+use lapsed_core::journal::StepState;
 use lapsed_core::observed::{Observed, ObservedAccount, Scope};
 use lapsed_core::step::Seen;
 use std::slice::from_ref;
+use std::sync::Mutex;
 
 /// A directory that is slow enough for facts to change meanwhile, once.
 struct Slow {
@@ -38,13 +40,18 @@ impl Observe for Slow {
     }
 }
 
-/// A directory that shows these accounts, whatever it is asked.
+/// A directory that shows these accounts, whatever it is asked, and notes by which names it was.
+#[derive(Default)]
 struct Showing {
     accounts: Vec<ObservedAccount>,
+    asked: Mutex<Vec<UserId>>,
 }
 
 impl Observe for Showing {
-    fn observe<'a>(&'a self, _: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, Fault>> {
+        if let Scope::People(keys) = scope {
+            self.asked.lock().unwrap().extend(keys.iter().flat_map(|k| k.user_ids.clone()));
+        }
         let accounts = self.accounts.clone();
         Box::pin(async move { Ok(Observed { accounts, ..Observed::default() }) })
     }
@@ -182,7 +189,7 @@ async fn a_leavers_own_account_is_shut_beside_anothers_that_bears_their_number()
         employee_number: None,
         ..account(&number)
     };
-    let showing = Showing { accounts: vec![hers.clone(), own.clone()] };
+    let showing = Showing { accounts: vec![hers.clone(), own.clone()], ..Showing::default() };
     let name = ConnectorName::new("directory").unwrap();
     let eyes = Eyes([(name, Arc::new(showing) as Arc<dyn Observe>)].into());
     let cycle = Cycle { eyes, ..cycle };
@@ -192,6 +199,49 @@ async fn a_leavers_own_account_is_shut_beside_anothers_that_bears_their_number()
     let steps: Vec<_> = plans.iter().flat_map(|plan| &plan.plan.steps).collect();
     assert!(steps.iter().any(|step| step.action.account().id == own.id), "{steps:?}");
     assert!(steps.iter().all(|step| step.action.account().id != hers.id), "{steps:?}");
+}
+
+/// Somebody has released that an account be shut which bears the leaver's number and is linked to another
+/// record: a system may know it by its name alone.
+#[tokio::test]
+async fn what_bears_the_name_of_an_account_that_a_release_has_shut_is_looked_for() {
+    let (cycle, _) = cycle().await;
+    let number = lapsed_core::facts::EmployeeNumber::new("00007").unwrap();
+    let name = UserId::new("mz900").unwrap();
+    let doubted = ObservedAccount { user_id: name.clone(), ..account(&number) };
+    let connector = ConnectorName::new("directory").unwrap();
+    let mut before = leaver(8, "hr");
+    before.accounts.push(LinkedAccount {
+        connector: connector.clone(),
+        id: doubted.id.clone(),
+        user_id: name.clone(),
+    });
+    let tx = cycle.store.begin().await.unwrap();
+    tx.save_person(&before).await.unwrap();
+    tx.commit().await.unwrap();
+    let showing = Arc::new(Showing { accounts: vec![doubted], ..Showing::default() });
+    let eyes = Eyes([(connector, Arc::clone(&showing) as Arc<dyn Observe>)].into());
+    let cycle = Cycle { eyes, ..cycle };
+    let person = leaver(7, "hr");
+    depart(&cycle, from_ref(&person)).await;
+    cycle.decide(now()).await.unwrap();
+    assert!(!showing.asked.lock().unwrap().contains(&name), "it may be somebody else's");
+
+    let held = cycle.store.read().plans(&[PlanState::Held]).await.unwrap().remove(0).plan;
+    let tx = cycle.store.begin().await.unwrap();
+    tx.set_plan_state(&held.hash, PlanState::Released, None).await.unwrap();
+    add_steps(&tx, &held, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let filter = StepFilter { action: Some("disable"), ..StepFilter::default() };
+    let step = cycle.store.read().steps(&filter).await.unwrap().remove(0);
+    let tx = cycle.store.begin().await.unwrap();
+    let done = StepState::Verified { receipt: None, at: now() };
+    let lost = tx.set_steps(&[StepUpdate::new(&step, done)], now()).await.unwrap();
+    assert_eq!(lost, []);
+    tx.mark_to_decide(&[person.id], now()).await.unwrap();
+    tx.commit().await.unwrap();
+    cycle.decide(now()).await.unwrap();
+    assert!(showing.asked.lock().unwrap().contains(&name));
 }
 
 #[test]
