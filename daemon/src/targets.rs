@@ -4,7 +4,7 @@ use crate::config::Config;
 use lapsed_connectors::contract::{Apply, Observe};
 use lapsed_connectors::handover::{EnvelopeSettings, Envelopes, Handover};
 use lapsed_connectors::mail::Postman;
-use lapsed_connectors::settings::{SettingsError, Shared};
+use lapsed_connectors::settings::Shared;
 use lapsed_connectors::tickets::TicketDesk;
 use lapsed_core::facts::ConnectorName;
 use std::collections::BTreeMap;
@@ -32,6 +32,12 @@ pub struct Hands(pub BTreeMap<ConnectorName, Arc<dyn Apply>>);
 impl Hands {
     /// Sets up every connector of the configuration; nothing is contacted yet.
     pub fn new(config: &Config) -> Result<Self, SetUpError> {
+        let (hands, faults) = Self::as_far_as_possible(config)?;
+        faults.into_iter().next().map_or(Ok(hands), Err)
+    }
+
+    /// Sets up every connector that can be, and says what is wrong with the others.
+    pub fn as_far_as_possible(config: &Config) -> Result<(Self, Vec<SetUpError>), SetUpError> {
         let handover: Arc<dyn Handover> = Arc::new(envelopes_of(config)?);
         let shared = Shared {
             mail: config.mail.as_ref(),
@@ -39,19 +45,17 @@ impl Hands {
             passwords: Some(&config.policy.access.accounts.password),
             stamp: Some(&config.policy.departure.stamp),
         };
-        config
-            .connectors
-            .iter()
-            .map(|(name, settings)| {
-                let hand = settings.of_kind().connect(name, &shared);
-                let fault = |error: SettingsError| SetUpError {
+        let (mut hands, mut faults) = (Self::default(), Vec::new());
+        for (name, settings) in &config.connectors {
+            match settings.of_kind().connect(name, &shared) {
+                Ok(hand) => _ = hands.0.insert(name.clone(), hand),
+                Err(error) => faults.push(SetUpError {
                     name: format!("connector {name}"),
                     problem: error.to_string(),
-                };
-                Ok((name.clone(), hand.map_err(fault)?))
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+                }),
+            }
+        }
+        Ok((hands, faults))
     }
 
     /// The same targets without the right to change them.

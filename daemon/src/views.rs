@@ -6,6 +6,7 @@
 
 mod access_forms;
 mod approvals;
+mod configuration;
 mod envelopes;
 mod evidence;
 mod orders;
@@ -23,6 +24,7 @@ pub use approvals::{
     AbsenceView, AbsencesView, ApprovalView, ApprovalsView, ApproveRequest, AwayRequest,
     DecidedView, DenyRequest, EndAwayRequest,
 };
+pub use configuration::{CheckView, MovedDateView, ProbeView, ProblemView, ReloadView};
 pub use envelopes::{EnvelopeView, EnvelopesView, OpenEnvelopeRequest, PasswordView};
 pub use evidence::{
     AuditProofView, EvidenceView, LateLineView, LateView, LinkView, SegmentView, TimesView,
@@ -281,6 +283,9 @@ pub struct CaseView {
     pub reason: String,
     /// Day of disabling.
     pub disabled_on: Option<String>,
+    /// Why access that should have ended has not, where no step says so.
+    #[serde(default)]
+    pub still_open: Option<String>,
     /// Steps in order.
     pub steps: Vec<StepView>,
     /// What the leaver answered for, as far as it is known: `group: Night nurses` (S7).
@@ -482,73 +487,6 @@ pub struct SimulateView {
     pub entries: Vec<DueEntry>,
     /// Plans that the guard would hold.
     pub held: Vec<PlanView>,
-}
-
-/// `lapsed reload`: whether the new configuration is in use, and which stored dates it would move.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ReloadView {
-    /// True when the new configuration is in use; false when the old one was kept.
-    pub loaded: bool,
-    /// What is wrong with the file, each with its place and its remedy; empty when it was loaded.
-    pub problems: Vec<String>,
-    /// Stored dates that the new configuration would compute otherwise. None is moved by itself (D15).
-    pub moved_dates: Vec<MovedDateView>,
-}
-
-/// A stored date that the configuration would now compute otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct MovedDateView {
-    /// User ID or employee number.
-    pub person: String,
-    /// `delete mailbox of mzsmitj`.
-    pub what: String,
-    /// The stored date, which stays.
-    pub stored: String,
-    /// The date by the new configuration.
-    pub computed: String,
-    /// Why it would differ.
-    pub why: String,
-}
-
-/// `lapsed check`: the configuration and a probe of every connector.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CheckView {
-    /// True when nothing was found.
-    pub sound: bool,
-    /// The configuration file.
-    pub config: String,
-    /// What is wrong with the file, all of it at once: it can't be used.
-    pub problems: Vec<ProblemView>,
-    /// What is allowed in the file, and perhaps not meant.
-    pub warnings: Vec<ProblemView>,
-    /// One answer a connector; empty when the file could not be read that far.
-    pub connectors: Vec<ProbeView>,
-}
-
-/// One thing wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProblemView {
-    /// Line in the file, the first is 1; absent when it concerns the file as a whole.
-    pub line: Option<u64>,
-    /// Column in characters, the first is 1.
-    pub column: Option<u64>,
-    /// Dotted path of the setting, empty when it concerns the text.
-    pub path: String,
-    /// What is wrong.
-    pub problem: String,
-    /// What would be right.
-    pub advice: String,
-}
-
-/// What a look at a connector found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProbeView {
-    /// Its name in the YAML.
-    pub name: String,
-    /// True when it answered and has what is needed.
-    pub sound: bool,
-    /// What it is, or what is wrong with it and what to do.
-    pub finding: String,
 }
 
 /// `lapsed user-id`: which user ID each name would get.

@@ -24,6 +24,7 @@ mod requests;
 mod restoring;
 mod rosters;
 mod status;
+mod still_open;
 mod suspensions;
 mod tickets;
 mod trouble;

@@ -26,6 +26,7 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
         let boss = cycle.takes_over(&read, &person, daemon.now()).await?;
         cases.push(CaseView {
             held_in_trust: trust.iter().map(|t| format!("{}: {}", t.kind.noun(), t.name)).collect(),
+            still_open: super::still_open::still_open(&read, &case, daemon.now()).await?,
             taken_over_by: boss.filter(|_| !trust.is_empty()).map(|boss| boss.shown()),
             ..view
         });
@@ -156,6 +157,7 @@ fn case_view(cycle: &Cycle, case: &Case, steps: &[StoredStep]) -> CaseView {
         reason: case.reason.clone(),
         disabled_on: case.disabled_on.map(|d| d.to_string()),
         steps: in_order(steps).into_iter().map(|step| step_view(cycle, step)).collect(),
+        still_open: None,
         held_in_trust: Vec::new(),
         taken_over_by: None,
     }

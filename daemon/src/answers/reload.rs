@@ -42,7 +42,33 @@ pub async fn reload_as(daemon: &Daemon, actor: &str) -> Result<ReloadView, Conso
     tx.commit().await?;
     daemon.use_config(new);
     daemon.wake();
-    Ok(ReloadView { loaded: true, problems: Vec::new(), moved_dates })
+    let from_next_start: Vec<String> =
+        changes.into_iter().filter(|change| waits_for_a_start(change)).collect();
+    if !from_next_start.is_empty() {
+        tracing::warn!(
+            ?from_next_start,
+            "these settings are read at a start only; restart for them"
+        );
+    }
+    Ok(ReloadView { loaded: true, problems: Vec::new(), from_next_start, moved_dates })
+}
+
+/// Whether a changed setting, as [`policy_changes`] writes it, is read at the daemon's start only.
+fn waits_for_a_start(change: &str) -> bool {
+    const AT_START: [&str; 10] = [
+        "inbox.confirmations",
+        "inbox.forms",
+        "inbox.folder",
+        "inbox.accepted",
+        "inbox.rejected",
+        "inbox.confirmations.folder",
+        "inbox.forms.folder",
+        "control.socket",
+        "control.group",
+        "execution.instance",
+    ];
+    let path = change.split(':').next().unwrap_or_default();
+    path.starts_with("state.") || AT_START.contains(&path)
 }
 
 /// Stored dates that the new rules would compute otherwise. None moves: earlier ones would delete what
@@ -72,4 +98,20 @@ async fn moved_dates(daemon: &Daemon, new: &Config) -> Result<Vec<MovedDateView>
         }
     }
     Ok(moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::waits_for_a_start;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("inbox.folder: /srv/drop → /srv/hr", true)]
+    #[case("inbox.forms: not set → {\"folder\":\"/srv/forms\"}", true)]
+    #[case("state.database: sqlite:///a.db → sqlite:///b.db", true)]
+    #[case("inbox.forms.keep_days: 3 → 4", false)]
+    #[case("departure.mailbox.retention_days: 14 → 10", false)]
+    fn folders_and_the_database_wait_for_a_start(#[case] change: &str, #[case] waits: bool) {
+        assert_eq!(waits_for_a_start(change), waits);
+    }
 }

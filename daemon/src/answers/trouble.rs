@@ -80,9 +80,12 @@ async fn not_shut(
     let limit = SignedDuration::from_mins(minutes.into());
     let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
     let mut late = read.cases(&filter).await?;
+    // Whoever is marked could not be read whole: what they have is not known yet.
+    let unread = read.people_to_decide().await?;
     late.retain(|case| {
         let due = case.effective_at.max(case.opened_at);
-        case.disabled_on.is_none() && now.duration_since(due) > limit && can_be_shut(case)
+        let may_be_open = can_be_shut(case) || unread.contains_key(&case.person);
+        case.disabled_on.is_none() && now.duration_since(due) > limit && may_be_open
     });
     if late.is_empty() {
         return Ok(Vec::new());
@@ -92,9 +95,13 @@ async fn not_shut(
     for case in late.iter().filter(|case| !decided.contains(&case.id)).take(LISTED) {
         let person = read.person(case.person).await?;
         let who = person.map_or_else(|| case.person.to_string(), |person| person.shown());
+        let has = match can_be_shut(case) {
+            true => "still has access",
+            false => "may still have access, which can't be read",
+        };
         all.push(attention(
             "not_shut",
-            format!("{who} still has access: due {}", cycle.shown_time(case.effective_at)),
+            format!("{who} {has}: due {}", cycle.shown_time(case.effective_at)),
             "lapsed person WHO shows what holds it up; shut the account by hand if it can't wait",
         ));
     }

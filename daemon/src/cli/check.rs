@@ -63,12 +63,17 @@ fn sound(output: Output, file: String, config: &Config, warnings: &[Warning]) ->
 
 /// Asks every connector whether it can be reached and has what is needed.
 fn probes(config: &Config) -> Result<Vec<ProbeView>, Failure> {
-    let hands = Hands::new(config)
+    let (hands, faults) = Hands::as_far_as_possible(config)
         .map_err(|error| Failure::caused(&error, "Mend what is named in the configuration."))?;
     waited(async {
         let mut all = folders(config);
         all.push(state(config).await);
         all.extend(mail(config).await);
+        all.extend(faults.into_iter().map(|fault| ProbeView {
+            name: fault.name,
+            sound: false,
+            finding: fault.problem,
+        }));
         for (name, eye) in &hands.eyes().0 {
             for probed in eye.probe().await {
                 all.push(probe(name.to_string(), probed));

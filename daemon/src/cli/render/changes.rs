@@ -12,12 +12,12 @@ impl Text for DoneView {
 impl Text for ReloadView {
     fn write(&self, page: &mut Page) {
         page.line(if self.loaded {
-            "The new configuration is in use; what counts only from a start (state, folders of the inbox, control) \
-             waits for one."
+            "The new configuration is in use."
         } else {
             "The old configuration stays in use: the new one can't be used."
         });
         page.list("What is wrong with the new one", &self.problems);
+        page.list("Changed, and read at a start only: restart the daemon", &self.from_next_start);
         if self.moved_dates.is_empty() {
             return;
         }

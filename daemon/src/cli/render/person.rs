@@ -30,6 +30,7 @@ fn departure(page: &mut Page, case: &CaseView) {
     page.field("access ends", &when(&case.effective_at));
     page.field("why", &case.reason);
     page.field("disabled on", &when_given(&case.disabled_on));
+    page.field("still open", case.still_open.as_deref().unwrap_or_default());
     if !case.steps.is_empty() {
         page.gap();
         steps(page, &case.steps);

@@ -144,6 +144,7 @@ pub fn person() -> PersonView {
             effective_at: text("2026-11-11T17:00:00-06:00"),
             reason: text("hr gave notice"),
             disabled_on: Some(text("2026-11-11")),
+            still_open: Some(text("plan 1f0c was rejected")),
             steps: vec![
                 step("disable account mzsmitj", "verified", "read back at 17:00:02"),
                 step(&format!("take mzsmitj out of {HOSTILE}"), "refused", "insufficient rights"),
@@ -350,6 +351,7 @@ pub fn adopt() -> AdoptView {
 
 pub fn reload() -> ReloadView {
     ReloadView {
+        from_next_start: vec![text("inbox.folder: /srv/drop → /srv/hr")],
         loaded: true,
         problems: Vec::new(),
         moved_dates: vec![MovedDateView {
