@@ -1,132 +1,182 @@
 //! `user_ids`: log-on names for a million people beside ten million that are taken, against the shortest
-//! honest Python.
+//! honest Python, and against one that is cleverer.
 
 use super::report::{Goal, Row};
 use super::timing::in_turns;
 use super::{Sizes, python};
+use crate::agency::names;
 use crate::agency::random::Random;
 use crate::{Done, Failure};
-use lapsed_core::facts::PersonName;
+use lapsed_core::facts::{LocationId, PersonName};
 use lapsed_core::policy::Policy;
 use lapsed_core::policy::naming::{NameRequest, Namer, TakenIds};
 use std::fmt::Write as _;
 use std::time::Instant;
 
-/// The same standard in Python: the plain ID, or the smallest number that is free, the last letters making
-/// room for it. Loading both lists is not timed. It remembers how far each count has come, as ours does.
-const SCRIPT: &str = r#"
+/// The standard in Python, as short as it can be said: the plain ID, or the smallest number that is free, the last
+/// letters making room for it. Loading both lists is not timed.
+const SHORTEST: &str = r#"
+import sys, time
+taken = set(open(sys.argv[1]).read().split())
+people = [line.split() for line in open(sys.argv[2])]
+begun = time.perf_counter()
+given = 0
+for location, first, last in people:
+    stem = last[:4].lower()
+    for k in range(10 ** len(stem)):
+        n = str(k) if k else ""
+        uid = f"m{location}{stem[:len(stem) - len(n)]}{n}{first[0].lower()}"
+        if uid not in taken:
+            taken.add(uid)
+            given += 1
+            break
+print(time.perf_counter() - begun, given)
+"#;
+
+/// The same by somebody who has thought of the thousandth Smith: it remembers how far each count has come, as
+/// ours does.
+const COUNTING: &str = r#"
 import sys, time
 taken = set(open(sys.argv[1]).read().split())
 people = [line.split() for line in open(sys.argv[2])]
 begun = time.perf_counter()
 reached = {}
-given = []
-for first, last in people:
-    stem, initial = last[:4].lower(), first[:1].lower()
-    uid = "mb" + stem + initial
-    if uid in taken:
-        digits = 1
-        while True:
-            head = "mb" + stem[:4 - digits]
-            key = (head, initial, digits)
-            k = reached.get(key, 10 ** (digits - 1))
-            while k < 10 ** digits and f"{head}{k}{initial}" in taken:
-                k += 1
-            reached[key] = k + 1
-            if k < 10 ** digits:
-                uid = f"{head}{k}{initial}"
-                break
-            digits += 1
-            if digits > 4:
-                uid = None
-                break
-    if uid:
+given = 0
+for location, first, last in people:
+    stem, initial = last[:4].lower(), first[0].lower()
+    uid = f"m{location}{stem}{initial}"
+    digits = 1
+    while uid in taken and digits <= len(stem):
+        head = f"m{location}{stem[:len(stem) - digits]}"
+        key = (head, initial, digits)
+        k = reached.get(key, 10 ** (digits - 1))
+        while k < 10 ** digits and f"{head}{k}{initial}" in taken:
+            k += 1
+        reached[key] = k + 1
+        if k < 10 ** digits:
+            uid = f"{head}{k}{initial}"
+        digits += 1
+    if uid not in taken:
         taken.add(uid)
-        given.append(uid)
-print(time.perf_counter() - begun, len(given))
+        given += 1
+print(time.perf_counter() - begun, given)
 "#;
 
-/// Letters of the made-up names: few enough that one name in eight is taken already.
+/// Of a hundred people so many bear one of the common family names, which is their share in the United States.
+const COMMON: u32 = 17;
+/// Letters of the other family names.
 const LETTERS: &[u8] = b"abcdefghijklmnoprstu";
+
+struct Newcomer {
+    location: LocationId,
+    first: &'static str,
+    last: String,
+}
+
+/// Somebody with a name as names are, at one of the locations.
+fn newcomer(random: &mut Random, locations: &[LocationId]) -> Option<Newcomer> {
+    let last = match random.percent(COMMON) {
+        true => random.weighted(names::LAST)?.to_owned(),
+        false => word(random, 6),
+    };
+    let count = u32::try_from(locations.len()).ok()?;
+    let location = locations.get(random.below(count) as usize)?.clone();
+    Some(Newcomer { location, first: random.weighted(names::FIRST)?, last })
+}
 
 fn word(random: &mut Random, letters: usize) -> String {
     let count = u32::try_from(LETTERS.len()).unwrap_or(1);
     (0..letters).map(|_| char::from(LETTERS[random.below(count) as usize])).collect()
 }
 
-/// Measures the row.
+impl Newcomer {
+    fn request(&self) -> NameRequest {
+        NameRequest {
+            name: PersonName {
+                last: self.last.clone(),
+                first: self.first.to_owned(),
+                preferred: None,
+            },
+            location: Some(self.location.clone()),
+            kind: None,
+            function: None,
+        }
+    }
+}
+
+/// Everybody who has a name already, as text for the script.
+fn those_before(
+    sizes: &Sizes,
+    policy: &Policy,
+    draw: &mut impl FnMut() -> Done<Newcomer>,
+) -> Done<(TakenIds, String)> {
+    let (mut taken, mut text) = (TakenIds::default(), String::new());
+    let mut namer = Namer::new(&policy.naming, &policy.locations);
+    while taken.len() < sizes.taken_ids {
+        // Where the numbers of a name are used up, somebody chooses by hand.
+        let Ok(id) = namer.propose(&draw()?.request(), &|_| false) else { continue };
+        taken.insert(id.as_str());
+        let _ = writeln!(text, "{id}");
+    }
+    Ok((taken, text))
+}
+
+/// Measures both rows: against the shortest Python, and against one that counts as ours does.
 ///
 /// # Errors
 ///
-/// When Python is missing or the two sides give different names.
-pub fn row(sizes: &Sizes) -> Done<Row> {
+/// When Python is missing or the sides give different numbers of names.
+pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
     let policy = Policy::built_in();
     let mut random = Random::new(5);
-    let mut taken = TakenIds::default();
-    let mut taken_text = String::new();
-    while taken.len() < sizes.taken_ids {
-        // Of the standard's own shape as many as come to be; the others are longer, so that there are enough.
-        let letters = if random.percent(25) { 5 } else { 7 };
-        let id = format!("mb{}", word(&mut random, letters));
-        if taken.insert(&id) {
-            let _ = writeln!(taken_text, "{id}");
-        }
-        if taken.len() % 13 == 0 {
-            // The standard's own numbers are among them.
-            let numbered =
-                format!("mb{}{}{}", word(&mut random, 3), random.below(10), word(&mut random, 1));
-            if taken.insert(&numbered) {
-                let _ = writeln!(taken_text, "{numbered}");
-            }
-        }
-    }
-    let names: Vec<(String, String)> =
-        (0..sizes.new_ids).map(|_| (word(&mut random, 6), word(&mut random, 6))).collect();
+    let locations: Vec<LocationId> = policy.locations.keys().cloned().collect();
+    let mut draw = || newcomer(&mut random, &locations).ok_or_else(|| Failure::new("no names"));
+    let (taken, taken_text) = those_before(sizes, &policy, &mut draw)?;
+    let people: Vec<Newcomer> = (0..sizes.new_ids).map(|_| draw()).collect::<Done<_>>()?;
     let folder = tempfile::tempdir()?;
     let (taken_file, people_file) = (folder.path().join("taken"), folder.path().join("people"));
     std::fs::write(&taken_file, taken_text)?;
-    let people: String = names.iter().map(|(first, last)| format!("{first} {last}\n")).collect();
-    std::fs::write(&people_file, people)?;
+    let lines = people.iter().map(|who| format!("{} {} {}\n", who.location, who.first, who.last));
+    std::fs::write(&people_file, lines.collect::<String>())?;
 
     let (mut our_count, mut their_count) = (0, 0);
-    let ours = |_| {
-        let requests: Vec<NameRequest> =
-            names.iter().map(|(first, last)| request(first, last)).collect();
+    let mut ours = |_| {
+        let requests: Vec<NameRequest> = people.iter().map(Newcomer::request).collect();
         let begun = Instant::now();
         let mut namer = Namer::new(&policy.naming, &policy.locations);
         let is_taken = |id: &str| taken.contains(id);
         our_count = requests.iter().filter(|r| namer.propose(r, &is_taken).is_ok()).count();
         Ok(begun.elapsed().as_secs_f64())
     };
-    let theirs = |_| {
-        let (took, count) = python(SCRIPT, &[&taken_file, &people_file])?;
-        their_count = count;
-        Ok(took)
-    };
-    let (ours, theirs) = in_turns(sizes.rounds, ours, theirs)?;
+    let mut rows = Vec::new();
+    let scripts = [("user_ids", SHORTEST, 0.1), ("user_ids_counting", COUNTING, 1.0)];
+    for (name, script, goal) in scripts {
+        let theirs = |_| {
+            let (took, count) = python(script, &[&taken_file, &people_file])?;
+            their_count = count;
+            Ok(took)
+        };
+        let (ours, theirs) = in_turns(sizes.rounds, &mut ours, theirs)?;
+        rows.push(Row {
+            name: name.into(),
+            ours,
+            theirs: Some(theirs),
+            unit: "s",
+            rounds: sizes.rounds,
+            setting: format!(
+                "{} names for new people at {} locations beside {} taken; {COMMON} % bear one of {} common \
+                 family names; loading not timed",
+                sizes.new_ids,
+                locations.len(),
+                sizes.taken_ids,
+                names::LAST.len()
+            ),
+            goal: Goal::RatioAtMost(goal),
+            points: Vec::new(),
+        });
+    }
     if our_count != their_count {
         return Err(Failure::new(format!("{our_count} names against {their_count} of the script")));
     }
-    Ok(Row {
-        name: "user_ids".into(),
-        ours,
-        theirs: Some(theirs),
-        unit: "s",
-        rounds: sizes.rounds,
-        setting: format!(
-            "{} names for new people beside {} taken; loading not timed; {our_count} given by both",
-            sizes.new_ids, sizes.taken_ids
-        ),
-        goal: Goal::RatioAtMost(0.1),
-        points: Vec::new(),
-    })
-}
-
-fn request(first: &str, last: &str) -> NameRequest {
-    NameRequest {
-        name: PersonName { last: last.to_owned(), first: first.to_owned(), preferred: None },
-        location: lapsed_core::facts::LocationId::new("b").ok(),
-        kind: None,
-        function: None,
-    }
+    Ok(rows)
 }

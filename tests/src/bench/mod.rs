@@ -5,6 +5,7 @@
 //! are noisy. `LAPSED_BENCH=short` shrinks everything to see that it works.
 
 mod curve;
+mod daemons;
 mod directory;
 mod growth;
 mod homes;
@@ -82,14 +83,15 @@ impl Sizes {
 type Measure = fn(&Sizes) -> Done<Vec<Row>>;
 
 /// The parts by name, quick ones first.
-const PARTS: [(&str, Measure); 7] = [
-    ("user_ids", |sizes| Ok(vec![ids::row(sizes)?])),
+const PARTS: [(&str, Measure); 8] = [
+    ("user_ids", ids::rows),
     ("home_vs_rm", |sizes| Ok(vec![homes::row(sizes)?])),
     ("journal_vs_raw", journal::rows),
     ("memory", memory::rows),
     ("directory", directory::rows),
     ("leavers", leavers::rows),
     ("growth", growth::rows),
+    ("daemons", daemons::rows),
 ];
 
 /// Measures the named parts, or all; prints the table and writes the report.
