@@ -121,11 +121,11 @@ pub(super) async fn phone_in(
     let mut all: Vec<PhoneInView> = own.collect();
     for (name, settings) in desks(&cycle) {
         let filter = StepFilter {
-            states: vec!["waiting", "unknown"],
+            states: vec!["waiting", "unknown", "started"],
             connector: Some(name.clone()),
             ..StepFilter::default()
         };
-        for stored in read.steps(&filter).await? {
+        for stored in read.steps(&filter).await?.into_iter().filter(was_tried) {
             let Ok(NewTicket { subject, text, .. }) = settings.ticket_of(&stored.step) else {
                 continue;
             };
@@ -140,6 +140,14 @@ pub(super) async fn phone_in(
         }
     }
     Ok(all)
+}
+
+/// Whether it was tried before: one that is just being tried again can't be brought until that has an end.
+fn was_tried(stored: &StoredStep) -> bool {
+    match stored.state {
+        StepState::Started { at } => stored.first_started_at.is_some_and(|first| first < at),
+        _ => true,
+    }
 }
 
 /// What of the tickets a person has to look at.

@@ -16,14 +16,15 @@ use crate::slapd::Slapd;
 ///
 /// When a run fails.
 pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
-    let (mut times, mut peaks) = (Vec::new(), Vec::new());
+    let (mut times, mut peaks, mut disk) = (Vec::new(), Vec::new(), Vec::new());
     for people in sizes.growth {
-        let (took, peak) = reconcile(people, sizes.rounds)?;
-        println!("    {people} people: {took:.2} s, {peak:.0} MiB");
+        let (took, peak, state) = reconcile(people, sizes.rounds)?;
+        println!("    {people} people: {took:.2} s, {peak:.0} MiB, {state:.0} MiB on the disk");
         #[allow(clippy::cast_precision_loss, reason = "counts of people are far below 2^52")]
         let size = people as f64;
         times.push((size, took));
         peaks.push((size, peak));
+        disk.push((size, state));
     }
     curve::write(
         &folder()?.join("growth-time.svg"),
@@ -48,13 +49,14 @@ pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
     Ok(vec![
         row("growth", exponent(&times), "exponent", Goal::OursAtMost(1.05), &times),
         row("growth_memory", exponent(&peaks), "exponent", Goal::OursAtMost(1.05), &peaks),
+        row("growth_disk", exponent(&disk), "exponent", Goal::OursAtMost(1.05), &disk),
         row("rss_100k", peaks[1].1, "MiB", Goal::OursAtMost(128.0), &[]),
         row("rss_1m", peaks[2].1, "MiB", Goal::OursAtMost(768.0), &[]),
     ])
 }
 
-/// Seconds and peak memory (MiB) of one run with nothing to do over an agency of this size.
-fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64)> {
+/// Seconds and peak memory (MiB) of one run with nothing to do over an agency of this size, and MiB of its state.
+fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64, f64)> {
     let agency = Agency::new(people, 33);
     // The feed is what grows: the directory has nobody of it.
     let slapd = Slapd::builder().base(super::land::BASE).start()?;
@@ -71,7 +73,16 @@ fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64)> {
         times.push(took);
         peaks.push(peak);
     }
-    Ok((median(&times), median(&peaks)))
+    #[allow(clippy::cast_precision_loss, reason = "no state is as large as 2^52 bytes")]
+    let state = std::fs::metadata(site.path("state.db"))?.len() as f64 / 1_048_576.0;
+    Ok((median(&times), median(&peaks), state))
+}
+
+/// A curve by its value at a million and its exponent.
+pub fn by_the_million(points: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let (size, value) = points.last()?;
+    let exponent = exponent(points);
+    Some((value * (1e6 / size).powf(exponent), exponent))
 }
 
 /// The exponent of growth: the slope of the line through the points on logarithmic scales.

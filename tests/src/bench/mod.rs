@@ -15,6 +15,7 @@ mod land;
 mod leavers;
 mod memory;
 mod report;
+mod scale;
 mod timing;
 
 use crate::{Done, Failure};
@@ -83,7 +84,7 @@ impl Sizes {
 type Measure = fn(&Sizes) -> Done<Vec<Row>>;
 
 /// The parts by name, quick ones first.
-const PARTS: [(&str, Measure); 8] = [
+const PARTS: [(&str, Measure); 9] = [
     ("user_ids", ids::rows),
     ("home_vs_rm", |sizes| Ok(vec![homes::row(sizes)?])),
     ("journal_vs_raw", journal::rows),
@@ -92,6 +93,7 @@ const PARTS: [(&str, Measure); 8] = [
     ("leavers", leavers::rows),
     ("growth", growth::rows),
     ("daemons", daemons::rows),
+    ("scale", scale::rows),
 ];
 
 /// Measures the named parts, or all; prints the table and writes the report.
