@@ -144,13 +144,14 @@ fn at((million, exponent): (f64, f64), identities: f64) -> f64 {
 
 /// A year, day by day: every draw from the same numbers, so that the same costs give the same table.
 fn year(costs: &Costs, identities: f64, departure: f64) -> Year {
-    let mut random = Random::new(7);
+    // Days are the same whatever the size: what is drawn for calls is drawn elsewhere.
+    let (mut days, mut random) = (Random::new(7), Random::new(8));
     let mean = identities * LEAVE / 1000.0 / f64::from(DAYS);
     let read = at(costs.feed, identities);
     let (mut all_shut, mut urgent, mut busy) = (Vec::new(), Vec::new(), 0.0);
     for _ in 0..DAYS {
         // Most leave at the end of a week or a month: from half to double the mean.
-        let leavers = mean * (0.5 + 1.5 * share(&mut random));
+        let leavers = mean * (0.5 + 1.5 * share(&mut days));
         let end = read + leavers * departure;
         all_shut.push(end);
         let calls = (leavers * URGENT / 100.0).ceil().min(10_000.0);
