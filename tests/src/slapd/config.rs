@@ -60,7 +60,7 @@ fn main_database(builder: &Builder, at: &str, sync: &str) -> String {
     if builder.last_bind {
         conf += "lastbind on\n";
     }
-    conf += "index objectClass,entryCSN,entryUUID eq\nindex uid,employeeNumber,mail,agencyMailAlias,memberUid eq\nindex cn eq,sub\n";
+    conf += "index objectClass,entryCSN,entryUUID eq\nindex uid,employeeNumber,mail,agencyMailAlias,memberUid eq\nindex cn eq,sub\nindex member,manager,owner eq\n";
     conf += &match builder.service_limits {
         ServiceLimits::PagedOnly => {
             format!(

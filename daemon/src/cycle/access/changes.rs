@@ -23,6 +23,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 #[derive(Debug, Default)]
 pub struct Marks(BTreeMap<ConnectorName, Option<Mark>>);
 
+/// Where more accounts changed than these, as after a load or by a script, one listing of everything asks less of
+/// the directory than looking each of them up with its groups.
+const TOO_MANY: usize = 2_000;
+
 /// What a directory says of changes.
 enum Told {
     /// Accounts that changed since the mark, and the mark from which to go on.
@@ -42,7 +46,7 @@ struct Concerned {
 }
 
 impl Cycle {
-    /// Looks at everybody about whom something changed since the marks; at everything where there are none.
+    /// Looks at everybody about whom something changed since the marks; at everything where there are none, or where very many changed.
     ///
     /// # Errors
     /// When the state can't be read or written; the marks stay where they were.
@@ -61,6 +65,7 @@ impl Cycle {
             let mark = known.and_then(Option::as_ref);
             match self.what_changed(name, eye.as_ref(), mark).await {
                 Ok(Told::Changes(mark, accounts)) => {
+                    anew |= accounts.len() > TOO_MANY;
                     fresh.insert(name.clone(), Some(mark));
                     changed.push((name.clone(), accounts));
                 }

@@ -61,6 +61,20 @@ async fn where_another_copy_answers_everything_is_looked_at_again() {
 }
 
 #[tokio::test]
+async fn where_thousands_changed_at_once_everything_is_looked_at_instead_of_each_of_them() {
+    let (cycle, eye) = three().await;
+    *eye.changes.lock().unwrap() = (mark("one"), Vec::new());
+    let mut marks = Marks::default();
+    cycle.audit_changes(&mut marks, night(1)).await.unwrap();
+    *eye.changes.lock().unwrap() = (mark("one"), vec![eye.accounts[0].clone(); 2_001]);
+    cycle.audit_changes(&mut marks, night(2)).await.unwrap();
+    assert_eq!(eye.count("all"), 2, "one listing");
+    *eye.changes.lock().unwrap() = (mark("one"), Vec::new());
+    cycle.audit_changes(&mut marks, night(3)).await.unwrap();
+    assert_eq!(eye.count("all"), 2, "once");
+}
+
+#[tokio::test]
 async fn a_directory_that_cannot_tell_is_asked_once_and_left_to_the_night() {
     let (cycle, eye) = three().await;
     let mut marks = Marks::default();
