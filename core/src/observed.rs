@@ -17,6 +17,8 @@ pub enum Scope {
     AllAccounts,
     /// The accounts of certain people, each with every group it is in.
     People(Vec<PersonKeys>),
+    /// The accounts of certain people, without memberships.
+    AccountsOf(Vec<PersonKeys>),
     /// Every name that counts as taken (N5): IDs, and local parts of UPN, mail and proxy addresses.
     TakenNames,
     /// Every group that bears one of these names, whatever their case: groups are given by name in the

@@ -21,6 +21,7 @@ mod m20261122_000013_standing;
 mod m20261122_000015_access_rests;
 mod m20261122_000024_daemons;
 mod m20261123_000001_indexes;
+mod m20261123_000002_claim_order;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000015_access_rests::STEP),
             Box::new(m20261122_000024_daemons::STEP),
             Box::new(m20261123_000001_indexes::STEP),
+            Box::new(m20261123_000002_claim_order::STEP),
         ]
     }
 }

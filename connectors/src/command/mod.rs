@@ -156,7 +156,7 @@ impl Program {
         if !self.settings.offers(Operation::Observe) || is_for_directories {
             return Ok(observed);
         }
-        if let Scope::People(wanted) = scope {
+        if let Scope::People(wanted) | Scope::AccountsOf(wanted) = scope {
             let found = self.people(wanted).await?.into_iter();
             observed.accounts = found.map(|account| self.shown(account)).collect();
             return Ok(observed);

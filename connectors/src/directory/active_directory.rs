@@ -97,8 +97,8 @@ impl Dialect for ActiveDirectory {
     }
 
     fn id_of(&self, entry: &Entry) -> Option<StableId> {
-        let bytes = entry.bytes("objectGUID").first()?;
-        let guid = Uuid::from_bytes_le(bytes.as_slice().try_into().ok()?);
+        let bytes = entry.bytes("objectGUID").next()?;
+        let guid = Uuid::from_bytes_le(bytes.try_into().ok()?);
         StableId::new(guid.to_string()).ok()
     }
 
@@ -495,9 +495,9 @@ struct Sid(Vec<u8>);
 
 impl Sid {
     fn of(entry: &Entry) -> Option<Self> {
-        let bytes = entry.bytes("objectSid").first()?;
+        let bytes = entry.bytes("objectSid").next()?;
         let parts = usize::from(*bytes.get(1)?);
-        (bytes.len() == 8 + 4 * parts && parts > 0).then(|| Self(bytes.clone()))
+        (bytes.len() == 8 + 4 * parts && parts > 0).then(|| Self(bytes.to_vec()))
     }
 
     fn parts(&self) -> impl Iterator<Item = u32> {

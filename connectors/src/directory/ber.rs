@@ -63,6 +63,11 @@ impl<'a> Elements<'a> {
         self.rest.is_empty()
     }
 
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next element, `None` at the end and where the bytes are no element.
     pub(super) fn next(&mut self) -> Option<Element<'a>> {
         let (header, content) = header(self.rest).ok()??;

@@ -120,7 +120,7 @@ async fn highest_number(session: &Session) -> Result<Option<Counted>, Trouble> {
     };
     let controller = session.search(Query::one(service, &["invocationId"])).await?;
     let invocation = controller.first().and_then(|entry| {
-        let bytes = entry.bytes("invocationId").first()?;
+        let bytes = entry.bytes("invocationId").next()?;
         Uuid::from_slice_le(bytes).ok()
     });
     Ok(invocation.map(|id| Counted { server: id.to_string(), point: point.to_owned() }))

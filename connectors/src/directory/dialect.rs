@@ -25,9 +25,9 @@ pub(super) struct Edit {
 impl Edit {
     /// Replaces all values by one, naming the old ones so that a change in between is noticed.
     pub(super) fn set(&mut self, entry: &Entry, attribute: &str, value: &str) {
-        let old = entry.bytes(attribute);
+        let old = entry.owned(attribute);
         if !old.is_empty() {
-            self.changes.push(Change::Delete(attribute.to_owned(), old.to_vec()));
+            self.changes.push(Change::Delete(attribute.to_owned(), old));
         }
         self.changes.push(Change::add(attribute, value));
         self.before.insert(attribute.to_owned(), entry.all(attribute));
@@ -44,9 +44,9 @@ impl Edit {
 
     /// Replaces all values by these, in their order, naming the old ones.
     pub(super) fn set_all(&mut self, entry: &Entry, attribute: &str, values: &[String]) {
-        let old = entry.bytes(attribute);
+        let old = entry.owned(attribute);
         if !old.is_empty() {
-            self.changes.push(Change::Delete(attribute.to_owned(), old.to_vec()));
+            self.changes.push(Change::Delete(attribute.to_owned(), old));
         }
         // One change a value: within one, the order is lost on the way.
         let adds = values.iter().map(|value| Change::add(attribute, value.as_str()));
@@ -56,7 +56,7 @@ impl Edit {
 
     /// Removes all values, naming them.
     pub(super) fn remove(&mut self, entry: &Entry, attribute: &str) {
-        self.changes.push(Change::Delete(attribute.to_owned(), entry.bytes(attribute).to_vec()));
+        self.changes.push(Change::Delete(attribute.to_owned(), entry.owned(attribute)));
         self.before.insert(attribute.to_owned(), entry.all(attribute));
     }
 }

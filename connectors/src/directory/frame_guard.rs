@@ -2,12 +2,13 @@
 //!
 //! The library gets one end of a socket pair. Everything that the server sends is cut into messages
 //! and checked (`message.rs`) before it goes on; the first that is not sound ends the connection,
-//! and says why.
+//! and says why. The entries of a search are kept here for whoever searches.
 
 use super::ber::whole_length;
-use super::message::Pending;
+use super::entry::Entry;
+use super::message::{Belongs, Pending};
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
@@ -28,6 +29,7 @@ pub(super) struct Guarded {
 pub(super) struct Pump {
     task: JoinHandle<()>,
     ended: Arc<OnceLock<String>>,
+    pending: Arc<Mutex<Pending>>,
 }
 
 impl Pump {
@@ -35,6 +37,40 @@ impl Pump {
     pub(super) fn ended(&self) -> Option<&str> {
         self.ended.get().map(String::as_str)
     }
+
+    /// What a search finds, by the number of its message.
+    pub(super) fn found_by(&self, search: i32) -> Found<'_> {
+        Found { pending: &self.pending, search }
+    }
+}
+
+/// What one search has found so far; given up, nothing of it stays.
+#[derive(Debug)]
+pub(super) struct Found<'p> {
+    pending: &'p Mutex<Pending>,
+    search: i32,
+}
+
+impl Found<'_> {
+    /// How many entries have come.
+    pub(super) fn count(&self) -> usize {
+        locked(self.pending).count(self.search)
+    }
+
+    /// The entries that have come, once the search has ended.
+    pub(super) fn take(self) -> Vec<Entry> {
+        locked(self.pending).take(self.search)
+    }
+}
+
+impl Drop for Found<'_> {
+    fn drop(&mut self) {
+        locked(self.pending).take(self.search);
+    }
+}
+
+fn locked(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Pump {
@@ -53,24 +89,30 @@ where
     let ours = UnixStream::from_std(ours)?;
     let ended = Arc::new(OnceLock::new());
     let says = Arc::clone(&ended);
+    let pending = Arc::new(Mutex::new(Pending::default()));
+    let seen = Arc::clone(&pending);
     let task = tokio::spawn(async move {
-        let why = run(server, ours, largest_reply).await;
+        let why = run(server, ours, &seen, largest_reply).await;
         tracing::debug!(reason = %why, "directory connection ended");
         let _ = says.set(why);
     });
-    Ok(Guarded { local, pump: Pump { task, ended } })
+    Ok(Guarded { local, pump: Pump { task, ended, pending } })
 }
 
-async fn run<S>(server: S, ours: UnixStream, largest_reply: usize) -> String
+async fn run<S>(
+    server: S,
+    ours: UnixStream,
+    pending: &Mutex<Pending>,
+    largest_reply: usize,
+) -> String
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (from_server, to_server) = tokio::io::split(server);
     let (from_us, to_us) = ours.into_split();
-    let pending = Mutex::new(Pending::default());
     tokio::select! {
-        why = requests(from_us, to_server, &pending) => why,
-        why = replies(from_server, to_us, &pending, largest_reply) => why,
+        why = requests(from_us, to_server, pending) => why,
+        why = replies(from_server, to_us, pending, largest_reply) => why,
     }
 }
 
@@ -89,7 +131,7 @@ async fn requests(
         let mut done = 0;
         while let Ok(Some(length)) = whole_length(&waiting[done..]) {
             let Some(message) = waiting.get(done..done + length) else { break };
-            pending.lock().unwrap_or_else(PoisonError::into_inner).asked(message);
+            locked(pending).asked(message);
             done += length;
         }
         if let Err(error) = to.write_all(&waiting[..done]).await {
@@ -108,28 +150,33 @@ async fn replies(
     pending: &Mutex<Pending>,
     largest: usize,
 ) -> String {
-    let mut waiting = Vec::with_capacity(CHUNK);
+    let (mut waiting, mut passed) = (Vec::with_capacity(CHUNK), Vec::new());
     loop {
         match from.read_buf(&mut waiting).await {
             Ok(0) => return "the server closed the connection".into(),
             Err(error) => return format!("the connection to the server failed: {error}"),
             Ok(_) => {}
         }
-        match sound_part(&waiting, pending, largest) {
+        match sound_part(&waiting, pending, largest, &mut passed) {
             Err(why) => return why,
-            Ok(0) => {}
-            Ok(done) => {
-                if to.write_all(&waiting[..done]).await.is_err() {
-                    return "we closed the connection".into();
-                }
-                waiting.drain(..done);
+            Ok(done) => drop(waiting.drain(..done)),
+        }
+        if !passed.is_empty() {
+            if to.write_all(&passed).await.is_err() {
+                return "we closed the connection".into();
             }
+            passed.clear();
         }
     }
 }
 
-/// How many of the bytes are whole, sound replies.
-fn sound_part(waiting: &[u8], pending: &Mutex<Pending>, largest: usize) -> Result<usize, String> {
+/// How many of the bytes are whole, sound replies; those for the library are added to `passed`.
+fn sound_part(
+    waiting: &[u8],
+    pending: &Mutex<Pending>,
+    largest: usize,
+    passed: &mut Vec<u8>,
+) -> Result<usize, String> {
     let mut done = 0;
     while let Some(length) = whole_length(&waiting[done..])
         .map_err(|problem| format!("the server sent bytes that are no LDAP message: {problem}"))?
@@ -140,8 +187,9 @@ fn sound_part(waiting: &[u8], pending: &Mutex<Pending>, largest: usize) -> Resul
             ));
         }
         let Some(reply) = waiting.get(done..done + length) else { break };
-        let checked = pending.lock().unwrap_or_else(PoisonError::into_inner).check(reply);
-        checked.map_err(|bad| bad.to_string())?;
+        if locked(pending).check(reply).map_err(|bad| bad.to_string())? == Belongs::Library {
+            passed.extend_from_slice(reply);
+        }
         done += length;
     }
     Ok(done)

@@ -182,15 +182,24 @@ pub(super) async fn has_value(
     attribute: &str,
     value: &str,
 ) -> Result<bool, Trouble> {
+    fits(batch, group, &filter::equals(attribute, value)).await
+}
+
+/// Whether a group's lists have any of some values, by attribute: one look at a long list for all of them.
+pub(super) async fn has_any_value(
+    batch: &Batch<'_>,
+    group: &Entry,
+    values: &[(&str, String)],
+) -> Result<bool, Trouble> {
+    let keys: Vec<String> =
+        values.iter().map(|(attribute, value)| filter::equals(attribute, value)).collect();
+    fits(batch, group, &filter::any(&keys)).await
+}
+
+async fn fits(batch: &Batch<'_>, group: &Entry, filter: &str) -> Result<bool, Trouble> {
     let address = batch.shared.dialect.address(group);
-    let filter = filter::equals(attribute, value);
-    let query = Query {
-        base: &address,
-        scope: Scope::Base,
-        filter: &filter,
-        attributes: &["1.1"],
-        deleted: false,
-    };
+    let query =
+        Query { base: &address, scope: Scope::Base, filter, attributes: &["1.1"], deleted: false };
     // A group that is not there under its name may have been renamed: that is an error, not a no.
     Ok(!batch.connected.session.search(query).await?.is_empty())
 }

@@ -2,16 +2,18 @@
 //!
 //! The LDAP library takes a reply's shape on trust: it recurses as deep as the bytes say and panics
 //! where a part is missing. So each reply is checked first, without recursion: every constructed
-//! element has its fixed place here, and nothing else passes, which also bounds the nesting.
+//! element has its fixed place here, and nothing else passes, which also bounds the nesting. Entries, of
+//! which there may be hundreds of thousands, are read at the same time and never reach the library.
 
 use super::ber::{Elements, small_number};
+use super::entry::Entry;
 use std::collections::HashMap;
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const SET: u8 = 0x31;
 const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
-const OCTETS: u8 = 0x04;
+pub(super) const OCTETS: u8 = 0x04;
 const ENUMERATED: u8 = 0x0a;
 const CONTROLS: u8 = 0xa0;
 const REFERRALS: u8 = 0xa3;
@@ -48,9 +50,22 @@ pub(super) enum BadReply {
     Farewell,
 }
 
-/// The requests under way, by message id, with the tag of each.
+/// The requests under way, by message id, with the tag of each, and what searches have found.
 #[derive(Debug, Default)]
-pub(super) struct Pending(HashMap<i32, u8>);
+pub(super) struct Pending {
+    asked: HashMap<i32, u8>,
+    /// The entries of each search that somebody waits for.
+    found: HashMap<i32, Vec<Entry>>,
+}
+
+/// Where a sound reply belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Belongs {
+    /// With what its search has found; the library need not see it.
+    Kept,
+    /// With the library.
+    Library,
+}
 
 impl Pending {
     /// Notes a request that is about to be sent.
@@ -61,12 +76,25 @@ impl Pending {
         if let (Some(id), Some(operation)) = (id, parts.next())
             && matches!(operation.tag, BIND | SEARCH | MODIFY | ADD | RENAME | EXTENDED)
         {
-            self.0.insert(id, operation.tag);
+            self.asked.insert(id, operation.tag);
+            if operation.tag == SEARCH {
+                self.found.insert(id, Vec::new());
+            }
         }
     }
 
-    /// Checks a whole reply.
-    pub(super) fn check(&mut self, reply: &[u8]) -> Result<(), BadReply> {
+    /// How many entries a search has found so far.
+    pub(super) fn count(&self, search: i32) -> usize {
+        self.found.get(&search).map_or(0, Vec::len)
+    }
+
+    /// What a search has found; whatever else it finds is dropped.
+    pub(super) fn take(&mut self, search: i32) -> Vec<Entry> {
+        self.found.remove(&search).unwrap_or_default()
+    }
+
+    /// Checks a whole reply, and keeps it if it is an entry.
+    pub(super) fn check(&mut self, reply: &[u8]) -> Result<Belongs, BadReply> {
         let mut message = Elements::of(reply);
         let mut parts = Elements::of(message.expect(SEQUENCE).ok_or(BadReply::Shape)?);
         let id = parts.expect(INTEGER).and_then(small_number).ok_or(BadReply::Shape)?;
@@ -79,15 +107,21 @@ impl Pending {
         }
         self.matches(id, operation.tag)?;
         let sound = match operation.tag {
-            ENTRY => entry(operation.content),
+            ENTRY => {
+                let entry = Entry::read(operation.content).ok_or(BadReply::Shape)?;
+                if let Some(found) = self.found.get_mut(&id) {
+                    found.push(entry);
+                }
+                return Ok(Belongs::Kept);
+            }
             REFERENCE => uris(operation.content),
             _ => result(operation.content),
         };
-        sound.ok_or(BadReply::Shape)
+        sound.map(|()| Belongs::Library).ok_or(BadReply::Shape)
     }
 
     fn matches(&mut self, id: i32, reply: u8) -> Result<(), BadReply> {
-        let asked = self.0.get(&id).copied();
+        let asked = self.asked.get(&id).copied();
         let last = match (asked, reply) {
             (Some(SEARCH), ENTRY | REFERENCE) => false,
             (Some(SEARCH), SEARCH_DONE)
@@ -99,26 +133,10 @@ impl Pending {
             _ => return Err(BadReply::Unasked),
         };
         if last {
-            self.0.remove(&id);
+            self.asked.remove(&id);
         }
         Ok(())
     }
-}
-
-fn entry(content: &[u8]) -> Option<()> {
-    let mut parts = Elements::of(content);
-    parts.expect_text(OCTETS)?;
-    let mut attributes = Elements::of(parts.expect(SEQUENCE)?);
-    while !attributes.ended() {
-        let mut attribute = Elements::of(attributes.expect(SEQUENCE)?);
-        attribute.expect_text(OCTETS)?;
-        let mut values = Elements::of(attribute.expect(SET)?);
-        while !values.ended() {
-            values.expect(OCTETS)?;
-        }
-        attribute.ended().then_some(())?;
-    }
-    parts.ended().then_some(())
 }
 
 fn uris(content: &[u8]) -> Option<()> {
@@ -198,7 +216,7 @@ mod tests {
     #[test]
     fn an_answer_passes_once() {
         let mut pending = asked(SEARCH);
-        assert_eq!(pending.check(DONE), Ok(()));
+        assert_eq!(pending.check(DONE), Ok(Belongs::Library));
         assert_eq!(pending.check(DONE), Err(BadReply::Unasked));
     }
 

@@ -216,6 +216,9 @@ impl Observe for Directory {
             let connected = self.supervisor.connected().await?;
             match scope {
                 Scope::People(wanted) => observe::people(&self.shared, &connected, wanted).await,
+                Scope::AccountsOf(wanted) => {
+                    observe::without_groups(&self.shared, &connected, wanted).await
+                }
                 Scope::AllAccounts => observe::all(&self.shared, &connected).await,
                 Scope::TakenNames => {
                     taken_names::taken_names(&self.shared, &connected.session).await

@@ -46,6 +46,25 @@ pub(super) async fn people(
     Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
 }
 
+/// The accounts of certain people, without their groups: each group that an account is in costs the server as
+/// much as the group is large.
+pub(super) async fn without_groups(
+    shared: &Shared,
+    connected: &Connected,
+    wanted: &[PersonKeys],
+) -> Result<Observed, Fault> {
+    let session = &connected.session;
+    let entries = find(shared, session, wanted).await.map_err(in_people)?;
+    let administrators = Administrators::read(shared, session).await.map_err(in_protected)?;
+    let lag = shared.dialect.last_use_lag(session).await;
+    let ordered = in_order(shared, entries, wanted).map_err(in_people)?;
+    let seen = |(id, entry): (StableId, Entry)| {
+        account(shared, connected, &administrators, lag, id, &entry)
+    };
+    let accounts = ordered.into_iter().map(seen).collect();
+    Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
+}
+
 /// Groups are found by the account's name: one that was renamed while they were read would seem to
 /// be in none.
 async fn nobody_moved(
@@ -191,19 +210,26 @@ pub(super) async fn all(shared: &Shared, connected: &Connected) -> Result<Observ
     let lag = shared.dialect.last_use_lag(session).await;
     let filter = shared.layout.accounts(None);
     let attributes = shared.layout.account_attributes();
-    let mut accounts: HashMap<StableId, ObservedAccount> = HashMap::new();
-    let mut order = Vec::new();
+    let mut accounts: Vec<ObservedAccount> = Vec::new();
+    let mut places: HashMap<StableId, usize> = HashMap::new();
     for base in &shared.layout.people {
         let query = Query::below(&base.text, &filter, &attributes);
-        for entry in session.search(query).await.map_err(in_people)? {
-            let id = identity(shared, &entry).map_err(in_people)?;
-            let account = account(shared, connected, &administrators, lag, id.clone(), &entry);
-            if accounts.insert(id.clone(), account).is_none() {
-                order.push(id);
+        let taken = session.search_by_page(query, |page| {
+            for entry in page {
+                let id = identity(shared, &entry)?;
+                let seen = account(shared, connected, &administrators, lag, id.clone(), &entry);
+                match places.get(&id) {
+                    Some(&place) => accounts[place] = seen,
+                    None => {
+                        places.insert(id, accounts.len());
+                        accounts.push(seen);
+                    }
+                }
             }
-        }
+            Ok(())
+        });
+        taken.await.map_err(in_people)?;
     }
-    let accounts = order.iter().filter_map(|id| accounts.remove(id)).collect();
     Ok(Observed { accounts, server: session.server.clone(), ..Observed::default() })
 }
 

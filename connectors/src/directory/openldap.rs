@@ -152,7 +152,7 @@ impl Dialect for Openldap {
             }
         }
         for attribute in &self.settings.also_remove {
-            if !entry.bytes(attribute).is_empty() {
+            if entry.has(attribute) {
                 edit.remove(entry, attribute);
             }
         }

@@ -13,7 +13,7 @@ use lapsed_core::step::Fault;
 use std::collections::HashMap;
 
 /// Keys in one filter: servers look each of them up in an index.
-const KEYS_A_FILTER: usize = 50;
+pub(super) const KEYS_A_FILTER: usize = 50;
 
 /// Runs many calls side by side, `window` of them at a time; the answers keep the order.
 pub(super) async fn side_by_side<T>(window: usize, calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
@@ -125,13 +125,14 @@ pub(super) async fn all_values(
             return Err(Trouble::Incomplete(format!("{dn:?} can't be read")));
         };
         let Some((last, part)) = entry.range(attribute) else {
-            values.extend_from_slice(entry.bytes(attribute));
+            values.extend(entry.owned(attribute));
             return Ok(values);
         };
-        values.extend_from_slice(part);
+        let is_empty = part.is_empty();
+        values.extend(part);
         match last {
             None => return Ok(values),
-            Some(last) if last >= next && !part.is_empty() && last < u64::MAX => next = last + 1,
+            Some(last) if last >= next && !is_empty && last < u64::MAX => next = last + 1,
             Some(_) => {
                 return Err(Trouble::Incomplete(format!("the ranges of {attribute} do not end")));
             }

@@ -7,17 +7,17 @@ use super::create;
 use super::dialect::is_open;
 use super::entry::Entry;
 use super::first_password;
-use super::group_values::has_value;
+use super::group_values::{has_any_value, has_value};
 use super::joining::value_for;
 use super::old_password;
 use super::put_back;
-use super::read::{accounts_by_id, groups_by_id, side_by_side};
+use super::read::{KEYS_A_FILTER, accounts_by_id, groups_by_id, side_by_side};
 use super::rename;
 use super::supervisor::Connected;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::StableId;
 use lapsed_core::step::{Action, Cause, Fault, Found, Seen, Step};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 type Look = Result<Seen, Fault>;
 
@@ -28,8 +28,53 @@ pub(super) async fn read_back(shared: &Shared, connected: &Connected, steps: &[S
         Ok(objects) => objects,
         Err(fault) => return steps.iter().map(|_| Err(fault.clone())).collect(),
     };
-    let looks = steps.iter().map(|step| look(&batch, step, &objects).boxed()).collect();
-    side_by_side(shared.window, looks).await
+    let out = out_of_groups(&batch, &objects).await;
+    let looks = steps.iter().enumerate().map(|(index, step)| match out.contains(&index) {
+        true => std::future::ready(Ok(Seen::AsWanted)).boxed(),
+        false => look(&batch, step, &objects).boxed(),
+    });
+    side_by_side(shared.window, looks.collect()).await
+}
+
+/// The steps whose accounts are out of the group that they were to leave, seen for many at once: a server
+/// goes through a group of thousands for each question. Whoever is not among them is asked about alone.
+async fn out_of_groups(batch: &Batch<'_>, objects: &Objects) -> HashSet<usize> {
+    let mut leaving: HashMap<&StableId, Vec<usize>> = HashMap::new();
+    for (index, step) in batch.steps.iter().enumerate() {
+        if let Action::LeaveGroup { group, .. } = &step.action {
+            leaving.entry(&group.id).or_default().push(index);
+        }
+    }
+    let blocks = leaving.iter().flat_map(|(id, steps)| {
+        let group = objects.groups.get(*id);
+        steps.chunks(KEYS_A_FILTER).filter(|block| block.len() > 1).zip(std::iter::repeat(group))
+    });
+    let looks =
+        blocks.filter_map(|(block, group)| Some(all_out(batch, objects, group?, block).boxed()));
+    let out = side_by_side(batch.shared.window, looks.collect()).await;
+    out.into_iter().flatten().flatten().copied().collect()
+}
+
+/// These steps, if none of their accounts is in the group any more.
+async fn all_out<'s>(
+    batch: &Batch<'_>,
+    objects: &Objects,
+    group: &Entry,
+    steps: &'s [usize],
+) -> Option<&'s [usize]> {
+    let mut values = Vec::new();
+    for &index in steps {
+        let account = objects.accounts.get(&batch.steps[index].action.account().id)?;
+        if batch.shared.dialect.is_primary(account, group) {
+            return None;
+        }
+        for class in batch.shared.layout.classes_of(group) {
+            let own = batch.shared.layout.member_values(class, account);
+            values.extend(own.into_iter().map(|value| (class.member.as_str(), value)));
+        }
+    }
+    let is_anyone_there = has_any_value(batch, group, &values).await;
+    (!values.is_empty() && is_anyone_there == Ok(false)).then_some(steps)
 }
 
 struct Objects {

@@ -3,11 +3,11 @@
 use super::codes::{Answer, Trouble};
 use super::dial::Line;
 use super::entry::Entry;
-use super::frame_guard::Pump;
+use super::frame_guard::{Found, Pump};
 use super::message::page_cookie;
 use ldap3::controls::{Assertion, Control, MakeCritical, PagedResults, RawControl};
 use ldap3::exop::{Exop, PasswordModify, WhoAmI, WhoAmIResp};
-use ldap3::{Ldap, LdapError, Mod, Scope};
+use ldap3::{Ldap, LdapError, Mod, ResultEntry, Scope, SearchStream};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +21,9 @@ const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
 /// Active Directory: deleted objects too.
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1";
+
+/// A search under way: the names of the attributes are owned.
+type Stream<'a> = SearchStream<'a, String, Vec<String>>;
 
 /// What the server says of itself (RFC 4512 section 5.1).
 #[derive(Debug, Clone, Default)]
@@ -168,12 +171,16 @@ impl Session {
         self.root.extensions.contains(PASSWORD_MODIFY)
     }
 
-    fn handle(&self) -> Result<Ldap, Trouble> {
+    fn usable(&self) -> Result<Ldap, Trouble> {
         if let Some(why) = self.ended() {
             return Err(Trouble::NotSent(why));
         }
         self.operations.fetch_add(1, Ordering::Relaxed);
-        let mut ldap = self.ldap.clone();
+        Ok(self.ldap.clone())
+    }
+
+    fn handle(&self) -> Result<Ldap, Trouble> {
+        let mut ldap = self.usable()?;
         ldap.with_timeout(self.patience);
         Ok(ldap)
     }
@@ -195,40 +202,65 @@ impl Session {
     }
 
     /// Everything that matches, or an error: never a part of it.
+    pub(super) async fn search(&self, query: Query<'_>) -> Result<Vec<Entry>, Trouble> {
+        let mut all = Vec::new();
+        self.search_by_page(query, |page| {
+            all.extend(page);
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Everything that matches, page by page as it comes. After an error, what was given before counts
+    /// for nothing.
     ///
     /// OpenLDAP remembers one listing a connection, and forgets it at the first page of another. So
     /// searches of one page go beside each other; one that turns out to have more is begun anew, alone.
-    pub(super) async fn search(&self, query: Query<'_>) -> Result<Vec<Entry>, Trouble> {
+    pub(super) async fn search_by_page(
+        &self,
+        query: Query<'_>,
+        mut each: impl FnMut(Vec<Entry>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
         let mut entries = Vec::new();
         if query.scope == Scope::Base {
             self.page(query, None, &mut entries).await?;
-            return Ok(entries);
+            return each(entries);
         }
         {
             let _beside_others = self.paging.read().await;
             let ended = self.page(query, Some(&Vec::new()), &mut entries).await?;
             if next_page(&ended)?.is_empty() {
-                return Ok(entries);
+                return each(entries);
             }
         }
         let _alone = self.paging.write().await;
-        self.all_pages(query).await
+        self.all_pages(query, each).await
     }
 
-    async fn all_pages(&self, query: Query<'_>) -> Result<Vec<Entry>, Trouble> {
-        let mut entries = Vec::new();
+    async fn all_pages(
+        &self,
+        query: Query<'_>,
+        mut each: impl FnMut(Vec<Entry>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let mut waiting = Vec::new();
         let mut cookie = Vec::new();
         loop {
-            let before = entries.len();
-            let ended = self.page(query, Some(&cookie), &mut entries).await?;
-            let next = next_page(&ended)?;
+            let mut entries = Vec::new();
+            // The next page is asked for before the one that came is looked at: neither side waits.
+            let (ended, taken) =
+                tokio::join!(self.page(query, Some(&cookie), &mut entries), async {
+                    each(std::mem::take(&mut waiting))
+                });
+            taken?;
+            let next = next_page(&ended?)?;
             if next.is_empty() {
-                return Ok(entries);
+                return each(entries);
             }
-            if next == cookie && entries.len() == before {
+            if next == cookie && entries.is_empty() {
                 return Err(Trouble::Incomplete("the listing does not end".into()));
             }
-            cookie = next;
+            (waiting, cookie) = (entries, next);
         }
     }
 
@@ -238,28 +270,45 @@ impl Session {
         cookie: Option<&Vec<u8>>,
         entries: &mut Vec<Entry>,
     ) -> Result<Vec<Control>, Trouble> {
-        let mut ldap = self.handle()?;
+        let mut ldap = self.usable()?;
         ldap.with_controls(self.search_controls(query, cookie));
         let wanted: Vec<String> = query.attributes.iter().map(|name| (*name).to_owned()).collect();
         let mut stream = ldap
             .streaming_search(query.base, query.scope, query.filter, wanted)
             .await
             .map_err(|error| self.failed(&error))?;
-        while let Some(entry) = stream.next().await.map_err(|error| self.failed(&error))? {
-            if entry.is_ref() {
-                return Err(Trouble::Incomplete(format!(
-                    "part of what is below {:?} is on another server; narrow the base",
-                    query.base
-                )));
-            }
-            let entry = Entry::read(entry.0).map_err(|bad| Trouble::Incomplete(bad.to_string()))?;
-            entries.push(entry);
+        let found = self.pump.found_by(stream.ldap_handle().last_id());
+        let next = self.next_but_entries(&mut stream, &found).await;
+        if next.map_err(|error| self.failed(&error))?.is_some() {
+            return Err(Trouble::Incomplete(format!(
+                "part of what is below {:?} is on another server; narrow the base",
+                query.base
+            )));
         }
         let result = stream.finish().await;
         if result.rc != 0 {
             return Err(Trouble::Answered(Answer::new(result.rc, &result.text)));
         }
+        entries.extend(found.take());
         Ok(result.ctrls)
+    }
+
+    /// The end of a search, or a reference: entries don't come this way. It may take as long as entries
+    /// go on coming.
+    async fn next_but_entries(
+        &self,
+        stream: &mut Stream<'_>,
+        found: &Found<'_>,
+    ) -> Result<Option<ResultEntry>, LdapError> {
+        let mut next = std::pin::pin!(stream.next());
+        let mut came = 0;
+        loop {
+            match tokio::time::timeout(self.patience, &mut next).await {
+                Ok(next) => return next,
+                Err(_) if found.count() > came => came = found.count(),
+                Err(elapsed) => return Err(LdapError::Timeout { elapsed }),
+            }
+        }
     }
 
     fn search_controls(&self, query: Query<'_>, cookie: Option<&Vec<u8>>) -> Vec<RawControl> {

@@ -103,7 +103,7 @@ impl Observe for Rest {
         Box::pin(async move {
             let server = self.http.address().to_owned();
             match scope {
-                Scope::People(people) => {
+                Scope::People(people) | Scope::AccountsOf(people) => {
                     let accounts = self.accounts_of(people).await?;
                     Ok(Observed { accounts, server, ..Observed::default() })
                 }

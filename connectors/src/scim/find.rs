@@ -35,7 +35,9 @@ impl Scim {
     pub(super) async fn accounts(&self, scope: &Scope) -> Result<Observed, Fault> {
         let mut observed = Observed { server: self.address().to_owned(), ..Observed::default() };
         match scope {
-            Scope::People(people) => observed.accounts = self.accounts_of(people).await?,
+            Scope::People(people) | Scope::AccountsOf(people) => {
+                observed.accounts = self.accounts_of(people).await?
+            }
             Scope::AllAccounts => {
                 let all = self.server.all().await?;
                 let shown = |account: &Account| self.shown(account, None, false);

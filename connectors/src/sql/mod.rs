@@ -223,7 +223,9 @@ impl Sql {
     async fn observed(&self, scope: &Scope) -> Result<Observed, Trouble> {
         let mut observed = Observed { server: self.address.clone(), ..Observed::default() };
         match scope {
-            Scope::People(wanted) => observed.accounts = self.people(wanted).await?,
+            Scope::People(wanted) | Scope::AccountsOf(wanted) => {
+                observed.accounts = self.people(wanted).await?
+            }
             Scope::AllAccounts => {
                 let all = self.everyone().await?.into_iter();
                 observed.accounts = all.map(|account| self.shown(account)).collect();

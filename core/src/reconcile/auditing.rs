@@ -105,14 +105,17 @@ pub fn audit(input: &Auditing<'_>) -> Audited {
     work.out
 }
 
+/// A hash map that is quick rather than proof against chosen keys: whoever fills it could as well fill the directory.
+type Index<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 struct Work<'a> {
     input: &'a Auditing<'a>,
-    by_id: HashMap<(&'a ConnectorName, &'a StableId), usize>,
-    by_name: HashMap<String, Vec<usize>>,
-    by_number: HashMap<String, Vec<usize>>,
-    place: HashMap<PersonId, usize>,
-    held: HashMap<PersonId, Vec<&'a Entitlement>>,
-    of_person: HashMap<PersonId, Vec<&'a (ConnectorName, ObservedAccount)>>,
+    by_id: Index<(&'a ConnectorName, &'a StableId), usize>,
+    by_name: Index<String, Vec<usize>>,
+    by_number: Index<String, Vec<usize>>,
+    place: Index<PersonId, usize>,
+    held: Index<PersonId, Vec<&'a Entitlement>>,
+    of_person: Index<PersonId, Vec<&'a (ConnectorName, ObservedAccount)>>,
     today: Date,
     out: Audited,
 }
@@ -121,12 +124,12 @@ impl<'a> Work<'a> {
     fn new(input: &'a Auditing<'a>) -> Self {
         let mut work = Self {
             input,
-            by_id: HashMap::new(),
-            by_name: HashMap::new(),
-            by_number: HashMap::new(),
-            place: HashMap::new(),
-            held: HashMap::new(),
-            of_person: HashMap::new(),
+            by_id: Index::default(),
+            by_name: Index::default(),
+            by_number: Index::default(),
+            place: Index::default(),
+            held: Index::default(),
+            of_person: Index::default(),
             today: input.now.to_zoned(input.zone.clone()).date(),
             out: Audited::default(),
         };

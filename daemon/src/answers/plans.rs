@@ -203,7 +203,7 @@ pub(super) async fn release(
     let decision = decision(caller, &request, now, expires_at);
     tx.set_plan_state(&stored.plan.hash, PlanState::Released, Some(&decision)).await?;
     let plan = still_wanted(&tx, &stored.plan).await?;
-    crate::cycle::decide::add_steps(&tx, &plan, now).await?;
+    crate::cycle::decide::add_steps(&tx, &[&plan], now).await?;
     // Looked at again at once: what could not be read when the plan was made is planned now.
     let people: Vec<PersonId> = stored.plan.steps.iter().map(|s| s.person).collect();
     tx.mark_to_decide(&people, now).await?;

@@ -80,16 +80,16 @@ async fn not_shut(
     let limit = SignedDuration::from_mins(minutes.into());
     let filter = CaseFilter { states: vec![CaseState::Open], ..CaseFilter::default() };
     let mut late = read.cases(&filter).await?;
-    // Whoever is marked could not be read whole: what they have is not known yet.
-    let unread = read.people_to_decide().await?;
     late.retain(|case| {
         let due = case.effective_at.max(case.opened_at);
-        let may_be_open = can_be_shut(case) || unread.contains_key(&case.person);
-        case.disabled_on.is_none() && now.duration_since(due) > limit && may_be_open
+        case.disabled_on.is_none() && now.duration_since(due) > limit
     });
     if late.is_empty() {
         return Ok(Vec::new());
     }
+    // Whoever is marked could not be read whole: what they have is not known yet.
+    let unread = read.people_to_decide().await?;
+    late.retain(|case| can_be_shut(case) || unread.contains_key(&case.person));
     let decided = waiting_for_a_decision(read).await?;
     let mut all = Vec::new();
     for case in late.iter().filter(|case| !decided.contains(&case.id)).take(LISTED) {

@@ -3,7 +3,8 @@
 use super::departing::keep_picture;
 use super::{Cycle, CycleError, DAEMON};
 use crate::store::{
-    AuditEntry, CaseFilter, Marks, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, Tx,
+    AuditEntry, CaseFilter, Marks, SetAside, StepFilter, StoreError, StoredPlan, StoredStep, ToAdd,
+    Tx,
 };
 use jiff::{SignedDuration, Timestamp};
 use lapsed_core::citation::Rule;
@@ -295,16 +296,19 @@ impl Cycle {
         work.retain(|departing| !again.contains(&departing.person.id));
         tx.mark_to_decide(&again.iter().copied().collect::<Vec<_>>(), now).await?;
         let replaced = if again.is_empty() { replaced } else { &[] };
+        let hashes: Vec<PlanHash> = judged.iter().map(|(plan, _)| plan.hash.clone()).collect();
+        let known = tx.read().plan_states(&hashes).await?;
         let mut states = Vec::new();
         for (plan, verdict) in judged {
-            let known = tx.read().plan(&plan.hash).await?.map(|p| p.state);
+            let known = known.get(&plan.hash).copied();
             let state = match (known, verdict) {
                 (Some(PlanState::Replaced) | None, Verdict::Pass) => PlanState::Passed,
                 (Some(PlanState::Replaced) | None, Verdict::Hold) => PlanState::Held,
                 // The same wish again attaches to the same plan, whatever was made of it.
                 (Some(state), _) => state,
             };
-            states.push((plan, state, known.is_none()));
+            // One that was replaced and is wished for again starts anew.
+            states.push((plan, state, matches!(known, None | Some(PlanState::Replaced))));
         }
         let planned: HashSet<CaseId> =
             states.iter().flat_map(|(plan, ..)| plan.steps.iter().map(|s| s.case)).collect();
@@ -314,16 +318,14 @@ impl Cycle {
             tx.set_plan_state(hash, PlanState::Replaced, None).await?;
         }
         replace_older(&tx, &states).await?;
-        for (plan, state, is_new) in &states {
-            if *is_new {
-                tx.save_plan(plan, *state, &plan.findings, now).await?;
-            }
-            if matches!(state, PlanState::Passed | PlanState::Released) {
-                add_steps(&tx, plan, now).await?;
-            }
-            if *is_new {
-                self.note_plan(&mut tx, plan, *state, &by_case, now);
-            }
+        let new = states.iter().filter(|(.., is_new)| *is_new);
+        let new: Vec<_> = new.map(|(plan, state, _)| (plan, *state, &*plan.findings)).collect();
+        tx.save_plans(&new, now).await?;
+        let go = |state| matches!(state, PlanState::Passed | PlanState::Released);
+        let going = states.iter().filter(|(_, state, _)| go(*state)).map(|(plan, ..)| plan);
+        add_steps(&tx, &going.collect::<Vec<_>>(), now).await?;
+        for (plan, state, _) in new {
+            self.note_plan(&mut tx, plan, state, &by_case, now);
         }
         for departing in &work {
             for reason in &departing.attention {
@@ -460,18 +462,27 @@ async fn moved_on(
     Ok(beside.chain(moved.iter().copied()).collect())
 }
 
-/// Puts a plan's steps into the journal; a dismissal for cause comes first in line (D2).
-pub async fn add_steps(tx: &Tx, plan: &Plan, now: Timestamp) -> Result<(), StoreError> {
-    let mut people: Vec<PersonId> = plan.steps.iter().map(|s| s.person).collect();
+/// Puts the steps of plans into the journal; a dismissal for cause comes first in line (D2).
+pub async fn add_steps(tx: &Tx, plans: &[&Plan], now: Timestamp) -> Result<(), StoreError> {
+    let mut people: Vec<PersonId> =
+        plans.iter().flat_map(|plan| &plan.steps).map(|s| s.person).collect();
     people.sort();
     people.dedup();
     let cases = tx.read().cases(&CaseFilter { people, ..CaseFilter::default() }).await?;
     let for_cause: HashSet<CaseId> =
         cases.into_iter().filter(|case| case.for_cause).map(|case| case.id).collect();
-    let (first, others): (Vec<Step>, Vec<Step>) =
-        plan.steps.iter().cloned().partition(|step| for_cause.contains(&step.case));
-    tx.add_steps(&plan.hash, &first, true, now).await?;
-    tx.add_steps(&plan.hash, &others, false, now).await?;
+    let all: Vec<ToAdd<'_>> = plans
+        .iter()
+        .flat_map(|plan| {
+            let first = |step: &Step| for_cause.contains(&step.case);
+            plan.steps.iter().map(move |step| ToAdd {
+                plan: &plan.hash,
+                step,
+                for_cause: first(step),
+            })
+        })
+        .collect();
+    tx.add_steps_of_plans(&all, now).await?;
     Ok(())
 }
 

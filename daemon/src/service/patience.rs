@@ -125,7 +125,7 @@ fn set(mood: &Mutex<Mood>, to: Mood) {
 }
 
 fn is_few(scope: &Scope) -> bool {
-    matches!(scope, Scope::People(people) if people.len() <= FEW)
+    matches!(scope, Scope::People(people) | Scope::AccountsOf(people) if people.len() <= FEW)
 }
 
 fn silent() -> Fault {

@@ -231,10 +231,13 @@ fn ready_sql(backend: DbBackend, claim: &Claim<'_>, orders: Orders) -> String {
     // What is paused waits, and nothing that ends access waits for it.
     let giving = paused(Pausable::Giving);
     let in_no_others_hands = in_no_others_hands("s", "$4");
+    // SQLite would begin with the open cases, and sort all that is due for the few that come first; a cross join
+    // it takes in the order in which it is written.
+    let join = if backend == DbBackend::Postgres { "JOIN" } else { "CROSS JOIN" };
     let mut sql = format!(
         "SELECT s.* FROM steps s \
-         JOIN plans p ON p.hash = s.plan \
-         JOIN cases c ON c.id = s.case_id \
+         {join} plans p ON p.hash = s.plan \
+         {join} cases c ON c.id = s.case_id \
          WHERE NOT s.ended AND s.state NOT IN ('asked', 'unknown') \
          AND (s.not_before <= $1 OR {SET_BACK}) \
          AND (s.lease_until IS NULL OR s.lease_until <= $1 OR {SET_BACK}) \

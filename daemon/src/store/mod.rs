@@ -79,6 +79,6 @@ pub use pauses::{Pausable, Pauses};
 pub use plan_store::{Decision, StoredPlan};
 pub use standing_store::LostSteps;
 pub use status::{Change, StepCount};
-pub use step_write::{AddedSteps, StepUpdate};
+pub use step_write::{AddedSteps, StepUpdate, ToAdd};
 pub use ticket_store::{About, Ticket, TicketState};
 pub use tx::{Reader, Tx};

@@ -12,6 +12,7 @@ use sea_orm::{
     Set,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// An operator's word on a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,34 +66,21 @@ impl Tx {
         {
             return Ok(Some(known.state));
         }
-        let (kind, subject) = match &plan.kind {
-            PlanKind::Departure { case, .. } => ("departure", case.to_string()),
-            PlanKind::MassDeparture { people, .. } => {
-                ("mass_departure", format!("{people} people"))
-            }
-            PlanKind::Form { case, .. } => ("form", case.to_string()),
-            PlanKind::Suspension { case, .. } => ("suspension", case.to_string()),
-            PlanKind::Restoration { case, .. } => ("restoration", case.to_string()),
-            PlanKind::MassSuspension { people } => ("mass_suspension", format!("{people} people")),
-            PlanKind::Passwords { people } => ("passwords", format!("{people} people")),
-        };
-        let row = plans::Model {
-            hash: plan.hash.0.clone(),
-            kind: kind.to_owned(),
-            state: convert::word(state),
-            subject,
-            created_at: convert::micros(created_at),
-            body: convert::body("plan", plan)?,
-            findings: convert::body("findings", &findings)?,
-            decided_by: None,
-            decided_at: None,
-            release_expires_at: None,
-            released_by: "[]".to_owned(),
-            reason: None,
-        };
-        let conflict = sql::replace::<plans::Entity>();
-        sql::put_all(&self.db(), "storing a plan", vec![row], Some(conflict)).await?;
+        self.save_plans(&[(plan, state, findings)], created_at).await?;
         Ok(None)
+    }
+
+    /// Stores plans that are new, or were replaced and are wished for again.
+    pub async fn save_plans(
+        &self,
+        all: &[(&Plan, PlanState, &[Finding])],
+        created_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows =
+            all.iter().map(|(plan, state, findings)| row(plan, *state, findings, created_at));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let conflict = sql::replace::<plans::Entity>();
+        sql::put_all(&self.db(), "storing plans", rows, Some(conflict)).await
     }
 
     /// Moves a plan to a state. A decision that leaves it held or releases it counts as its operator's
@@ -156,6 +144,28 @@ impl Reader<'_> {
         Ok(self.plans_by(query).await?.pop())
     }
 
+    /// What became of the plans that are known among these.
+    pub async fn plan_states(
+        &self,
+        hashes: &[PlanHash],
+    ) -> Result<HashMap<PlanHash, PlanState>, StoreError> {
+        let doing = "reading plans";
+        let mut states = HashMap::new();
+        for some in hashes.chunks(sql::rows_at_once(1)) {
+            let sql = format!(
+                "SELECT hash, state FROM plans WHERE hash IN ({})",
+                sql::placeholders(1, some.len())
+            );
+            let values = some.iter().map(|hash| hash.0.as_str().into()).collect();
+            for row in sql::all(&self.db, doing, &sql, values).await? {
+                let state: String = row.try_get("", "state").doing(doing)?;
+                let hash = PlanHash(row.try_get("", "hash").doing(doing)?);
+                states.insert(hash, convert::from_word("plan state", &state)?);
+            }
+        }
+        Ok(states)
+    }
+
     /// Plans whose hash starts with what someone typed, in hexadecimal; none for anything else.
     pub async fn plans_by_prefix(&self, prefix: &str) -> Result<Vec<StoredPlan>, StoreError> {
         let prefix = prefix.trim().to_ascii_lowercase();
@@ -182,6 +192,37 @@ impl Reader<'_> {
         let rows = query.all(&self.db).await.doing("reading plans")?;
         rows.into_iter().map(stored).collect()
     }
+}
+
+fn row(
+    plan: &Plan,
+    state: PlanState,
+    findings: &[Finding],
+    created_at: Timestamp,
+) -> Result<plans::Model, StoreError> {
+    let (kind, subject) = match &plan.kind {
+        PlanKind::Departure { case, .. } => ("departure", case.to_string()),
+        PlanKind::MassDeparture { people, .. } => ("mass_departure", format!("{people} people")),
+        PlanKind::Form { case, .. } => ("form", case.to_string()),
+        PlanKind::Suspension { case, .. } => ("suspension", case.to_string()),
+        PlanKind::Restoration { case, .. } => ("restoration", case.to_string()),
+        PlanKind::MassSuspension { people } => ("mass_suspension", format!("{people} people")),
+        PlanKind::Passwords { people } => ("passwords", format!("{people} people")),
+    };
+    Ok(plans::Model {
+        hash: plan.hash.0.clone(),
+        kind: kind.to_owned(),
+        state: convert::word(state),
+        subject,
+        created_at: convert::micros(created_at),
+        body: convert::body("plan", plan)?,
+        findings: convert::body("findings", &findings)?,
+        decided_by: None,
+        decided_at: None,
+        release_expires_at: None,
+        released_by: "[]".to_owned(),
+        reason: None,
+    })
 }
 
 fn stored(row: plans::Model) -> Result<StoredPlan, StoreError> {

@@ -10,15 +10,13 @@ use sea_orm::{
     Iterable as _, PrimaryKeyToColumn, QueryResult, Statement, Value,
 };
 
-/// Values bound in one statement: SQLite takes 32,766, PostgreSQL 65,535.
-const MOST_BOUND: usize = 30_000;
-
-/// Rows in one statement: more gains nothing and makes long statements to parse.
-const MOST_ROWS: usize = 1_000;
+/// Values bound in one statement. SQLite would take 32,766, but looks for the name of each among all of them:
+/// that is quadratic.
+const MOST_BOUND: usize = 600;
 
 /// How many rows of so many columns go into one statement.
 pub(super) fn rows_at_once(columns: usize) -> usize {
-    (MOST_BOUND / columns.max(1)).clamp(1, MOST_ROWS)
+    (MOST_BOUND / columns.max(1)).max(1)
 }
 
 /// Inserts all rows; `conflict` says what becomes of those that are there already.

@@ -27,6 +27,17 @@ pub struct AddedSteps {
     pub left: usize,
 }
 
+/// One step of a plan, for the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct ToAdd<'p> {
+    /// The plan, which must be stored.
+    pub plan: &'p PlanHash,
+    /// What is to be done.
+    pub step: &'p Step,
+    /// First in line (D2).
+    pub for_cause: bool,
+}
+
 /// A step's new state, with the fencing counter of the row from which it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepUpdate {
@@ -101,23 +112,33 @@ impl Tx {
         for_cause: bool,
         now: Timestamp,
     ) -> Result<AddedSteps, StoreError> {
+        let all: Vec<ToAdd<'_>> = all.iter().map(|step| ToAdd { plan, step, for_cause }).collect();
+        self.add_steps_of_plans(&all, now).await
+    }
+
+    /// Adds the steps of many plans, as [`Tx::add_steps`] does.
+    pub async fn add_steps_of_plans(
+        &self,
+        all: &[ToAdd<'_>],
+        now: Timestamp,
+    ) -> Result<AddedSteps, StoreError> {
         let doing = "adding steps to the journal";
         let mut known: HashMap<Uuid, steps::Model> = HashMap::new();
         for some in all.chunks(sql::rows_at_once(1)) {
-            let these = steps::Column::Id.is_in(some.iter().map(|step| step.id.0));
+            let these = steps::Column::Id.is_in(some.iter().map(|add| add.step.id.0));
             let rows = steps::Entity::find().filter(these).all(&self.db()).await.doing(doing)?;
             known.extend(rows.into_iter().map(|row| (row.id, row)));
         }
-        for step in all {
+        for ToAdd { step, .. } in all {
             let planned = StepState::Planned.name();
             self.crash_points.note_step(&step.connector, step.action.name(), planned);
         }
         let counting = self.plans_that_count(known.values()).await?;
         let mut added = AddedSteps::default();
         let mut rows = Vec::new();
-        for step in all {
-            let fresh = new_row(plan, step, for_cause, now)?;
-            match known.remove(&step.id.0) {
+        for add in all {
+            let fresh = new_row(add, now)?;
+            match known.remove(&add.step.id.0) {
                 None => {
                     added.new += 1;
                     rows.push(fresh);
@@ -249,12 +270,8 @@ fn columns(update: &StepUpdate) -> Result<[Value; COLUMNS], StoreError> {
     ])
 }
 
-fn new_row(
-    plan: &PlanHash,
-    step: &Step,
-    for_cause: bool,
-    now: Timestamp,
-) -> Result<steps::Model, StoreError> {
+fn new_row(add: &ToAdd<'_>, now: Timestamp) -> Result<steps::Model, StoreError> {
+    let ToAdd { plan, step, for_cause } = *add;
     let state = StepState::Planned;
     Ok(steps::Model {
         id: step.id.0,

@@ -76,6 +76,7 @@ impl Farm {
         let slapd = Slapd::builder()
             .base(BASE)
             .service_limits(ServiceLimits::PagedOnly)
+            .sorted_members()
             .load_ldif(&agency.to_openldap_ldif(BASE))
             .start()?;
         let postgres = Postgres::builder().fsync().start()?;

@@ -10,6 +10,7 @@ use crate::{Done, Failure};
 use lapsed_core::facts::{LocationId, PersonName};
 use lapsed_core::policy::Policy;
 use lapsed_core::policy::naming::{NameRequest, Namer, TakenIds};
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -139,24 +140,29 @@ pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
     let lines = people.iter().map(|who| format!("{} {} {}\n", who.location, who.first, who.last));
     std::fs::write(&people_file, lines.collect::<String>())?;
 
-    let (mut our_count, mut their_count) = (0, 0);
+    let our_count = Cell::new(0);
     let mut ours = |_| {
         let requests: Vec<NameRequest> = people.iter().map(Newcomer::request).collect();
         let begun = Instant::now();
         let mut namer = Namer::new(&policy.naming, &policy.locations);
         let is_taken = |id: &str| taken.contains(id);
-        our_count = requests.iter().filter(|r| namer.propose(r, &is_taken).is_ok()).count();
+        our_count.set(requests.iter().filter(|r| namer.propose(r, &is_taken).is_ok()).count());
         Ok(begun.elapsed().as_secs_f64())
     };
     let mut rows = Vec::new();
     let scripts = [("user_ids", SHORTEST, 0.1), ("user_ids_counting", COUNTING, 1.0)];
     for (name, script, goal) in scripts {
+        let mut their_count = 0;
         let theirs = |_| {
             let (took, count) = python(script, &[&taken_file, &people_file])?;
             their_count = count;
             Ok(took)
         };
         let (ours, theirs) = in_turns(sizes.rounds, &mut ours, theirs)?;
+        if our_count.get() != their_count {
+            let ours = our_count.get();
+            return Err(Failure::new(format!("{ours} names against {their_count} of {name}")));
+        }
         rows.push(Row {
             name: name.into(),
             ours,
@@ -174,9 +180,6 @@ pub fn rows(sizes: &Sizes) -> Done<Vec<Row>> {
             goal: Goal::RatioAtMost(goal),
             points: Vec::new(),
         });
-    }
-    if our_count != their_count {
-        return Err(Failure::new(format!("{our_count} names against {their_count} of the script")));
     }
     Ok(rows)
 }

@@ -72,6 +72,7 @@ impl Land {
         let slapd = Slapd::builder()
             .base(BASE)
             .service_limits(ServiceLimits::PagedOnly)
+            .sorted_members()
             .load_ldif(&agency.to_openldap_ldif(BASE))
             .start()?;
         let mut site = Site::beside(&DirectoryAt::openldap(&slapd))?;
@@ -89,7 +90,7 @@ impl Land {
     /// What the rows say of it.
     pub fn setting(&self) -> String {
         format!(
-            "slapd, {} people, {} groups, {} memberships; memberOf overlay, dbnosync; state SQLite synchronous=FULL",
+            "slapd, {} people, {} groups, {} memberships; memberOf overlay, sortvals member, dbnosync; state SQLite synchronous=FULL",
             self.agency.people.len(),
             self.agency.groups.len(),
             self.agency.groups.iter().map(|group| group.members.len()).sum::<usize>(),

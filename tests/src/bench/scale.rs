@@ -154,19 +154,15 @@ fn year(costs: &Costs, identities: f64, departure: f64) -> Year {
         let leavers = mean * (0.5 + 1.5 * share(&mut days));
         let end = read + leavers * departure;
         all_shut.push(end);
-        let calls = (leavers * URGENT / 100.0).ceil().min(10_000.0);
-        let mut times: Vec<f64> = Vec::new();
-        let mut left = calls;
-        while left > 0.0 {
-            times.push(share(&mut random) * f64::from(DAY));
-            left -= 1.0;
-        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 10,000")]
+        let calls = (leavers * URGENT / 100.0).ceil().clamp(1.0, 10_000.0) as usize;
+        let mut times: Vec<f64> = (0..calls).map(|_| share(&mut random) * f64::from(DAY)).collect();
         times.sort_by(f64::total_cmp);
         let mut free = 0.0_f64;
         for at in times {
             let batch = if at < end { BATCH * departure * share(&mut random) } else { 0.0 };
             // Whoever calls while the file is read waits for its end.
-            let begun = at.max(read * f64::from(u8::from(at < read))).max(free);
+            let begun = at.max(read).max(free);
             free = begun + departure;
             urgent.push(begun + batch + costs.alone - at);
         }

@@ -34,6 +34,9 @@ pub fn text(builder: &Builder, folder: &Path, tls: &TlsFiles) -> String {
         tls.key.display()
     );
     conf += "sizelimit 500\nloglevel stats\nthreads 4\ntool-threads 2\n";
+    if builder.sorted_members {
+        conf += "sortvals member\n";
+    }
     if let Some(seconds) = builder.idle_timeout {
         conf += &format!("idletimeout {seconds}\n");
     }

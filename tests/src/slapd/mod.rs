@@ -37,6 +37,7 @@ pub struct Builder {
     unchangeable_for_service: Option<String>,
     member_of: bool,
     refint: bool,
+    sorted_members: bool,
     access_log: bool,
     pwd_lockout: bool,
     retcode_items: Vec<String>,
@@ -58,6 +59,7 @@ impl Default for Builder {
             unchangeable_for_service: None,
             member_of: true,
             refint: true,
+            sorted_members: false,
             access_log: false,
             pwd_lockout: true,
             retcode_items: Vec::new(),
@@ -124,6 +126,12 @@ impl Builder {
     #[must_use]
     pub fn without_refint(mut self) -> Self {
         self.refint = false;
+        self
+    }
+    /// Keeps the members of groups in order, so that one of thousands is found without looking at each.
+    #[must_use]
+    pub fn sorted_members(mut self) -> Self {
+        self.sorted_members = true;
         self
     }
     /// Keeps a log of changes in `cn=accesslog`.

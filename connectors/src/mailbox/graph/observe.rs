@@ -18,7 +18,7 @@ impl Graph {
         let server = self.api.http.address().to_owned();
         let observed = |accounts| Observed { accounts, server, ..Observed::default() };
         match scope {
-            Scope::People(people) => {
+            Scope::People(people) | Scope::AccountsOf(people) => {
                 let mut accounts = Vec::new();
                 for keys in people {
                     self.person(keys, &mut accounts).await?;

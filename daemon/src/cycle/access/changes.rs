@@ -46,7 +46,8 @@ struct Concerned {
 }
 
 impl Cycle {
-    /// Looks at everybody about whom something changed since the marks; at everything where there are none, or where very many changed.
+    /// Looks at everybody about whom something changed since the marks; at everything where there are none, or
+    /// where very many changed.
     ///
     /// # Errors
     /// When the state can't be read or written; the marks stay where they were.
@@ -182,7 +183,11 @@ impl Cycle {
         for block in people.chunks(AT_ONCE) {
             let keys: Vec<PersonKeys> =
                 block.iter().map(|person| self.keys_of(person, name)).collect();
-            all.extend(eye.observe(&Scope::People(keys)).await?.accounts);
+            let scope = match self.judges_groups_of(name) {
+                true => Scope::People(keys),
+                false => Scope::AccountsOf(keys),
+            };
+            all.extend(eye.observe(&scope).await?.accounts);
         }
         Ok(all)
     }

@@ -16,9 +16,9 @@ use lapsed_core::access::form::FiledForm;
 use lapsed_core::access::suspension::{Suspension, SuspensionKind};
 use lapsed_core::citation::Rule;
 use lapsed_core::facts::{ConnectorName, Person, PersonId, SourceName, StableId};
-use lapsed_core::observed::{PersonKeys, Scope};
+use lapsed_core::observed::{GroupLink, Observed, PersonKeys, Scope};
 use lapsed_core::reconcile::auditing::{Audited, Auditing, audit, compared};
-use lapsed_core::step::Action;
+use lapsed_core::step::{Action, Fault};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -139,8 +139,10 @@ impl Cycle {
 
     /// Reads every target and holds it against what is approved; writes nothing.
     async fn look_at_everything(&self, now: Timestamp) -> Result<Nightly, CycleError> {
-        let people = self.everybody().await?;
-        let seen = self.see_all(&people).await;
+        // The directory is read while the state is.
+        let (people, listed) = tokio::join!(self.everybody(), self.list_all());
+        let people = people?;
+        let seen = self.see_all(listed, &people).await;
         let read = self.store.read();
         let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
         let entitlements = read.entitlements_of(&ids).await?;
@@ -181,19 +183,31 @@ impl Cycle {
         }
     }
 
-    async fn see_all(&self, people: &[Person]) -> Seen {
+    /// The accounts of every target that shows accounts, or why they can't be read.
+    async fn list_all(&self) -> Vec<(&ConnectorName, &dyn Observe, Result<Observed, Fault>)> {
+        let shows =
+            |name: &_| self.able(name, Ability::Accounts) || self.able(name, Ability::Access);
+        let mut listed = Vec::new();
+        for (name, eye) in self.eyes.0.iter().filter(|(name, _)| shows(name)) {
+            listed.push((name, eye.as_ref(), eye.observe(&Scope::AllAccounts).await));
+        }
+        listed
+    }
+
+    async fn see_all(
+        &self,
+        listed: Vec<(&ConnectorName, &dyn Observe, Result<Observed, Fault>)>,
+        people: &[Person],
+    ) -> Seen {
         let mut seen = Seen {
             accounts: Vec::new(),
             whole: BTreeSet::new(),
             with_groups: BTreeSet::new(),
             unread: BTreeMap::new(),
         };
-        for (name, eye) in &self.eyes.0 {
+        for (name, eye, observed) in listed {
             let is_directory = self.able(name, Ability::Accounts);
-            if !is_directory && !self.able(name, Ability::Access) {
-                continue;
-            }
-            let mut accounts = match eye.observe(&Scope::AllAccounts).await {
+            let mut accounts = match observed {
                 Ok(observed) => observed.accounts,
                 Err(fault) => {
                     seen.unread.insert(name.clone(), fault.to_string());
@@ -201,7 +215,7 @@ impl Cycle {
                 }
             };
             if is_directory {
-                match self.with_groups(name, eye.as_ref(), people).await {
+                match self.with_groups(name, eye, people).await {
                     Ok(known) => {
                         for account in &mut accounts {
                             if let Some(groups) = known.get(&account.id) {
@@ -221,17 +235,21 @@ impl Cycle {
         seen
     }
 
+    /// Whether it matters to the audit who is in which group of a directory: groups there give systems.
+    pub(super) fn judges_groups_of(&self, name: &ConnectorName) -> bool {
+        let systems = &self.config.policy.access.systems;
+        systems.values().any(|rule| rule.connector.as_ref() == Some(name))
+    }
+
     /// The groups of everybody's accounts in a directory.
     async fn with_groups(
         &self,
         name: &ConnectorName,
         eye: &dyn Observe,
         people: &[Person],
-    ) -> Result<BTreeMap<StableId, Vec<lapsed_core::observed::GroupLink>>, lapsed_core::step::Fault>
-    {
-        let systems = &self.config.policy.access.systems;
+    ) -> Result<BTreeMap<StableId, Vec<GroupLink>>, Fault> {
         let mut known = BTreeMap::new();
-        if !systems.values().any(|rule| rule.connector.as_ref() == Some(name)) {
+        if !self.judges_groups_of(name) {
             return Ok(known);
         }
         for block in people.chunks(AT_ONCE) {

@@ -62,7 +62,7 @@ impl Cycle {
         };
         let known = tx.save_plan(plan, state, &plan.findings, now).await?;
         if matches!(known.unwrap_or(state), PlanState::Passed | PlanState::Released) {
-            add_steps(tx, plan, now).await?;
+            add_steps(tx, &[plan], now).await?;
         }
         if known.is_some() {
             return Ok(());

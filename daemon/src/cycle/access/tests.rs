@@ -74,7 +74,7 @@ impl Observe for Eye {
         Box::pin(async move {
             let (what, accounts) = match scope {
                 Scope::AllAccounts => ("all", self.accounts.clone()),
-                Scope::People(_) => {
+                Scope::People(_) | Scope::AccountsOf(_) => {
                     let people = self.people.lock().unwrap().clone();
                     ("people", people.unwrap_or_else(|| self.accounts.clone()))
                 }

@@ -230,7 +230,7 @@ async fn what_bears_the_name_of_an_account_that_a_release_has_shut_is_looked_for
     let held = cycle.store.read().plans(&[PlanState::Held]).await.unwrap().remove(0).plan;
     let tx = cycle.store.begin().await.unwrap();
     tx.set_plan_state(&held.hash, PlanState::Released, None).await.unwrap();
-    add_steps(&tx, &held, now()).await.unwrap();
+    add_steps(&tx, &[&held], now()).await.unwrap();
     tx.commit().await.unwrap();
     let filter = StepFilter { action: Some("disable"), ..StepFilter::default() };
     let step = cycle.store.read().steps(&filter).await.unwrap().remove(0);

@@ -4,8 +4,9 @@ use super::support::*;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::directory::settings::{BindSettings, EmptyGroup};
 use lapsed_connectors::directory::{DirectorySettings, escape_value};
+use lapsed_core::facts::UserId;
 use lapsed_core::observed::{GroupKind, PersonKeys, Protection, Scope};
-use lapsed_core::step::{Action, Fault, Outcome};
+use lapsed_core::step::{Action, Fault, Outcome, Seen};
 use lapsed_tests::authority::Certificate;
 use lapsed_tests::slapd::{ServiceLimits, Slapd};
 
@@ -420,4 +421,44 @@ async fn an_account_of_several_names_and_numbers_shows_them_all() {
         seen.accounts[0].employee_numbers().map(|number| number.as_str()).collect();
     found.sort_unstable();
     assert_eq!(found, ["7", "8"]);
+}
+
+#[tokio::test]
+async fn of_many_who_left_a_group_the_one_who_was_put_back_is_seen() {
+    let people = ["zann", "zbob", "zcid"];
+    let mut entries: Vec<_> = people.map(someone).into();
+    entries.push(group("crew", &["zann", "zbob", "zcid", "zdee"]));
+    let slapd = Slapd::builder().load_ldif(&ldif(&entries)).start().unwrap();
+    let directory = open(&of_slapd(&slapd));
+    let keys = |id: &&str| PersonKeys {
+        user_ids: vec![UserId::new(*id).unwrap()],
+        ..PersonKeys::default()
+    };
+    let scope = Scope::People(people.iter().map(keys).collect());
+    let seen = directory.observe(&scope).await.unwrap();
+    let steps: Vec<_> = seen.accounts.iter().flat_map(leave_all).collect();
+    assert_eq!(steps.len(), 3);
+    change(&directory, &steps).await;
+    all_as_wanted(&directory, &steps).await;
+    let back = "dn: cn=crew,ou=groups,dc=lab,dc=test\nchangetype: modify\nadd: member\n\
+                member: uid=zbob,ou=people,dc=lab,dc=test\n";
+    slapd.load_ldif(back).unwrap();
+    let seen = directory.read_back(&steps).await;
+    assert_eq!(seen[0], Ok(Seen::AsWanted));
+    assert!(matches!(&seen[1], Ok(Seen::Otherwise(_))), "{seen:?}");
+    assert_eq!(seen[2], Ok(Seen::AsWanted));
+}
+
+#[tokio::test]
+async fn accounts_asked_for_without_groups_come_as_with_them() {
+    let entries = [someone("zann"), someone("zbob"), group("crew", &["zann", "zbob"])];
+    let slapd = Slapd::builder().load_ldif(&ldif(&entries)).start().unwrap();
+    let directory = open(&of_slapd(&slapd));
+    let keys =
+        vec![PersonKeys { user_ids: vec![UserId::new("zbob").unwrap()], ..PersonKeys::default() }];
+    let whole = directory.observe(&Scope::People(keys.clone())).await.unwrap().accounts;
+    let bare = directory.observe(&Scope::AccountsOf(keys)).await.unwrap().accounts;
+    assert_eq!((whole.len(), whole[0].groups.len()), (1, 1));
+    assert_eq!((bare.len(), bare[0].groups.len()), (1, 0));
+    assert_eq!((&bare[0].id, &bare[0].user_id), (&whole[0].id, &whole[0].user_id));
 }

@@ -101,7 +101,7 @@ impl Cycle {
         };
         tx.save_plan(plan, state, &plan.findings, now).await?;
         if matches!(state, PlanState::Passed | PlanState::Released) {
-            add_steps(tx, plan, now).await?;
+            add_steps(tx, &[plan], now).await?;
         }
         if known.is_none() {
             let findings: Vec<String> = plan.findings.iter().map(Finding::describe).collect();
