@@ -78,7 +78,7 @@ impl Entry {
     }
 
     /// The values of an attribute that came in a range (`member;range=0-1499`), with the last place
-    /// served; `None` for the place when the range reaches the end.
+    /// served; `None` for the place when the range reaches the end, and a place beyond all where it can't be read.
     pub(super) fn range(&self, attribute: &str) -> Option<(Option<u64>, Vec<Vec<u8>>)> {
         let prefix = format!("{};range=", attribute.to_ascii_lowercase());
         let named = self
@@ -86,8 +86,11 @@ impl Entry {
             .iter()
             .map(|own| (String::from_utf8_lossy(self.part(&own.name)).to_ascii_lowercase(), own));
         let (name, own) = named.into_iter().find(|(name, _)| name.starts_with(&prefix))?;
-        let (_, last) = name.rsplit_once('-')?;
-        let last = if last == "*" { None } else { Some(last.parse().ok()?) };
+        let last = match name.rsplit_once('-') {
+            Some((_, "*")) => None,
+            Some((_, last)) => Some(last.parse().unwrap_or(u64::MAX)),
+            None => Some(u64::MAX),
+        };
         Some((last, self.values(own).map(<[u8]>::to_vec).collect()))
     }
 
@@ -168,7 +171,8 @@ mod tests {
     #[case::to_a_place("member;range=0-1499", Some(Some(1499)))]
     #[case::to_the_end("Member;Range=1500-*", Some(None))]
     #[case::of_another_attribute("membership;range=0-*", None)]
-    #[case::without_an_end("member;range=0", None)]
+    #[case::without_an_end("member;range=0", Some(Some(u64::MAX)))]
+    #[case::with_an_empty_end("member;range=0-", Some(Some(u64::MAX)))]
     fn a_range_says_where_it_ends(#[case] name: &str, #[case] last: Option<Option<u64>>) {
         let entry = Entry::for_test("cn=g", &[("cn", "g"), (name, "cn=a")]);
         assert_eq!(entry.range("member"), last.map(|last| (last, vec![b"cn=a".to_vec()])));

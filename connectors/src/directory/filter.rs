@@ -36,6 +36,11 @@ pub(super) fn any(filters: &[String]) -> String {
     joined('|', filters)
 }
 
+/// None of the filters. Where one of them can't be judged, nothing matches.
+pub(super) fn none(filters: &[String]) -> String {
+    format!("(!{})", any(filters))
+}
+
 fn joined(operator: char, filters: &[String]) -> String {
     match filters {
         [one] => one.clone(),

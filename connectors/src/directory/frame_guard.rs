@@ -58,7 +58,7 @@ impl Found<'_> {
     }
 
     /// The entries that have come, once the search has ended.
-    pub(super) fn take(self) -> Vec<Entry> {
+    pub(super) fn take(self) -> Option<Vec<Entry>> {
         locked(self.pending).take(self.search)
     }
 }

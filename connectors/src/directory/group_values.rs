@@ -185,15 +185,16 @@ pub(super) async fn has_value(
     fits(batch, group, &filter::equals(attribute, value)).await
 }
 
-/// Whether a group's lists have any of some values, by attribute: one look at a long list for all of them.
-pub(super) async fn has_any_value(
+/// Whether a group's lists show that none of some values, by attribute, is in them: one look at a long list for
+/// all of them. A directory that does not show its lists shows nothing of the kind.
+pub(super) async fn shows_none_of(
     batch: &Batch<'_>,
     group: &Entry,
     values: &[(&str, String)],
 ) -> Result<bool, Trouble> {
     let keys: Vec<String> =
         values.iter().map(|(attribute, value)| filter::equals(attribute, value)).collect();
-    fits(batch, group, &filter::any(&keys)).await
+    fits(batch, group, &filter::none(&keys)).await
 }
 
 async fn fits(batch: &Batch<'_>, group: &Entry, filter: &str) -> Result<bool, Trouble> {

@@ -88,9 +88,9 @@ impl Pending {
         self.found.get(&search).map_or(0, Vec::len)
     }
 
-    /// What a search has found; whatever else it finds is dropped.
-    pub(super) fn take(&mut self, search: i32) -> Vec<Entry> {
-        self.found.remove(&search).unwrap_or_default()
+    /// What a search has found, if such a search was asked; whatever else it finds is dropped.
+    pub(super) fn take(&mut self, search: i32) -> Option<Vec<Entry>> {
+        self.found.remove(&search)
     }
 
     /// Checks a whole reply, and keeps it if it is an entry.

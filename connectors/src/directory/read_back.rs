@@ -3,16 +3,18 @@
 use super::Shared;
 use super::account_steps::edit_of;
 use super::apply::Batch;
+use super::codes::Trouble;
 use super::create;
 use super::dialect::is_open;
 use super::entry::Entry;
 use super::first_password;
-use super::group_values::{has_any_value, has_value};
+use super::group_values::{has_value, shows_none_of};
 use super::joining::value_for;
 use super::old_password;
 use super::put_back;
 use super::read::{KEYS_A_FILTER, accounts_by_id, groups_by_id, side_by_side};
 use super::rename;
+use super::settings::MemberBy;
 use super::supervisor::Connected;
 use futures_util::future::FutureExt;
 use lapsed_core::facts::StableId;
@@ -33,7 +35,36 @@ pub(super) async fn read_back(shared: &Shared, connected: &Connected, steps: &[S
         true => std::future::ready(Ok(Seen::AsWanted)).boxed(),
         false => look(&batch, step, &objects).boxed(),
     });
-    side_by_side(shared.window, looks.collect()).await
+    let mut looks = side_by_side(shared.window, looks.collect()).await;
+    doubt_moved(&batch, &objects, &mut looks).await;
+    looks
+}
+
+/// Groups are looked at by the account's name: one that was renamed meanwhile would seem to be out of all.
+async fn doubt_moved(batch: &Batch<'_>, objects: &Objects, looks: &mut [Look]) {
+    let is_out = |(step, look): (&Step, &Look)| {
+        let out = matches!(step.action, Action::LeaveGroup { .. }) && *look == Ok(Seen::AsWanted);
+        out.then(|| step.action.account().id.clone())
+    };
+    let out = once(batch.steps.iter().zip(&*looks).filter_map(is_out));
+    if out.is_empty() {
+        return;
+    }
+    let now = accounts_by_id(batch.shared, &batch.connected.session, &out).await;
+    let has_moved = |id: &StableId| match &now {
+        Ok(now) => !now.get(id).zip(objects.accounts.get(id)).is_some_and(|(now, then)| {
+            let user_id = &batch.shared.layout.names.user_id;
+            now.dn == then.dn && now.texts(user_id).eq(then.texts(user_id))
+        }),
+        Err(_) => true,
+    };
+    for (step, look) in batch.steps.iter().zip(looks) {
+        let id = &step.action.account().id;
+        if out.contains(id) && is_out((step, look)).is_some() && has_moved(id) {
+            let why = "the account was renamed, moved or deleted while its groups were looked at";
+            *look = Err(Fault::Retry(Cause::new(why)));
+        }
+    }
 }
 
 /// The steps whose accounts are out of the group that they were to leave, seen for many at once: a server
@@ -73,8 +104,8 @@ async fn all_out<'s>(
             values.extend(own.into_iter().map(|value| (class.member.as_str(), value)));
         }
     }
-    let is_anyone_there = has_any_value(batch, group, &values).await;
-    (!values.is_empty() && is_anyone_there == Ok(false)).then_some(steps)
+    let are_all_out = !values.is_empty() && shows_none_of(batch, group, &values).await == Ok(true);
+    are_all_out.then_some(steps)
 }
 
 struct Objects {
@@ -179,13 +210,24 @@ async fn membership(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
     }
     for class in batch.shared.layout.classes_of(group) {
         for value in batch.shared.layout.member_values(class, account) {
-            let is_there = has_value(batch, group, &class.member, &value).await;
-            if is_there.map_err(|trouble| trouble.of_read("looking at the group"))? {
+            let key = [(class.member.as_str(), value.clone())];
+            if shows_none_of(batch, group, &key).await.map_err(in_group)? {
+                continue;
+            }
+            if has_value(batch, group, &class.member, &value).await.map_err(in_group)? {
                 return otherwise("the account is in the group");
+            }
+            // Lists of log-on names take no other letters (RFC 2307): what can't be asked for is not in them.
+            if class.by == MemberBy::DistinguishedName || value.is_ascii() {
+                return cannot_tell("the directory does not show who is in the group");
             }
         }
     }
     Ok(Seen::AsWanted)
+}
+
+fn in_group(trouble: Trouble) -> Fault {
+    trouble.of_read("looking at the group")
 }
 
 async fn joined(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
@@ -194,8 +236,7 @@ async fn joined(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
     }
     for class in batch.shared.layout.classes_of(group) {
         let Some(value) = value_for(batch, class, account) else { continue };
-        let is_there = has_value(batch, group, &class.member, &value).await;
-        if !is_there.map_err(|trouble| trouble.of_read("looking at the group"))? {
+        if !has_value(batch, group, &class.member, &value).await.map_err(in_group)? {
             return otherwise("the account is not in the group");
         }
     }

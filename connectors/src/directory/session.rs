@@ -273,9 +273,11 @@ impl Session {
         let mut ldap = self.usable()?;
         ldap.with_controls(self.search_controls(query, cookie));
         let wanted: Vec<String> = query.attributes.iter().map(|name| (*name).to_owned()).collect();
-        let mut stream = ldap
-            .streaming_search(query.base, query.scope, query.filter, wanted)
-            .await
+        let asked = ldap.streaming_search(query.base, query.scope, query.filter, wanted);
+        // A server that takes nothing any more would let this wait for ever.
+        let asked = tokio::time::timeout(self.patience, asked).await;
+        let mut stream = asked
+            .unwrap_or_else(|elapsed| Err(LdapError::Timeout { elapsed }))
             .map_err(|error| self.failed(&error))?;
         let found = self.pump.found_by(stream.ldap_handle().last_id());
         let next = self.next_but_entries(&mut stream, &found).await;
@@ -289,7 +291,10 @@ impl Session {
         if result.rc != 0 {
             return Err(Trouble::Answered(Answer::new(result.rc, &result.text)));
         }
-        entries.extend(found.take());
+        let found = found.take();
+        entries.extend(found.ok_or_else(|| {
+            Trouble::Incomplete(format!("what was found below {:?} was not kept", query.base))
+        })?);
         Ok(result.ctrls)
     }
 

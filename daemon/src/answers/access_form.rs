@@ -258,7 +258,7 @@ async fn old_groups(read: &Reader<'_>, filed: &FiledForm) -> Result<Vec<String>,
     if filed.form.asks != Asks::New {
         return Ok(Vec::new());
     }
-    let filter = CaseFilter { people: vec![filed.person], ..CaseFilter::default() };
+    let filter = CaseFilter { people: Some(vec![filed.person]), ..CaseFilter::default() };
     let mut cases = read.cases(&filter).await?;
     cases.retain(|case| case.kind == CaseKind::Departure && !case.before.is_empty());
     cases.sort_by_key(|case| case.effective_at);

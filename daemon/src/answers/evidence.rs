@@ -67,7 +67,7 @@ async fn record(
         CaseKind::Form,
         CaseKind::Password,
     ] {
-        let filter = CaseFilter { kind, people: vec![person.id], ..CaseFilter::default() };
+        let filter = CaseFilter { kind, people: Some(vec![person.id]), ..CaseFilter::default() };
         cases.extend(read.cases(&filter).await?);
     }
     let filter = StepFilter { person: Some(person.id), ..StepFilter::default() };

@@ -146,7 +146,7 @@ async fn departures(
     let (mut people, mut cases) = (HashMap::new(), HashMap::new());
     for block in ids.chunks(PEOPLE_A_QUESTION) {
         people.extend(read.people(block).await?.into_iter().map(|person| (person.id, person)));
-        let filter = CaseFilter { people: block.to_vec(), ..CaseFilter::default() };
+        let filter = CaseFilter { people: Some(block.to_vec()), ..CaseFilter::default() };
         cases.extend(read.cases(&filter).await?.into_iter().map(|case| (case.id, case)));
     }
     let steps: Vec<StepId> = steps.iter().copied().collect();

@@ -17,7 +17,7 @@ pub(super) async fn person(daemon: &Daemon, who: &str) -> Result<PersonView, Con
     let person = the_person(daemon, who).await?;
     let cycle = daemon.cycle();
     let read = daemon.store.read();
-    let filter = CaseFilter { people: vec![person.id], ..CaseFilter::default() };
+    let filter = CaseFilter { people: Some(vec![person.id]), ..CaseFilter::default() };
     let mut cases = Vec::new();
     for case in read.cases(&filter).await? {
         let steps = StepFilter { cases: vec![case.id], ..StepFilter::default() };

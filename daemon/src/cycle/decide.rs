@@ -175,7 +175,7 @@ impl Cycle {
         // Nothing is written between these reads and what follows from them.
         let mut tx = self.store.begin().await?;
         let people = tx.read().people(block).await?;
-        let filter = CaseFilter { people: block.to_vec(), ..CaseFilter::default() };
+        let filter = CaseFilter { people: Some(block.to_vec()), ..CaseFilter::default() };
         let cases = tx.read().cases(&filter).await?;
         let mut known: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
         let mut in_effect = Vec::new();
@@ -290,6 +290,9 @@ impl Cycle {
         now: Timestamp,
         decided: &mut Decided,
     ) -> Result<(), CycleError> {
+        if judged.is_empty() && work.is_empty() && replaced.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.store.begin().await?;
         let again = moved_on(&tx, &judged, &work).await?;
         judged.retain(|(plan, _)| plan.steps.iter().all(|step| !again.contains(&step.person)));
@@ -361,17 +364,19 @@ impl Cycle {
         let ids: Vec<PersonId> = work.iter().map(|d| d.person.id).collect();
         let links: Vec<_> = work.iter().map(|d| (d.person.id, d.person.accounts.clone())).collect();
         tx.link_accounts(&links).await?;
-        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
+        let filter = CaseFilter { people: Some(ids), ..CaseFilter::default() };
         let cases = tx.read().cases(&filter).await?;
         let mut cases: HashMap<CaseId, Case> = cases.into_iter().map(|c| (c.id, c)).collect();
+        let mut changed = Vec::new();
         for departing in work {
-            if let Some(case) = cases.get_mut(&departing.case.id) {
+            if let Some(mut case) = cases.remove(&departing.case.id) {
+                let before = case.clone();
                 if case.state == CaseState::Closed && planned.contains(&case.id) {
                     // Put back by other hands (D13): the departure is not over.
                     case.state = CaseState::Open;
                 }
                 for (name, account) in &departing.case.before {
-                    keep_picture(case, name, account.clone());
+                    keep_picture(&mut case, name, account.clone());
                 }
                 if let (None, Some(day), Some(class)) =
                     (case.disabled_on, departing.case.disabled_on, departing.case.worksite_class)
@@ -381,9 +386,12 @@ impl Cycle {
                     shut.push(case.id);
                     self.redate_deletions(tx, case.id, class, day).await?;
                 }
+                if case != before {
+                    changed.push(case);
+                }
             }
         }
-        tx.save_cases(&cases.into_values().collect::<Vec<_>>()).await?;
+        tx.save_cases(&changed).await?;
         Ok(shut)
     }
 
@@ -468,7 +476,8 @@ pub async fn add_steps(tx: &Tx, plans: &[&Plan], now: Timestamp) -> Result<(), S
         plans.iter().flat_map(|plan| &plan.steps).map(|s| s.person).collect();
     people.sort();
     people.dedup();
-    let cases = tx.read().cases(&CaseFilter { people, ..CaseFilter::default() }).await?;
+    let filter = CaseFilter { people: Some(people), ..CaseFilter::default() };
+    let cases = tx.read().cases(&filter).await?;
     let for_cause: HashSet<CaseId> =
         cases.into_iter().filter(|case| case.for_cause).map(|case| case.id).collect();
     let all: Vec<ToAdd<'_>> = plans

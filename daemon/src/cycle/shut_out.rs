@@ -21,7 +21,8 @@ impl Executor {
         if ids.is_empty() {
             return Ok(());
         }
-        let filter = CaseFilter { people: people.into_iter().collect(), ..CaseFilter::default() };
+        let filter =
+            CaseFilter { people: Some(people.into_iter().collect()), ..CaseFilter::default() };
         let mut cases = self.cycle.store.read().cases(&filter).await?;
         cases.retain(|case| ids.contains(&case.id) && case.disabled_on.is_none());
         let filter =
@@ -62,7 +63,7 @@ impl Executor {
         let people: HashMap<PersonId, &Person> = people.iter().map(|p| (p.id, p)).collect();
         let mut tx = self.cycle.store.begin().await?;
         // As they are by now: a departure that was called off meanwhile starts no clock.
-        let filter = CaseFilter { people: ids, ..CaseFilter::default() };
+        let filter = CaseFilter { people: Some(ids), ..CaseFilter::default() };
         let wanted: BTreeSet<CaseId> = cases.iter().map(|case| case.id).collect();
         cases = tx.read().cases(&filter).await?;
         cases.retain(|c| {

@@ -162,7 +162,7 @@ impl Cycle {
         person: &Person,
         now: Timestamp,
     ) -> Result<Option<CaseFacts>, CycleError> {
-        let filter = CaseFilter { people: vec![person.id], ..CaseFilter::default() };
+        let filter = CaseFilter { people: Some(vec![person.id]), ..CaseFilter::default() };
         let Some(case) = self.store.read().cases(&filter).await?.pop() else { return Ok(None) };
         // It writes nothing, and is dropped as it is.
         let tx = self.store.begin().await?;

@@ -13,8 +13,8 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 pub struct CaseFilter {
     /// About what: departures by default.
     pub kind: CaseKind,
-    /// Of these people, unless empty.
-    pub people: Vec<PersonId>,
+    /// Of these people only, if given: of none, where it is empty.
+    pub people: Option<Vec<PersonId>>,
     /// In these states, unless empty.
     pub states: Vec<CaseState>,
 }
@@ -59,11 +59,9 @@ impl Reader<'_> {
             query =
                 query.filter(cases::Column::State.is_in(filter.states.iter().map(convert::word)));
         }
-        if filter.people.is_empty() {
-            return self.cases_of(query).await;
-        }
+        let Some(people) = &filter.people else { return self.cases_of(query).await };
         let mut found = Vec::new();
-        for some in filter.people.chunks(sql::rows_at_once(1)) {
+        for some in people.chunks(sql::rows_at_once(1)) {
             let theirs = cases::Column::Person.is_in(some.iter().map(|id| id.0));
             found.extend(self.cases_of(query.clone().filter(theirs)).await?);
         }

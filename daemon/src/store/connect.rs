@@ -298,6 +298,8 @@ async fn postgres(
         let options = options.application_name(&process).options([
             ("synchronous_commit", "on"),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+            // What is due is found by many small questions in one: to compile them takes longer than to ask them.
+            ("jit", "off"),
         ]);
         if reading { options.options([("default_transaction_read_only", "on")]) } else { options }
     });

@@ -70,7 +70,7 @@ impl Tx {
         Ok(None)
     }
 
-    /// Stores plans that are new, or were replaced and are wished for again.
+    /// Stores plans that are new, or were replaced and are wished for again; any other stays as it is.
     pub async fn save_plans(
         &self,
         all: &[(&Plan, PlanState, &[Finding])],
@@ -79,7 +79,9 @@ impl Tx {
         let rows =
             all.iter().map(|(plan, state, findings)| row(plan, *state, findings, created_at));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
-        let conflict = sql::replace::<plans::Entity>();
+        // One that counts, or was decided on, is never written over.
+        let is_replaced = plans::Column::State.eq(convert::word(PlanState::Replaced));
+        let conflict = sql::replace::<plans::Entity>().action_and_where(is_replaced).to_owned();
         sql::put_all(&self.db(), "storing plans", rows, Some(conflict)).await
     }
 

@@ -10,9 +10,14 @@ use lapsed_core::facts::ConnectorName;
 use lapsed_core::journal::StepState;
 use lapsed_core::plan::{PlanHash, PlanState};
 use lapsed_core::step::{Step, StepId};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Value};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, Value,
+};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
+
+/// So many steps at once change what the database should know of its own sizes.
+const MANY_STEPS: usize = 500;
 
 /// What became of the steps of a plan when they were added to the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,7 +141,8 @@ impl Tx {
         let counting = self.plans_that_count(known.values()).await?;
         let mut added = AddedSteps::default();
         let mut rows = Vec::new();
-        for add in all {
+        let mut seen = HashSet::new();
+        for add in all.iter().filter(|add| seen.insert(add.step.id)) {
             let fresh = new_row(add, now)?;
             match known.remove(&add.step.id.0) {
                 None => {
@@ -151,7 +157,20 @@ impl Tx {
         }
         let conflict = sql::replace::<steps::Entity>();
         sql::put_all(&self.db(), doing, rows, Some(conflict)).await?;
+        if all.len() >= MANY_STEPS {
+            self.count_rows_anew().await?;
+        }
         Ok(added)
+    }
+
+    /// PostgreSQL counts rows about once a minute. Until then it takes what has just been filled for empty,
+    /// and looks for due steps in the slowest way there is.
+    async fn count_rows_anew(&self) -> Result<(), StoreError> {
+        if self.db().get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        let sql = "ANALYZE (SKIP_LOCKED) people, cases, plans, steps";
+        self.inner.execute_unprepared(sql).await.doing("counting rows").map(drop)
     }
 
     async fn plans_that_count(

@@ -4,7 +4,7 @@ use super::random::Random;
 use super::user_id::{Taken, letters};
 use super::{MAIL_DOMAIN, names};
 use jiff::civil::{Date, date};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// A location of the naming standard (N9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,12 +171,12 @@ struct Place {
 /// Fills all posts.
 pub fn hire(count: usize, random: &mut Random, ids: &mut Taken) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::with_capacity(count);
-    let mut mails = HashSet::new();
+    let mut namesakes = HashMap::new();
     for (index, place) in places(count, random).into_iter().enumerate() {
         let supervisor = supervisor_of(&people, &place);
         let mut person = new_person(index, place, random);
         person.supervisor = supervisor;
-        person.account = account(index, &person, ids, &mut mails);
+        person.account = account(index, &person, ids, &mut namesakes);
         people.push(person);
     }
     people
@@ -274,7 +274,7 @@ fn account(
     index: usize,
     person: &Person,
     ids: &mut Taken,
-    mails: &mut HashSet<String>,
+    namesakes: &mut HashMap<String, usize>,
 ) -> Option<Account> {
     let staff = person.post == Post::Staff;
     if staff && index % 83 == 38 {
@@ -288,8 +288,9 @@ fn account(
         ids.give(person.location.id, &person.last, person.called())
     };
     let local = format!("{}.{}", letters(person.called()), letters(&person.last));
-    let free = |n: usize| if n == 0 { local.clone() } else { format!("{local}{n}") };
-    let mail = (0..).map(free).find(|mail| mails.insert(mail.clone())).unwrap_or_default();
+    let before = namesakes.entry(local.clone()).or_default();
+    let mail = if *before == 0 { local } else { format!("{local}{before}") };
+    *before += 1;
     Some(Account {
         user_id,
         legacy,

@@ -2,14 +2,18 @@
 //! that the product's own rules meet IDs which they did not make.
 
 use deunicode::deunicode;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const SUFFIXES: &[&str] = &["jr", "sr", "ii", "iii", "iv"];
 const LAST_NAME_LETTERS: usize = 4;
 
 /// IDs that are given, in lower case.
 #[derive(Debug, Default)]
-pub struct Taken(HashSet<String>);
+pub struct Taken {
+    ids: HashSet<String>,
+    /// By location, stem and initial, the first number that may be free: none becomes free again.
+    next: HashMap<String, usize>,
+}
 
 impl Taken {
     /// Gives an ID by the standard.
@@ -24,15 +28,18 @@ impl Taken {
                 format!("m{location}{}{digits}{initial}", &stem[..kept])
             }
         };
-        let free = (0..).map(with_number).find(|id| !self.0.contains(id));
-        let id = free.unwrap_or_default();
-        self.0.insert(id.clone());
+        let next = self.next.entry(format!("{location} {stem} {initial}")).or_default();
+        while self.ids.contains(&with_number(*next)) {
+            *next += 1;
+        }
+        let id = with_number(*next);
+        self.ids.insert(id.clone());
         id
     }
 
     /// Takes an ID that follows no standard.
     pub fn take(&mut self, id: &str) -> String {
-        self.0.insert(id.to_lowercase());
+        self.ids.insert(id.to_lowercase());
         id.to_owned()
     }
 }

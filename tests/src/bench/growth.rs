@@ -74,7 +74,11 @@ fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64, f64)> {
         peaks.push(peak);
     }
     #[allow(clippy::cast_precision_loss, reason = "no state is as large as 2^52 bytes")]
-    let state = std::fs::metadata(site.path("state.db"))?.len() as f64 / 1_048_576.0;
+    let state = ["state.db", "state.db-wal"]
+        .map(|file| std::fs::metadata(site.path(file)).map_or(0, |file| file.len()))
+        .iter()
+        .sum::<u64>() as f64
+        / 1_048_576.0;
     Ok((median(&times), median(&peaks), state))
 }
 

@@ -77,6 +77,11 @@ fn main_database(builder: &Builder, at: &str, sync: &str) -> String {
     conf += &format!(
         "access to attrs=userPassword by dn.exact=\"{service}\" {right} by self write by anonymous auth by * none\n"
     );
+    if builder.members_hidden {
+        conf += &format!(
+            "access to attrs=member,memberUid by dn.exact=\"{service}\" =w by users read by * none\n"
+        );
+    }
     if let Some(hidden) = &builder.hidden_from_service {
         conf += &format!(
             "access to dn.subtree=\"{hidden}\" by dn.exact=\"{service}\" none by users read by * none\n"

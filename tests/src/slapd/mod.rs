@@ -38,6 +38,7 @@ pub struct Builder {
     member_of: bool,
     refint: bool,
     sorted_members: bool,
+    members_hidden: bool,
     access_log: bool,
     pwd_lockout: bool,
     retcode_items: Vec<String>,
@@ -60,6 +61,7 @@ impl Default for Builder {
             member_of: true,
             refint: true,
             sorted_members: false,
+            members_hidden: false,
             access_log: false,
             pwd_lockout: true,
             retcode_items: Vec::new(),
@@ -108,6 +110,12 @@ impl Builder {
     #[must_use]
     pub fn hidden_from_service(mut self, dn: &str) -> Self {
         self.hidden_from_service = Some(dn.to_owned());
+        self
+    }
+    /// Lets the service account change the lists of groups, and neither read nor search them.
+    #[must_use]
+    pub fn members_hidden_from_service(mut self) -> Self {
+        self.members_hidden = true;
         self
     }
     /// Takes the right to write one entry from the service account.

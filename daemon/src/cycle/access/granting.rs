@@ -127,7 +127,7 @@ impl Cycle {
             return Ok(BTreeSet::new());
         }
         let filter = CaseFilter {
-            people: people.to_vec(),
+            people: Some(people.to_vec()),
             states: vec![CaseState::Open],
             ..CaseFilter::default()
         };
@@ -285,7 +285,8 @@ impl Cycle {
         holders: &[Holder],
     ) -> Result<(BTreeMap<u64, FormFacts>, HashMap<PersonId, String>), CycleError> {
         let people: Vec<PersonId> = holders.iter().map(|h| h.person.id).collect();
-        let filter = CaseFilter { kind: CaseKind::Form, people, ..CaseFilter::default() };
+        let filter =
+            CaseFilter { kind: CaseKind::Form, people: Some(people), ..CaseFilter::default() };
         let cases = self.store.read().cases(&filter).await?;
         let mut before: HashMap<CaseId, Accounts> =
             cases.into_iter().map(|case| (case.id, case.before)).collect();

@@ -314,7 +314,9 @@ impl Cycle {
             return Ok(());
         }
         let mut held = tx.read().entitlements_of(&people).await?;
-        held.retain(|one| audited.missing.contains(&one.id));
+        held.retain(|one| {
+            one.state == EntitlementState::InPlace && audited.missing.contains(&one.id)
+        });
         for one in &mut held {
             one.state = EntitlementState::Approved;
         }

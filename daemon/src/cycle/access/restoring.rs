@@ -265,7 +265,7 @@ impl Cycle {
     ) -> Result<(), CycleError> {
         let filter = CaseFilter {
             kind: CaseKind::Restoration,
-            people: vec![person],
+            people: Some(vec![person]),
             states: vec![CaseState::Open],
         };
         for mut case in tx.read().cases(&filter).await? {

@@ -281,7 +281,7 @@ impl Cycle {
     async fn cases_of(&self, block: &[Suspension]) -> Result<HashMap<CaseId, Case>, CycleError> {
         let filter = CaseFilter {
             kind: CaseKind::Suspension,
-            people: block.iter().map(|s| s.person).collect(),
+            people: Some(block.iter().map(|s| s.person).collect()),
             ..CaseFilter::default()
         };
         let cases = self.store.read().cases(&filter).await?;

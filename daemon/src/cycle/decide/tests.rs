@@ -89,9 +89,24 @@ async fn a_notice_that_is_withdrawn_while_directories_are_asked_ends_nothing() {
 
     cycle.decide(now()).await.unwrap();
     assert!(cycle.store.read().plans(&[]).await.unwrap().is_empty());
-    let filter = CaseFilter { people: vec![person.id], ..CaseFilter::default() };
+    let filter = CaseFilter { people: Some(vec![person.id]), ..CaseFilter::default() };
     let cases = cycle.store.read().cases(&filter).await.unwrap();
     assert_eq!(cases.iter().map(|case| case.state).collect::<Vec<_>>(), [CaseState::Withdrawn]);
+}
+
+#[tokio::test]
+async fn a_round_with_nothing_to_decide_waits_for_nobody_who_writes() {
+    let (cycle, _) = cycle().await;
+    depart(&cycle, &[leaver(7, "hr")]).await;
+    cycle.decide(now()).await.unwrap();
+    let marks = cycle.store.read().people_to_decide().await.unwrap();
+    let tx = cycle.store.begin().await.unwrap();
+    tx.clear_to_decide(&marks.keys().copied().collect::<Vec<_>>(), &marks).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let _writing = cycle.store.begin().await.unwrap();
+    let idle = tokio::time::timeout(std::time::Duration::from_secs(5), cycle.decide(now())).await;
+    assert!(idle.expect("it wrote something").unwrap().plans.is_empty());
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -38,6 +38,10 @@ pub async fn adding_steps_again_leaves_what_is_under_way(settings: &DatabaseSett
     let again = added(&store, &plan_of(&steps, "2"), PlanState::Passed).await?;
     assert_eq!(again, AddedSteps { left: 2, ..AddedSteps::default() });
     assert_eq!(store.read().step(steps[0].id).await?.as_ref(), claimed.first());
+    let twice = [steps[0].clone(), steps[0].clone()];
+    let again = added(&store, &plan_of(&twice, "twice"), PlanState::Passed).await?;
+    assert_eq!(again, AddedSteps { left: 1, ..AddedSteps::default() });
+    assert_eq!(store.read().step(steps[0].id).await?.as_ref(), claimed.first());
     happen(&store, &steps[0], StepEvent::AlreadySo).await?;
     // Done, and wished for again: other hands have put it back.
     let third = added(&store, &plan_of(&steps, "3"), PlanState::Passed).await?;

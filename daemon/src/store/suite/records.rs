@@ -217,17 +217,19 @@ pub async fn departures_come_due(settings: &DatabaseSettings) -> Ended {
     assert_eq!(read.cases_due(later(10)).await?, [soon.clone()]);
     assert_eq!(read.cases_due(later(20)).await?, [soon.clone(), later_on]);
     let theirs = CaseFilter {
-        people: vec![soon.person],
+        people: Some(vec![soon.person]),
         states: vec![CaseState::Scheduled],
         ..CaseFilter::default()
     };
     assert_eq!(read.cases(&theirs).await?, [soon.clone()]);
     let none = CaseFilter {
-        people: vec![soon.person],
+        people: Some(vec![soon.person]),
         states: vec![CaseState::Open],
         ..CaseFilter::default()
     };
     assert!(read.cases(&none).await?.is_empty());
+    let nobody = CaseFilter { people: Some(Vec::new()), ..CaseFilter::default() };
+    assert!(read.cases(&nobody).await?.is_empty());
     assert_eq!(read.cases(&CaseFilter::default()).await?.len(), 3);
     Ok(())
 }
@@ -252,6 +254,7 @@ pub async fn plans_keep_their_decisions(settings: &DatabaseSettings) -> Ended {
     assert_eq!(again, Some(PlanState::Held), "the same wish attaches to the same plan");
     tx.set_plan_state(&plan.hash, PlanState::Released, Some(&decision("olga", 3)?)).await?;
     tx.set_plan_state(&plan.hash, PlanState::Released, Some(&decision("piet", 4)?)).await?;
+    tx.save_plans(&[(&plan, PlanState::Passed, &[])], later(5)).await?;
     let missing = PlanHash("feed".into());
     let refused = tx.set_plan_state(&missing, PlanState::Rejected, None).await;
     assert!(matches!(refused, Err(StoreError::NoSuchPlan { .. })));

@@ -4,7 +4,7 @@ use super::support::*;
 use lapsed_connectors::contract::Observe;
 use lapsed_connectors::directory::settings::{BindSettings, EmptyGroup};
 use lapsed_connectors::directory::{DirectorySettings, escape_value};
-use lapsed_core::facts::UserId;
+use lapsed_core::facts::{GroupName, UserId};
 use lapsed_core::observed::{GroupKind, PersonKeys, Protection, Scope};
 use lapsed_core::step::{Action, Fault, Outcome, Seen};
 use lapsed_tests::authority::Certificate;
@@ -447,6 +447,28 @@ async fn of_many_who_left_a_group_the_one_who_was_put_back_is_seen() {
     assert_eq!(seen[0], Ok(Seen::AsWanted));
     assert!(matches!(&seen[1], Ok(Seen::Otherwise(_))), "{seen:?}");
     assert_eq!(seen[2], Ok(Seen::AsWanted));
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_shown_proves_nobodys_absence() {
+    let entries = [someone("zann"), someone("zbob"), group("crew", &["zann", "zbob"])];
+    let slapd = Slapd::builder().load_ldif(&ldif(&entries)).members_hidden_from_service();
+    let slapd = slapd.start().unwrap();
+    let directory = open(&of_slapd(&slapd));
+    let names = vec![GroupName::new("crew").unwrap()];
+    let crew = directory.observe(&Scope::Groups(names)).await.unwrap().groups;
+    let mut steps = Vec::new();
+    for uid in ["zann", "zbob"] {
+        let mut account = person(&directory, uid).await;
+        assert_eq!(account.groups, [], "the list is not shown");
+        account.groups = crew.clone();
+        steps.extend(leave_all(&account));
+    }
+    for few in [&steps[..1], &steps] {
+        for seen in directory.read_back(few).await {
+            assert!(matches!(&seen, Ok(Seen::CannotTell(_))), "{seen:?}");
+        }
+    }
 }
 
 #[tokio::test]

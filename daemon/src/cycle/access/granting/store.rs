@@ -99,7 +99,7 @@ impl Cycle {
             None | Some(PlanState::Replaced) => PlanState::Held,
             Some(state) => state,
         };
-        tx.save_plan(plan, state, &plan.findings, now).await?;
+        let known = tx.save_plan(plan, state, &plan.findings, now).await?;
         if matches!(state, PlanState::Passed | PlanState::Released) {
             add_steps(tx, &[plan], now).await?;
         }
@@ -251,7 +251,7 @@ async fn changed_meanwhile(
         held.entry(entitlement.person).or_default().push(entitlement);
     }
     let cases = crate::store::CaseFilter {
-        people: people.to_vec(),
+        people: Some(people.to_vec()),
         states: vec![CaseState::Open],
         ..crate::store::CaseFilter::default()
     };

@@ -54,7 +54,7 @@ impl Cycle {
         let mut departed = HashSet::new();
         for block in of.chunks(PEOPLE_A_QUESTION) {
             let filter = CaseFilter {
-                people: block.iter().map(|s| s.person).collect(),
+                people: Some(block.iter().map(|s| s.person).collect()),
                 states: vec![CaseState::Open, CaseState::Closed],
                 ..CaseFilter::default()
             };
