@@ -4,7 +4,8 @@ use super::map::Key;
 use super::row_problem::RowProblem;
 use super::{Note, SetAside};
 use crate::facts::Statement;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// What remains when rows about the same engagement are compared.
 #[derive(Default)]
@@ -17,25 +18,52 @@ pub(super) struct Settled {
 
 /// Takes one of equal rows, and none of rows that contradict each other or a row that can't be read
 /// (`unread`: its engagement and line): which of them is right is for HR to say.
-pub(super) fn settle(statements: Vec<Statement>, unread: &HashMap<String, u64>) -> Settled {
-    let mut groups: HashMap<String, Vec<usize>> = HashMap::with_capacity(statements.len());
-    for (at, statement) in statements.iter().enumerate() {
-        let engagement = engagement(&Key::of(statement), &statement.record);
-        groups.entry(engagement).or_default().push(at);
-    }
-    let mut verdicts: Vec<Verdict> = vec![Verdict::Take; statements.len()];
-    for (engagement, places) in groups {
-        if let Some(line) = unread.get(&engagement) {
-            places.iter().for_each(|place| verdicts[*place] = Verdict::Uncertain(*line));
-        } else if places.len() > 1 {
-            judge(&statements, &places, &mut verdicts);
+pub(super) fn settle(mut statements: Vec<Statement>, unread: &HashMap<String, u64>) -> Settled {
+    let verdicts = verdicts(&statements, unread);
+    let mut settled = Settled::default();
+    let mut place = 0;
+    statements.retain(|statement| {
+        let verdict = verdicts.get(&place).copied().unwrap_or(Verdict::Take);
+        place += 1;
+        settled.takes(statement, verdict)
+    });
+    settled.statements = statements;
+    settled
+}
+
+/// By place, of all rows that are not simply taken. Rows about one engagement are found by a number made of its
+/// name: a feed has a million names, and nearly all of them once.
+fn verdicts(statements: &[Statement], unread: &HashMap<String, u64>) -> HashMap<usize, Verdict> {
+    let named = |statement: &Statement| engagement(&Key::of(statement), &statement.record);
+    let hashed = |statement: &Statement| {
+        let mut hasher = DefaultHasher::new();
+        named(statement).hash(&mut hasher);
+        hasher.finish()
+    };
+    let mut rows: Vec<(u64, usize)> = statements.iter().map(hashed).zip(0..).collect();
+    rows.sort_unstable();
+    let mut verdicts = HashMap::new();
+    for alike in rows.chunk_by(|one, other| one.0 == other.0) {
+        if alike.len() == 1 && unread.is_empty() {
+            continue;
+        }
+        // Two names may make the same number.
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (_, place) in alike {
+            groups
+                .entry(statements.get(*place).map(named).unwrap_or_default())
+                .or_default()
+                .push(*place);
+        }
+        for (engagement, places) in groups {
+            if let Some(line) = unread.get(&engagement) {
+                verdicts.extend(places.iter().map(|place| (*place, Verdict::Uncertain(*line))));
+            } else if places.len() > 1 {
+                judge(statements, &places, &mut verdicts);
+            }
         }
     }
-    let mut settled = Settled::default();
-    for (statement, verdict) in statements.into_iter().zip(verdicts) {
-        settled.add(statement, verdict);
-    }
-    settled
+    verdicts
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,24 +78,25 @@ enum Verdict {
 }
 
 impl Settled {
-    fn add(&mut self, statement: Statement, verdict: Verdict) {
-        let (line, who) = (statement.line, Key::of(&statement).shown());
-        match verdict {
-            Verdict::Take => self.statements.push(statement),
+    /// True if the row is taken; says why if it is not.
+    fn takes(&mut self, statement: &Statement, verdict: Verdict) -> bool {
+        let line = statement.line;
+        let who = || Key::of(statement).shown();
+        let problem = match verdict {
+            Verdict::Take => return true,
             Verdict::Repeats(other) => {
                 self.repeated += 1;
                 let text = format!("it is the same as line {other}: taken once");
-                self.notes.push(Note { line, text, who });
+                self.notes.push(Note { line, text, who: who() });
+                return false;
             }
             Verdict::Contradicts(other, difference) => {
-                let problem = RowProblem::Contradiction { other, fields: difference.names() };
-                self.set_aside.push(SetAside { line, reason: problem.to_string(), who });
+                RowProblem::Contradiction { other, fields: difference.names() }
             }
-            Verdict::Uncertain(other) => {
-                let problem = RowProblem::Uncertain { other };
-                self.set_aside.push(SetAside { line, reason: problem.to_string(), who });
-            }
-        }
+            Verdict::Uncertain(other) => RowProblem::Uncertain { other },
+        };
+        self.set_aside.push(SetAside { line, reason: problem.to_string(), who: who() });
+        false
     }
 }
 
@@ -79,7 +108,7 @@ pub(super) fn engagement(key: &Key, record: &str) -> String {
     name
 }
 
-fn judge(statements: &[Statement], places: &[usize], verdicts: &mut [Verdict]) {
+fn judge(statements: &[Statement], places: &[usize], verdicts: &mut HashMap<usize, Verdict>) {
     let Some(first) = places.first().and_then(|place| statements.get(*place)) else { return };
     let group: Vec<(usize, &Statement, Difference)> = places
         .iter()
@@ -94,9 +123,7 @@ fn judge(statements: &[Statement], places: &[usize], verdicts: &mut [Verdict]) {
             None if statement.line == first.line => Verdict::Take,
             None => Verdict::Repeats(first.line),
         };
-        if let Some(slot) = verdicts.get_mut(*place) {
-            *slot = verdict;
-        }
+        verdicts.insert(*place, verdict);
     }
 }
 

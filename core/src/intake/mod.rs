@@ -227,6 +227,9 @@ impl<'s, 'm> Reading<'s, 'm> {
         if rows == 0 && (contract.trailer.is_none() || self.spec.mode == spec::Mode::Full) {
             return Err(Rejection::NoRows);
         }
+        let headcount = u64::try_from(self.listed.len()).unwrap_or(u64::MAX);
+        // Of a million people these are a hundred megabytes, which the next part needs.
+        drop(self.listed);
         let settled = doubles::settle(self.statements, &self.unread);
         let (mut set_aside, mut notes) = (self.set_aside, self.notes);
         set_aside.extend(settled.set_aside);
@@ -240,7 +243,7 @@ impl<'s, 'm> Reading<'s, 'm> {
             set_aside,
             notes,
             repeated: settled.repeated,
-            headcount: u64::try_from(self.listed.len()).unwrap_or(u64::MAX),
+            headcount,
             sequence: framed.sequence.or(contract::sequence_of_name(contract, file_name)?),
             as_of: framed.as_of,
             digest,

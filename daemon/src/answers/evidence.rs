@@ -70,7 +70,7 @@ async fn record(
         let filter = CaseFilter { kind, people: Some(vec![person.id]), ..CaseFilter::default() };
         cases.extend(read.cases(&filter).await?);
     }
-    let filter = StepFilter { person: Some(person.id), ..StepFilter::default() };
+    let filter = StepFilter { people: Some(vec![person.id]), ..StepFilter::default() };
     let steps = read.steps(&filter).await?;
     let ids: Vec<StepId> = steps.iter().map(|s| s.step.id).collect();
     let verified = read.verified(&ids).await?;

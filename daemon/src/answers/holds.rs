@@ -209,7 +209,7 @@ async fn too_late(tx: &Tx, whose: &Whose) -> Result<String, ConsoleError> {
     let of_one = whose.person().map(|person| person.id);
     // Of many, what was deleted long ago is not what anybody asks about.
     let filter = StepFilter {
-        person: of_one,
+        people: of_one.map(|id| vec![id]),
         ended: of_one.is_none().then_some(false),
         ..StepFilter::default()
     };

@@ -10,9 +10,12 @@ use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status, UserId
 use lapsed_core::intake::receipt::Effect;
 use lapsed_core::intake::spec::Mode;
 use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
+use said_before::{Digest, SaidBefore};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
+
+mod said_before;
 
 /// People are looked up and written so many rows at a time.
 const ROWS_AT_ONCE: usize = 400;
@@ -161,6 +164,7 @@ impl Cycle {
         now: Timestamp,
     ) -> Result<Summary, CycleError> {
         let mode = self.config.feeds.get(drop.feed).map(|f| f.spec.mode);
+        let population = population(&taken.statements);
         let known = self.said_before(drop.feed, mode, &taken.statements).await?;
         let mut tx = self.store.begin().await?;
         let id = Uuid::now_v7();
@@ -170,23 +174,21 @@ impl Cycle {
             cycle: self,
             drop,
             now,
-            known: &known,
+            known,
             notices_only,
             people: HashMap::new(),
             by_key: HashMap::new(),
             dirty: HashSet::new(),
             digests: Vec::new(),
             gates: Vec::new(),
-            seen: HashSet::new(),
             summary: Summary::new(taken),
         };
         // Taken out while it is walked, since the rows' outcome goes into the same summary.
-        let statements = std::mem::take(&mut work.summary.taken.statements);
-        for rows in statements.chunks(ROWS_AT_ONCE) {
+        let mut statements = std::mem::take(&mut work.summary.taken.statements);
+        for rows in statements.chunks_mut(ROWS_AT_ONCE) {
             work.take_rows(&tx, rows).await?;
             work.save(&mut tx).await?;
         }
-        let population = population(&statements);
         work.summary.taken.statements = statements;
         let (summary, gone) = work.finish(mode);
         tx.record_drop(&self.record_of(id, drop, &summary, is_full, now)).await?;
@@ -221,13 +223,20 @@ impl Cycle {
         feed: &SourceName,
         mode: Option<Mode>,
         statements: &[Statement],
-    ) -> Result<HashMap<String, String>, CycleError> {
+    ) -> Result<SaidBefore, CycleError> {
         let read = self.store.read();
-        if mode != Some(Mode::Delta) {
-            return Ok(read.statement_digests(feed).await?);
+        let mut said = Vec::new();
+        let mut note = |key: String, digest: String| {
+            said.push((key.into_boxed_str(), said_before::read(&digest)));
+        };
+        if mode == Some(Mode::Delta) {
+            let keys: Vec<String> = statements.iter().map(statement_key).collect();
+            let theirs = read.statement_digests_of(feed, &keys).await?;
+            theirs.into_iter().for_each(|(key, digest)| note(key, digest));
+        } else {
+            read.each_statement_digest(feed, note).await?;
         }
-        let keys: Vec<String> = statements.iter().map(statement_key).collect();
-        Ok(read.statement_digests_of(feed, &keys).await?)
+        Ok(SaidBefore::new(said))
     }
 
     fn record_of(
@@ -331,40 +340,41 @@ pub fn statement_keys(person: &Person) -> Vec<String> {
     keys.into_iter().collect()
 }
 
-fn statement_digest(statement: &Statement) -> String {
-    // The line is where it stood, not what it said.
-    let said = Statement { line: 0, ..statement.clone() };
-    intake::digest(&serde_json::to_vec(&said).unwrap_or_default()).chars().take(32).collect()
+fn statement_digest(statement: &mut Statement) -> Digest {
+    // The line is where it stood, not what it said. It is left out without a copy: a feed has a million of them.
+    let line = std::mem::take(&mut statement.line);
+    let digest = intake::digest(&serde_json::to_vec(statement).unwrap_or_default());
+    statement.line = line;
+    digest.get(..32).and_then(said_before::read).unwrap_or_default()
 }
 
 struct Work<'a> {
     cycle: &'a Cycle,
     drop: Drop<'a>,
     now: Timestamp,
-    known: &'a HashMap<String, String>,
+    known: SaidBefore,
     notices_only: bool,
     people: HashMap<PersonId, Person>,
     by_key: HashMap<String, Vec<PersonId>>,
     dirty: HashSet<PersonId>,
     digests: Vec<(String, String)>,
     gates: Vec<GatePassed>,
-    seen: HashSet<String>,
     summary: Summary,
 }
 
 impl Work<'_> {
-    async fn take_rows(&mut self, tx: &Tx, rows: &[Statement]) -> Result<(), CycleError> {
+    async fn take_rows(&mut self, tx: &Tx, rows: &mut [Statement]) -> Result<(), CycleError> {
         let mut fresh = Vec::new();
         for statement in rows {
             let key = statement_key(statement);
             let digest = statement_digest(statement);
-            let unchanged = self.known.get(&key).is_some_and(|known| *known == digest);
-            self.seen.insert(key.clone());
+            let statement = &*statement;
+            let unchanged = self.known.list(&key, &digest);
             // Whose number was changed is not missing under the old one.
             if let Some(former) = &statement.former_employee_number {
                 let before =
                     Statement { employee_number: Some(former.clone()), ..(*statement).clone() };
-                self.seen.insert(statement_key(&before));
+                self.known.list(&statement_key(&before), &digest);
             }
             if unchanged {
                 self.summary.unchanged += 1;
@@ -375,7 +385,7 @@ impl Work<'_> {
         self.load(tx, fresh.iter().map(|(statement, ..)| *statement)).await?;
         for (statement, key, digest) in fresh {
             match self.take_row(statement) {
-                Ok(()) => self.digests.push((key, digest)),
+                Ok(()) => self.digests.push((key, said_before::written(&digest))),
                 Err(reason) => {
                     let who = statement
                         .employee_number
@@ -455,7 +465,7 @@ impl Work<'_> {
             policy: &self.cycle.config.policy.departure,
             zone: &self.cycle.config.time_zone,
             notices_only: self.notices_only,
-            listed_before: self.known.contains_key(&statement_key(statement)),
+            listed_before: self.known.has(&statement_key(statement)),
         };
         let changes = absorb(&mut person, statement, context)?;
         self.summary.new_people += u64::from(is_new);
@@ -522,13 +532,13 @@ impl Work<'_> {
             let aside = summary.set_aside().filter_map(|row| row.who.as_deref());
             let aside: HashSet<String> =
                 aside.filter_map(|who| who.split(' ').next_back().map(str::to_lowercase)).collect();
-            for key in self.known.keys().filter(|key| !self.seen.contains(*key)) {
+            for key in self.known.missing() {
                 let mut parts = key.split('\u{1f}').filter(|part| !part.is_empty());
                 if parts.any(|part| aside.contains(part)) {
                     continue;
                 }
                 missing.insert(key.split('\u{1f}').next().unwrap_or(key), ());
-                gone.push(key.clone());
+                gone.push(key.to_owned());
             }
             if mode == Some(Mode::Full) {
                 summary.missing = missing.into_keys().map(str::to_owned).collect();

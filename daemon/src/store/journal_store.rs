@@ -75,8 +75,8 @@ impl StoredStep {
 pub struct StepFilter {
     /// Of these departures, unless empty.
     pub cases: Vec<CaseId>,
-    /// Of this person.
-    pub person: Option<PersonId>,
+    /// Of these people only, if given: some hundreds at once.
+    pub people: Option<Vec<PersonId>>,
     /// Of this plan.
     pub plan: Option<PlanHash>,
     /// In states of these names, unless empty.
@@ -191,8 +191,8 @@ impl Reader<'_> {
 
 fn filtered(filter: &StepFilter) -> Select<steps::Entity> {
     let mut query = steps::Entity::find();
-    if let Some(person) = filter.person {
-        query = query.filter(steps::Column::Person.eq(person.0));
+    if let Some(people) = &filter.people {
+        query = query.filter(steps::Column::Person.is_in(people.iter().map(|id| id.0)));
     }
     if let Some(plan) = &filter.plan {
         query = query.filter(steps::Column::Plan.eq(plan.0.as_str()));

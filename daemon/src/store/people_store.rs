@@ -17,6 +17,7 @@ const NUMBER: &str = "number";
 const USER_ID: &str = "user_id";
 const ACCOUNT: &str = "account";
 const SUPERVISOR: &str = "supervisor";
+const DIGESTS_A_PAGE: u64 = 2_000;
 /// The setting that says that supervisors are among the keys of everybody.
 const SUPERVISORS_KNOWN: &str = "people are found by their supervisor";
 
@@ -294,16 +295,30 @@ impl Reader<'_> {
         self.people(&ids.into_iter().collect::<Vec<_>>()).await
     }
 
-    /// What a source said last of each engagement: digests by key.
-    pub async fn statement_digests(
+    /// What a source said last of each engagement: key and digest.
+    pub async fn each_statement_digest(
         &self,
         source: &SourceName,
-    ) -> Result<HashMap<String, String>, StoreError> {
-        let all = statement_digests::Entity::find();
-        self.digests_by(all.filter(statement_digests::Column::Source.eq(source.as_str()))).await
+        mut each: impl FnMut(String, String),
+    ) -> Result<(), StoreError> {
+        // Page by page: rows as the driver holds them take several times as much memory as what is in them.
+        let mut after: Option<String> = None;
+        loop {
+            let mut page = statement_digests::Entity::find()
+                .filter(statement_digests::Column::Source.eq(source.as_str()))
+                .order_by_asc(statement_digests::Column::Key)
+                .limit(DIGESTS_A_PAGE);
+            if let Some(after) = &after {
+                page = page.filter(statement_digests::Column::Key.gt(after.as_str()));
+            }
+            let rows = page.all(&self.db).await.doing("reading statements")?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.key.clone());
+            rows.into_iter().for_each(|row| each(row.key, row.digest));
+        }
     }
 
-    /// The same of these engagements only: a few rows of a feed must not cost as much as all of it.
+    /// The same of these engagements only, by key: a few rows of a feed must not cost as much as all of it.
     pub async fn statement_digests_of(
         &self,
         source: &SourceName,

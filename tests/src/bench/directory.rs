@@ -184,13 +184,22 @@ fn nothing_to_do(land: &Land, cycle: &Cycle, runtime: &Runtime, sizes: &Sizes) -
 /// People whose accounts others change between two looks.
 const CHANGES: usize = 100;
 
+/// A change may come to light a minute late; a look goes back by so much, and a little more passes here.
+const ONCE_MORE: std::time::Duration = std::time::Duration::from_secs(62);
+
 /// What changed since the last look, against a look at everything.
 fn incremental(land: &Land, cycle: &Cycle, runtime: &Runtime, sizes: &Sizes) -> Done<Row> {
     let mut marks = Marks::default();
     let failed = |error: lapsed::cycle::CycleError| Failure::new(error.to_string());
     let begun = runtime.block_on(cycle.audit_changes(&mut marks, jiff::Timestamp::now()));
     begun.map_err(failed)?;
+    // The load itself is still within that minute of the first look.
+    std::thread::sleep(ONCE_MORE);
+    let settled = runtime.block_on(cycle.audit_changes(&mut marks, jiff::Timestamp::now()));
+    settled.map_err(failed)?;
     let ours = |round: usize| {
+        // What was changed within the minute before the last look is looked at once more: steady is what comes after.
+        std::thread::sleep(ONCE_MORE);
         land.change_titles(round, CHANGES)?;
         let (took, looked) = seconds(|| {
             let looked = runtime.block_on(cycle.audit_changes(&mut marks, jiff::Timestamp::now()));

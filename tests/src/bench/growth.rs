@@ -5,10 +5,10 @@ use super::land::peak_of;
 use super::report::{Goal, Row, folder};
 use super::timing::median;
 use super::{Sizes, curve};
-use crate::Done;
 use crate::agency::{Agency, HrOptions, today, yesterday};
 use crate::site::{DirectoryAt, Site};
 use crate::slapd::Slapd;
+use crate::{Done, Failure};
 
 /// Measures the rows.
 ///
@@ -61,8 +61,11 @@ fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64, f64)> {
     // The feed is what grows: the directory has nobody of it.
     let slapd = Slapd::builder().base(super::land::BASE).start()?;
     let site = Site::beside(&DirectoryAt::openldap(&slapd))?;
+    // Some have two posts, and a row for each.
+    site.reconfigure(&[("max_rows: 1000000", "max_rows: 2000000")])?;
     site.drop_file("hr-1.csv", agency.to_hr_csv(&HrOptions::full(yesterday(), 1, vec![])))?;
     site.once()?;
+    was_taken(&site, "hr-1.csv")?;
     let (mut times, mut peaks) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         let sequence = u32::try_from(round + 2).unwrap_or(u32::MAX);
@@ -70,6 +73,7 @@ fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64, f64)> {
         site.drop_file(&format!("hr-{sequence}.csv"), feed)?;
         let mut once = site.command(&["run", "--once"]);
         let (peak, took) = peak_of(once.stderr(std::process::Stdio::null()))?;
+        was_taken(&site, &format!("hr-{sequence}.csv"))?;
         times.push(took);
         peaks.push(peak);
     }
@@ -80,6 +84,15 @@ fn reconcile(people: usize, rounds: usize) -> Done<(f64, f64, f64)> {
         .sum::<u64>() as f64
         / 1_048_576.0;
     Ok((median(&times), median(&peaks), state))
+}
+
+/// A drop that is rejected is quickly done.
+fn was_taken(site: &Site, drop: &str) -> Done<()> {
+    if site.names("accepted")?.iter().any(|name| name.ends_with(drop)) {
+        return Ok(());
+    }
+    let why = site.receipt("rejected", drop).unwrap_or_else(|_| site.log());
+    Err(Failure::new(format!("{drop} was not taken: {why}")))
 }
 
 /// A curve by its value at a million and its exponent.

@@ -108,10 +108,14 @@ fn urgent(land: &mut Land, sizes: &Sizes, sequence: &mut u32, setting: &str) -> 
     }
     land.site.stop()?;
     println!(
-        "    {} single departures: ours p50 {:.0} ms, theirs p50 {:.0} ms",
+        "    {} single departures: ours p50 {:.0}, p90 {:.0}, p99 {:.0} ms, theirs p50 {:.0}, p90 {:.0}, p99 {:.0} ms",
         sizes.urgent,
         median(&ours),
-        median(&theirs)
+        percentile(&ours, 90),
+        percentile(&ours, 99),
+        median(&theirs),
+        percentile(&theirs, 90),
+        percentile(&theirs, 99)
     );
     Ok(Row {
         name: "urgent_vs_ldapmodify".into(),

@@ -202,9 +202,9 @@ impl Cycle {
             forms.entry(filed.person).or_default().push(filed);
         }
         let mut steps = Vec::new();
-        for person in &ids {
-            let filter =
-                StepFilter { person: Some(*person), ended: Some(false), ..StepFilter::default() };
+        for some in ids.chunks(AT_ONCE) {
+            let people = Some(some.to_vec());
+            let filter = StepFilter { people, ended: Some(false), ..StepFilter::default() };
             steps.extend(read.steps(&filter).await?);
         }
         let baseline: Option<String> = read.setting(super::nightly::BASELINE).await?;

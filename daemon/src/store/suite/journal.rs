@@ -135,7 +135,7 @@ pub async fn steps_are_found_by_every_filter(settings: &DatabaseSettings) -> End
     for (filter, expected) in [
         (any(), vec!["disable guid-0", "disable guid-1", "delete_home guid-0"]),
         (StepFilter { cases: vec![case], ..any() }, vec!["disable guid-0", "delete_home guid-0"]),
-        (StepFilter { person: Some(person(1)?.id), ..any() }, vec!["disable guid-1"]),
+        (StepFilter { people: Some(vec![person(1)?.id]), ..any() }, vec!["disable guid-1"]),
         (StepFilter { states: vec!["planned"], ..any() }, vec!["delete_home guid-0"]),
         (StepFilter { due_to: Some(TODAY), ..any() }, vec!["delete_home guid-0"]),
         (StepFilter { due_from: Some(TODAY.tomorrow()?), ..any() }, vec![]),
