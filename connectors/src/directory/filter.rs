@@ -36,7 +36,7 @@ pub(super) fn any(filters: &[String]) -> String {
     joined('|', filters)
 }
 
-/// None of the filters. Where one of them can't be judged, nothing matches.
+/// None of the filters.
 pub(super) fn none(filters: &[String]) -> String {
     format!("(!{})", any(filters))
 }

@@ -186,7 +186,8 @@ pub(super) async fn has_value(
 }
 
 /// Whether a group's lists show that none of some values, by attribute, is in them: one look at a long list for
-/// all of them. A directory that does not show its lists shows nothing of the kind.
+/// all of them. OpenLDAP shows nothing of the kind of a list that it does not show; Active Directory takes what may not
+/// be read for absent (MS-ADTS, LDAP filters), so that there a hidden list still seems to be empty.
 pub(super) async fn shows_none_of(
     batch: &Batch<'_>,
     group: &Entry,

@@ -43,8 +43,9 @@ pub(super) async fn read_back(shared: &Shared, connected: &Connected, steps: &[S
 /// Groups are looked at by the account's name: one that was renamed meanwhile would seem to be out of all.
 async fn doubt_moved(batch: &Batch<'_>, objects: &Objects, looks: &mut [Look]) {
     let is_out = |(step, look): (&Step, &Look)| {
-        let out = matches!(step.action, Action::LeaveGroup { .. }) && *look == Ok(Seen::AsWanted);
-        out.then(|| step.action.account().id.clone())
+        let decided = matches!(look, Ok(Seen::AsWanted | Seen::CannotTell(_)));
+        (decided && matches!(step.action, Action::LeaveGroup { .. }))
+            .then(|| step.action.account().id.clone())
     };
     let out = once(batch.steps.iter().zip(&*looks).filter_map(is_out));
     if out.is_empty() {
@@ -218,7 +219,9 @@ async fn membership(batch: &Batch<'_>, account: &Entry, group: &Entry) -> Look {
                 return otherwise("the account is in the group");
             }
             // Lists of log-on names take no other letters (RFC 2307): what can't be asked for is not in them.
-            if class.by == MemberBy::DistinguishedName || value.is_ascii() {
+            let can_be_asked_for = class.by == MemberBy::DistinguishedName || value.is_ascii();
+            // It may have gone between the two questions.
+            if can_be_asked_for && !shows_none_of(batch, group, &key).await.map_err(in_group)? {
                 return cannot_tell("the directory does not show who is in the group");
             }
         }

@@ -10,10 +10,9 @@ use lapsed_core::facts::ConnectorName;
 use lapsed_core::journal::StepState;
 use lapsed_core::plan::{PlanHash, PlanState};
 use lapsed_core::step::{Step, StepId};
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, Value,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Value};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// So many steps at once change what the database should know of its own sizes.
@@ -156,21 +155,11 @@ impl Tx {
             }
         }
         let conflict = sql::replace::<steps::Entity>();
+        if rows.len() >= MANY_STEPS {
+            self.has_grown.store(true, Ordering::Relaxed);
+        }
         sql::put_all(&self.db(), doing, rows, Some(conflict)).await?;
-        if all.len() >= MANY_STEPS {
-            self.count_rows_anew().await?;
-        }
         Ok(added)
-    }
-
-    /// PostgreSQL counts rows about once a minute. Until then it takes what has just been filled for empty,
-    /// and looks for due steps in the slowest way there is.
-    async fn count_rows_anew(&self) -> Result<(), StoreError> {
-        if self.db().get_database_backend() != DbBackend::Postgres {
-            return Ok(());
-        }
-        let sql = "ANALYZE (SKIP_LOCKED) people, cases, plans, steps";
-        self.inner.execute_unprepared(sql).await.doing("counting rows").map(drop)
     }
 
     async fn plans_that_count(

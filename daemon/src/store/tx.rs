@@ -6,9 +6,10 @@ use super::crash_points::{CrashPoints, Side};
 use super::error::Doing as _;
 use super::{StoreError, sql};
 use sea_orm::{
-    DatabaseExecutor, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ConnectionTrait as _, DatabaseExecutor, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::OwnedMutexGuard;
 
 /// Numbers of the advisory locks on PostgreSQL.
@@ -36,6 +37,8 @@ pub struct Tx {
     pub(super) audit: Vec<AuditEntry>,
     pub(super) store: Store,
     pub(super) crash_points: CrashPoints,
+    /// So many steps were added that the database should count its rows anew.
+    pub(super) has_grown: AtomicBool,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -65,7 +68,26 @@ impl Store {
             advisory(&(&inner).into(), "pg_advisory_xact_lock", lock::WRITES).await?;
         }
         let crash_points = CrashPoints::default();
-        Ok(Tx { inner, audit: Vec::new(), store: self.clone(), crash_points, _turn: turn })
+        Ok(Tx {
+            inner,
+            audit: Vec::new(),
+            store: self.clone(),
+            crash_points,
+            has_grown: AtomicBool::new(false),
+            _turn: turn,
+        })
+    }
+
+    /// PostgreSQL counts rows about once a minute. Until then it takes what has just been filled for empty, and
+    /// looks for due steps in the slowest way there is. What was committed stands, whatever becomes of this.
+    async fn count_rows_anew(&self) {
+        if self.backend() != DbBackend::Postgres {
+            return;
+        }
+        let sql = "ANALYZE (SKIP_LOCKED) people, cases, plans, steps";
+        if let Err(error) = self.inner.db.execute_unprepared(sql).await {
+            tracing::debug!(%error, "the database did not count its rows anew");
+        }
     }
 
     /// The one place where a transaction that writes begins: on SQLite one that begins by reading
@@ -114,8 +136,14 @@ impl Tx {
     /// It goes on when its caller is given up, as at the daemon's end: what is committed and not noted as
     /// ours would be taken for somebody else's by whatever this process commits after it.
     pub async fn commit(self) -> Result<u64, StoreError> {
+        let grown = self.has_grown.load(Ordering::Relaxed).then(|| self.store.clone());
         match tokio::spawn(self.commit_whole()).await {
-            Ok(committed) => committed,
+            Ok(committed) => {
+                if let (Some(store), true) = (grown, committed.is_ok()) {
+                    store.count_rows_anew().await;
+                }
+                committed
+            }
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // The runtime ends, and with it whoever waits here.

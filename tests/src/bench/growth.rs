@@ -95,17 +95,18 @@ fn was_taken(site: &Site, drop: &str) -> Done<()> {
     Err(Failure::new(format!("{drop} was not taken: {why}")))
 }
 
-/// A curve by its value at a million and its exponent.
+/// A curve beyond what was measured: its value at a million, and the exponent of its last part, in which what an
+/// empty state costs no longer counts. Nothing is taken to grow slower than in step.
 pub fn by_the_million(points: &[(f64, f64)]) -> Option<(f64, f64)> {
-    let (size, value) = points.last()?;
-    let exponent = exponent(points);
+    let [.., _, (size, value)] = points else { return None };
+    let exponent = exponent(&points[points.len() - 2..]).max(1.0);
     Some((value * (1e6 / size).powf(exponent), exponent))
 }
 
 /// The exponent of growth: the slope of the line through the points on logarithmic scales.
 fn exponent(points: &[(f64, f64)]) -> f64 {
     let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
-    #[allow(clippy::cast_precision_loss, reason = "there are three points")]
+    #[allow(clippy::cast_precision_loss, reason = "there are two or three points")]
     let count = logs.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;
     let (x, y) = (mean(|p| p.0), mean(|p| p.1));
@@ -115,7 +116,15 @@ fn exponent(points: &[(f64, f64)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::exponent;
+    use super::{by_the_million, exponent};
+
+    #[test]
+    fn beyond_what_was_measured_nothing_grows_slower_than_in_step() {
+        let memory = [(1e4, 45.0), (1e5, 116.0), (1e6, 764.0)];
+        assert_eq!(by_the_million(&memory), Some((764.0, 1.0)));
+        let (at_a_million, exponent) = by_the_million(&[(1e4, 1.0), (1e5, 20.0)]).unwrap();
+        assert!((at_a_million - 400.0).abs() < 1e-6 && exponent > 1.3);
+    }
 
     #[test]
     fn what_grows_in_step_has_the_exponent_one_and_its_square_two() {

@@ -14,6 +14,7 @@ pub(super) struct SaidBefore {
 impl SaidBefore {
     pub(super) fn new(mut said: Vec<(Box<str>, Option<Digest>)>) -> Self {
         said.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        said.dedup_by(|one, other| one.0 == other.0);
         let listed = vec![false; said.len()];
         Self { said, listed }
     }
