@@ -52,18 +52,21 @@ async fn doubt_moved(batch: &Batch<'_>, objects: &Objects, looks: &mut [Look]) {
         return;
     }
     let now = accounts_by_id(batch.shared, &batch.connected.session, &out).await;
-    let has_moved = |id: &StableId| match &now {
-        Ok(now) => !now.get(id).zip(objects.accounts.get(id)).is_some_and(|(now, then)| {
-            let user_id = &batch.shared.layout.names.user_id;
-            now.dn == then.dn && now.texts(user_id).eq(then.texts(user_id))
-        }),
-        Err(_) => true,
+    let user_id = &batch.shared.layout.names.user_id;
+    let is_as_it_was =
+        |now: &Entry, then: &Entry| now.dn == then.dn && now.texts(user_id).eq(then.texts(user_id));
+    let doubt = |id: &StableId| match &now {
+        Err(fault) => Some(fault.clone()),
+        Ok(now) => match now.get(id).zip(objects.accounts.get(id)) {
+            Some((now, then)) if is_as_it_was(now, then) => None,
+            _ => Some(Fault::Retry(Cause::new(
+                "the account was renamed, moved or deleted while its groups were looked at",
+            ))),
+        },
     };
     for (step, look) in batch.steps.iter().zip(looks) {
-        let id = &step.action.account().id;
-        if out.contains(id) && is_out((step, look)).is_some() && has_moved(id) {
-            let why = "the account was renamed, moved or deleted while its groups were looked at";
-            *look = Err(Fault::Retry(Cause::new(why)));
+        if let Some(fault) = is_out((step, look)).and_then(|id| doubt(&id)) {
+            *look = Err(fault);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::row_problem::RowProblem;
 use super::{Note, SetAside};
 use crate::facts::Statement;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 /// What remains when rows about the same engagement are compared.
 #[derive(Default)]
@@ -35,11 +35,8 @@ pub(super) fn settle(mut statements: Vec<Statement>, unread: &HashMap<String, u6
 /// name: a feed has a million names, and nearly all of them once.
 fn verdicts(statements: &[Statement], unread: &HashMap<String, u64>) -> HashMap<usize, Verdict> {
     let named = |statement: &Statement| engagement(&Key::of(statement), &statement.record);
-    let hashed = |statement: &Statement| {
-        let mut hasher = DefaultHasher::new();
-        named(statement).hash(&mut hasher);
-        hasher.finish()
-    };
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let hashed = |statement: &Statement| hasher.hash_one(named(statement));
     let mut rows: Vec<(u64, usize)> = statements.iter().map(hashed).zip(0..).collect();
     rows.sort_unstable();
     let mut verdicts = HashMap::new();

@@ -10,7 +10,7 @@ use lapsed_core::facts::{Person, PersonId, SourceName, Statement, Status, UserId
 use lapsed_core::intake::receipt::Effect;
 use lapsed_core::intake::spec::Mode;
 use lapsed_core::intake::{self, PreviousDrop, Rejection, SetAside, Taken};
-use said_before::{Digest, SaidBefore};
+use said_before::{Said, SaidBefore};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
@@ -226,9 +226,7 @@ impl Cycle {
     ) -> Result<SaidBefore, CycleError> {
         let read = self.store.read();
         let mut said = Vec::new();
-        let mut note = |key: String, digest: String| {
-            said.push((key.into_boxed_str(), said_before::read(&digest)));
-        };
+        let mut note = |key: String, digest: String| said.push(Said::new(key, &digest));
         if mode == Some(Mode::Delta) {
             let keys: Vec<String> = statements.iter().map(statement_key).collect();
             let theirs = read.statement_digests_of(feed, &keys).await?;
@@ -340,12 +338,13 @@ pub fn statement_keys(person: &Person) -> Vec<String> {
     keys.into_iter().collect()
 }
 
-fn statement_digest(statement: &mut Statement) -> Digest {
+fn statement_digest(statement: &mut Statement) -> String {
     // The line is where it stood, not what it said. It is left out without a copy: a feed has a million of them.
     let line = std::mem::take(&mut statement.line);
-    let digest = intake::digest(&serde_json::to_vec(statement).unwrap_or_default());
+    let mut digest = intake::digest(&serde_json::to_vec(statement).unwrap_or_default());
     statement.line = line;
-    digest.get(..32).and_then(said_before::read).unwrap_or_default()
+    digest.truncate(32);
+    digest
 }
 
 struct Work<'a> {
@@ -385,7 +384,7 @@ impl Work<'_> {
         self.load(tx, fresh.iter().map(|(statement, ..)| *statement)).await?;
         for (statement, key, digest) in fresh {
             match self.take_row(statement) {
-                Ok(()) => self.digests.push((key, said_before::written(&digest))),
+                Ok(()) => self.digests.push((key, digest)),
                 Err(reason) => {
                     let who = statement
                         .employee_number

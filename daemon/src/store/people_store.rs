@@ -8,7 +8,7 @@ use lapsed_core::facts::{
 };
 use lapsed_core::holds::facts_of;
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
@@ -329,16 +329,9 @@ impl Reader<'_> {
             let theirs = statement_digests::Entity::find()
                 .filter(statement_digests::Column::Source.eq(source.as_str()))
                 .filter(statement_digests::Column::Key.is_in(some.iter().cloned()));
-            found.extend(self.digests_by(theirs).await?);
+            let rows = theirs.all(&self.db).await.doing("reading statements")?;
+            found.extend(rows.into_iter().map(|row| (row.key, row.digest)));
         }
         Ok(found)
-    }
-
-    async fn digests_by(
-        &self,
-        query: Select<statement_digests::Entity>,
-    ) -> Result<HashMap<String, String>, StoreError> {
-        let rows = query.all(&self.db).await.doing("reading statements")?;
-        Ok(rows.into_iter().map(|row| (row.key, row.digest)).collect())
     }
 }
