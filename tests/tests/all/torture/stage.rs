@@ -257,6 +257,7 @@ impl Stage {
             self.site.printed(&["form", "submit", &path])?;
         }
         for (form, who) in [("1", SUPERVISOR), ("2", SUPERVISOR), ("1", OFFICER), ("2", OFFICER)] {
+            self.mails_are_away()?;
             let (code, text) = said(&self.site, who, &["approve", form]);
             // The last word is followed by the daemon's end, and its answer may be cut off.
             if code != 0 && who == SUPERVISOR {
@@ -330,6 +331,22 @@ impl Stage {
         let aside = "SELECT source, who, reason FROM set_asides";
         let all = [steps, notices, forms, aside].map(|sql| self.state(sql));
         Ok(all.into_iter().collect::<Done<Vec<_>>>()?.join("\n"))
+    }
+
+    /// What lapsed itself is in doubt about, or has tried more than once, in words.
+    pub fn what_is_in_doubt(&self) -> Done<String> {
+        let steps = "SELECT action, connector, state, attempts, recheck_index, recheck_on, state_body FROM steps \
+                     WHERE state = 'unverified' OR attempts > 1 OR state_body LIKE '%: not known: %' \
+                        OR (state = 'asked' AND recheck_index = 0 AND recheck_on > '2027-07-06')";
+        let notices = "SELECT kind, subject, cause FROM notices WHERE state = 'unverified'";
+        let all = [steps, notices].map(|sql| self.state(sql));
+        Ok(all.into_iter().collect::<Done<Vec<_>>>()?.join("\n"))
+    }
+
+    /// A mail in the sender's hands when the daemon ends stays in doubt, so that all have to be away before.
+    fn mails_are_away(&self) -> Done<()> {
+        let here = "SELECT COUNT(*) FROM notices WHERE state = 'sending' OR (state = 'queued' AND NOT by_digest)";
+        self.site.wait_for("the mails to be away", || Ok(self.state(here)? == "0"))
     }
 
     /// How much is begun and not ended.
