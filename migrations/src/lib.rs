@@ -22,6 +22,7 @@ mod m20261122_000015_access_rests;
 mod m20261122_000024_daemons;
 mod m20261123_000001_indexes;
 mod m20261123_000002_claim_order;
+mod m20261124_000001_findings_of_people;
 
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000024_daemons::STEP),
             Box::new(m20261123_000001_indexes::STEP),
             Box::new(m20261123_000002_claim_order::STEP),
+            Box::new(m20261124_000001_findings_of_people::STEP),
         ]
     }
 }

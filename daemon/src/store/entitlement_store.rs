@@ -75,6 +75,11 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// Everybody's, those that are over too.
+    pub async fn all_entitlements(&self) -> Result<Vec<Entitlement>, StoreError> {
+        self.entitlements_in(entitlements::Entity::find()).await
+    }
+
     /// Everybody's that are not over.
     pub async fn standing_entitlements(&self) -> Result<Vec<Entitlement>, StoreError> {
         let stands = entitlements::Column::State.ne("ended");

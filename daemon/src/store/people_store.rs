@@ -222,11 +222,21 @@ impl Reader<'_> {
         numbers: &[EmployeeNumber],
         user_ids: &[UserId],
     ) -> Result<Vec<Person>, StoreError> {
+        let ids = self.ids_by_keys(numbers, user_ids).await?;
+        self.people(&ids.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Who has one of these numbers or names, without reading them.
+    pub async fn ids_by_keys(
+        &self,
+        numbers: &[EmployeeNumber],
+        user_ids: &[UserId],
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
         let numbers: Vec<String> = numbers.iter().map(EmployeeNumber::folded).collect();
         let user_ids: Vec<String> = user_ids.iter().map(UserId::folded).collect();
         let mut ids = self.ids_by_key(NUMBER, &numbers).await?;
         ids.extend(self.ids_by_key(USER_ID, &user_ids).await?);
-        self.people(&ids.into_iter().collect::<Vec<_>>()).await
+        Ok(ids)
     }
 
     /// Everybody whose supervisor has one of these numbers, each once (S7).
@@ -245,9 +255,18 @@ impl Reader<'_> {
         connector: &ConnectorName,
         accounts: &[StableId],
     ) -> Result<Vec<Person>, StoreError> {
+        let ids = self.ids_by_account(connector, accounts).await?;
+        self.people(&ids.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// To whom one of the accounts belongs, without reading them.
+    pub async fn ids_by_account(
+        &self,
+        connector: &ConnectorName,
+        accounts: &[StableId],
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
         let keys: Vec<String> = accounts.iter().map(|id| account_key(connector, id)).collect();
-        let ids: Vec<_> = self.ids_by_key(ACCOUNT, &keys).await?.into_iter().collect();
-        self.people(&ids).await
+        self.ids_by_key(ACCOUNT, &keys).await
     }
 
     async fn ids_by_key(

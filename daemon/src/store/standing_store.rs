@@ -185,6 +185,11 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// Everybody's suspensions, those that are over too.
+    pub async fn all_suspensions(&self) -> Result<Vec<Suspension>, StoreError> {
+        self.suspensions_in(suspensions::Entity::find()).await
+    }
+
     /// Suspensions that stand, oldest first.
     pub async fn standing_suspensions(&self) -> Result<Vec<Suspension>, StoreError> {
         let stands = suspensions::Column::Lifted.eq(false);
@@ -253,6 +258,19 @@ impl Reader<'_> {
         for some in ids.chunks(sql::rows_at_once(1)) {
             let these = access_findings::Column::Id.is_in(some.iter().copied());
             found.extend(self.findings_in(access_findings::Entity::find().filter(these)).await?);
+        }
+        Ok(found)
+    }
+
+    /// Everything ever found about certain people, settled findings too.
+    pub async fn access_findings_of(
+        &self,
+        people: &[PersonId],
+    ) -> Result<Vec<AccessFinding>, StoreError> {
+        let mut found = Vec::new();
+        for some in people.chunks(sql::rows_at_once(1)) {
+            let theirs = access_findings::Column::Person.is_in(some.iter().map(|id| id.0));
+            found.extend(self.findings_in(access_findings::Entity::find().filter(theirs)).await?);
         }
         Ok(found)
     }

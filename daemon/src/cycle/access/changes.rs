@@ -117,10 +117,10 @@ impl Cycle {
             return Ok(Nightly { unread, ..Nightly::default() });
         }
         let audited = self.judged(&concerned, now).await?;
-        let mut known = self.store.read().all_access_findings().await?;
+        let ids: Vec<PersonId> = concerned.ids.iter().copied().collect();
+        let mut known = self.store.read().access_findings_of(&ids).await?;
         known.retain(|finding| {
-            finding.person.is_some_and(|person| concerned.ids.contains(&person))
-                && finding.connector.as_ref().is_some_and(|name| concerned.whole.contains(name))
+            finding.connector.as_ref().is_some_and(|name| concerned.whole.contains(name))
         });
         let nightly = Nightly { audited, unread, ..Nightly::default() };
         self.put_on_record(nightly, known, &concerned.whole, Extent::Changes, now).await
@@ -135,10 +135,10 @@ impl Cycle {
     ) -> Result<Concerned, CycleError> {
         let mut concerned = Concerned::default();
         for (name, accounts) in changed {
-            let owners = self.owners_of(name, accounts).await?;
-            concerned.ids.extend(owners.iter().map(|person| person.id));
-            concerned.people.extend(owners.into_iter().map(|person| (person.id, person)));
+            concerned.ids.extend(self.owners_of(name, accounts).await?);
         }
+        let ids = concerned.ids.clone();
+        self.read_people(&mut concerned, ids).await?;
         let people: Vec<Person> = concerned.people.values().cloned().collect();
         for (name, _) in changed {
             let Some(eye) = self.eyes.0.get(name) else { continue };
@@ -146,7 +146,7 @@ impl Cycle {
                 Ok(accounts) => {
                     // Who else has one of their names: an account is nobody's that might be either's.
                     let others = self.owners_of(name, &accounts).await?;
-                    concerned.people.extend(others.into_iter().map(|person| (person.id, person)));
+                    self.read_people(&mut concerned, others).await?;
                     let there = accounts.into_iter().map(|account| (name.clone(), account));
                     concerned.accounts.extend(there);
                     concerned.whole.insert(name.clone());
@@ -157,19 +157,31 @@ impl Cycle {
         Ok(concerned)
     }
 
+    async fn read_people(
+        &self,
+        concerned: &mut Concerned,
+        mut ids: BTreeSet<PersonId>,
+    ) -> Result<(), CycleError> {
+        ids.retain(|id| !concerned.people.contains_key(id));
+        let ids: Vec<PersonId> = ids.into_iter().collect();
+        let read = self.store.read().people(&ids).await?;
+        concerned.people.extend(read.into_iter().map(|person| (person.id, person)));
+        Ok(())
+    }
+
     async fn owners_of(
         &self,
         name: &ConnectorName,
         accounts: &[ObservedAccount],
-    ) -> Result<Vec<Person>, CycleError> {
+    ) -> Result<BTreeSet<PersonId>, CycleError> {
         let ids: Vec<StableId> = accounts.iter().map(|account| account.id.clone()).collect();
         let numbers: Vec<_> =
             accounts.iter().flat_map(ObservedAccount::employee_numbers).cloned().collect();
         let user_ids: Vec<_> =
             accounts.iter().flat_map(ObservedAccount::user_ids).cloned().collect();
         let read = self.store.read();
-        let mut owners = read.people_by_account(name, &ids).await?;
-        owners.extend(read.people_by_keys(&numbers, &user_ids).await?);
+        let mut owners = read.ids_by_account(name, &ids).await?;
+        owners.extend(read.ids_by_keys(&numbers, &user_ids).await?);
         Ok(owners)
     }
 

@@ -92,6 +92,9 @@ impl Cycle {
         let gone: Vec<&AccessFinding> =
             changed.iter().filter(|f| f.settled_at == Some(now)).collect();
         (nightly.new, nightly.gone) = (fresh.len(), gone.len());
+        if extent == Extent::Changes && changed.is_empty() {
+            return Ok(nightly);
+        }
         // What is judged by how many there are, and what is a matter of days, is for a look at everybody.
         let counts = match extent {
             Extent::Everything => Some((self.population().await?, self.mended_lately(now).await?)),
@@ -144,9 +147,8 @@ impl Cycle {
         let people = people?;
         let seen = self.see_all(listed, &people).await;
         let read = self.store.read();
-        let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
-        let entitlements = read.entitlements_of(&ids).await?;
-        let suspensions = read.suspensions_of(&ids).await?;
+        let entitlements = read.all_entitlements().await?;
+        let suspensions = read.all_suspensions().await?;
         let mut forms: HashMap<PersonId, Vec<FiledForm>> = HashMap::new();
         for filed in read.access_forms(&FormFilter::default()).await? {
             forms.entry(filed.person).or_default().push(filed);
