@@ -27,6 +27,7 @@ mod joining;
 mod layout;
 mod making;
 mod members;
+mod memberships;
 mod message;
 mod moment;
 mod named_groups;

@@ -6,16 +6,14 @@ use super::create::made_by;
 use super::dialect::{Lag, is_open};
 use super::dn::first_value;
 use super::entry::Entry;
+use super::memberships;
 use super::protect::Administrators;
-use super::read::{accounts_by_id, by_keys, side_by_side};
+use super::read::{accounts_by_id, by_keys};
 use super::session::{Query, Session};
 use super::supervisor::Connected;
 use super::trust::held_by;
-use futures_util::future::FutureExt;
 use lapsed_core::facts::{EmployeeNumber, PersonName, StableId, UserId};
-use lapsed_core::observed::{
-    Details, GroupLink, Observed, ObservedAccount, PersonKeys, Realm, Replaceable,
-};
+use lapsed_core::observed::{Details, Observed, ObservedAccount, PersonKeys, Realm, Replaceable};
 use lapsed_core::step::{Cause, Fault};
 use std::collections::HashMap;
 
@@ -30,9 +28,7 @@ pub(super) async fn people(
     let administrators = Administrators::read(shared, session).await.map_err(in_protected)?;
     let lag = shared.dialect.last_use_lag(session).await;
     let ordered = in_order(shared, entries, wanted).map_err(in_people)?;
-    let calls =
-        ordered.iter().map(|(_, entry)| groups_of(shared, session, entry).boxed()).collect();
-    let groups = side_by_side(shared.window, calls).await;
+    let groups = memberships::of_all(shared, session, &ordered).await;
     let mut trusts = held_by(shared, session, &ordered).await.into_iter();
     let mut accounts = Vec::with_capacity(ordered.len());
     for ((id, entry), groups) in ordered.iter().zip(groups) {
@@ -169,33 +165,6 @@ impl KeyIndex {
         let all = numbers.chain(users).chain(ids).chain(homes);
         all.flat_map(|key| self.by_key.get(&key).cloned().unwrap_or_default()).collect()
     }
-}
-
-/// Groups by searching for the member: `memberOf` is per server, and leaves some out.
-async fn groups_of(
-    shared: &Shared,
-    session: &Session,
-    account: &Entry,
-) -> Result<Vec<GroupLink>, Trouble> {
-    let layout = &shared.layout;
-    let filter = layout.groups_filter(Some(layout.has_member(account)));
-    let mut links: Vec<GroupLink> = Vec::new();
-    for base in &layout.groups {
-        let query = Query::below(&base.text, &filter, shared.dialect.group_attributes());
-        for group in session.search(query).await? {
-            let id = identity(shared, &group)?;
-            if links.iter().all(|link| link.id != id) {
-                let name = shown_name(&group);
-                links.push(GroupLink { id, name, kind: shared.dialect.group_kind(&group) });
-            }
-        }
-    }
-    links.sort_by(|one, other| one.name.cmp(&other.name));
-    if let Some(primary) = shared.dialect.primary_link(session, account).await? {
-        links.retain(|link| link.id != primary.id);
-        links.push(primary);
-    }
-    Ok(links)
 }
 
 pub(super) fn shown_name(entry: &Entry) -> String {

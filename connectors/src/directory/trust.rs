@@ -17,17 +17,25 @@ use std::time::Duration;
 /// A server without an index for these attributes walks through everybody: it is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the owner of each account holds in trust, each once, by kind and name; nothing for all of them
-/// where the server is too slow.
+/// So many accounts are to be done within that time.
+const ACCOUNTS_A_TURN: usize = 200;
+
+/// What the owner of each account holds in trust, each once, by kind and name; nothing from
+/// where on the server is too slow.
 pub(super) async fn held_by(
     shared: &Shared,
     session: &Session,
     accounts: &[(StableId, Entry)],
 ) -> Vec<Vec<Trust>> {
-    let calls =
-        accounts.iter().map(|(_, account)| of_one(shared, session, account).boxed()).collect();
-    let all = side_by_side(shared.window, calls);
-    tokio::time::timeout(PATIENCE, all).await.unwrap_or_default()
+    let mut held = Vec::with_capacity(accounts.len());
+    for some in accounts.chunks(ACCOUNTS_A_TURN) {
+        let calls =
+            some.iter().map(|(_, account)| of_one(shared, session, account).boxed()).collect();
+        let turn = side_by_side(shared.window, calls);
+        let Ok(theirs) = tokio::time::timeout(PATIENCE, turn).await else { break };
+        held.extend(theirs);
+    }
+    held
 }
 
 async fn of_one(shared: &Shared, session: &Session, account: &Entry) -> Vec<Trust> {

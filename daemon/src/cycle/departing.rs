@@ -21,8 +21,8 @@ use lapsed_core::step::{Action, Fault, StepId};
 use lapsed_core::wishes::Wish;
 use std::collections::HashMap;
 
-/// A directory is asked for so many people in one go.
-const PEOPLE_A_QUESTION: usize = 200;
+/// A directory is asked for so many people in one go: some read all groups once for them.
+const PEOPLE_A_QUESTION: usize = 2_000;
 
 /// What could be read for one person.
 #[derive(Debug, Clone, Copy)]

@@ -484,3 +484,55 @@ async fn accounts_asked_for_without_groups_come_as_with_them() {
     assert_eq!((bare.len(), bare[0].groups.len()), (1, 0));
     assert_eq!((&bare[0].id, &bare[0].user_id), (&whole[0].id, &whole[0].user_id));
 }
+
+/// From 500 accounts on, groups are read off their own lists.
+#[tokio::test]
+async fn many_accounts_are_shown_in_the_same_groups_as_few_however_a_list_writes_their_names() {
+    let names: Vec<String> = (0..520).map(|n| format!("zm{n:03}")).collect();
+    let mut entries: Vec<_> = names.iter().map(|name| someone(name)).collect();
+    entries.extend([someone("zann lee"), someone("zoé")]);
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    entries.extend(all.chunks(130).enumerate().map(|(n, some)| group(&format!("crew{n}"), some)));
+    entries.push(group("loud", &["ZM007", "ZANN  LEE", "zm008"]));
+    entries.push(group("signs", &["zoé", "zm009"]));
+    entries.push(group("strangers", &["nobody", "zm0071"]));
+    let slapd = slapd(&entries);
+    let directory = open(&of_slapd(&slapd));
+    let asked: Vec<PersonKeys> = names
+        .iter()
+        .map(String::as_str)
+        .chain(["zann lee", "zoé"])
+        .map(|name| PersonKeys {
+            employee_numbers: vec![number(&format!("E-{name}"))],
+            ..PersonKeys::default()
+        })
+        .collect();
+    let shown = async |keys: &[PersonKeys]| {
+        let seen = directory.observe(&Scope::People(keys.to_vec())).await.unwrap();
+        let groups = |account: lapsed_core::observed::ObservedAccount| {
+            let names: Vec<String> = account.groups.into_iter().map(|group| group.name).collect();
+            (account.user_id.to_string(), names)
+        };
+        seen.accounts.into_iter().map(groups).collect::<Vec<_>>()
+    };
+    let together = shown(&asked).await;
+    let mut few = Vec::new();
+    for some in asked.chunks(100) {
+        few.extend(shown(some).await);
+    }
+    assert_eq!(together, few);
+    let of = |name: &str| {
+        together.iter().find(|(who, _)| who == name).map(|(_, groups)| groups.join(" "))
+    };
+    assert_eq!(together.len(), 522);
+    for (name, groups) in [
+        ("zm007", "crew0 loud"),
+        ("zm008", "crew0 loud"),
+        ("zm009", "crew0 signs"),
+        ("zm519", "crew3"),
+        ("zann lee", "loud"),
+        ("zoé", "signs"),
+    ] {
+        assert_eq!(of(name).as_deref(), Some(groups), "{name}");
+    }
+}
